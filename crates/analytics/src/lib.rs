@@ -1,0 +1,1 @@
+//! The securt solution: motion, tracking, areas, lines, crops.

@@ -1,0 +1,1 @@
+//! The instance file and system settings: parse, check, lower.

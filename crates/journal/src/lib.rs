@@ -1,0 +1,1 @@
+//! The durable store: logs, cursors, small state.

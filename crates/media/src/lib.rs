@@ -1,0 +1,1 @@
+//! Everything GStreamer: decode, render, encode, mux, stills.

@@ -1,0 +1,1 @@
+//! Child programs: spawn, framing, unread bytes, acknowledge, restart, kill with descendants.

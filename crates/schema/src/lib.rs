@@ -1,0 +1,1 @@
+//! The wire contract: every record's schema and version, conversions, negotiation.

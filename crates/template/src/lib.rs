@@ -1,0 +1,1 @@
+//! Dynamic strings: parse, render, confine.
