@@ -36,12 +36,12 @@ pub struct Picture {
     pub events: Vec<Bytes>,
 }
 
-/// A file that a sink has completed, or a group of like files.
+/// A file that an export has written, or a folder of like files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
-    /// The file, or the folder or pattern of a group.
+    /// The file, or the folder with `count` like files below it.
     pub path: std::path::PathBuf,
-    /// Frames or files.
+    /// Frames, records, rows or files.
     pub count: u64,
     /// In all.
     pub bytes: u64,

@@ -12,6 +12,8 @@ use bytes::Bytes;
 use thiserror::Error;
 use watchpost_schema::{SchemaId, StreamName, Version};
 
+use crate::picture::Written;
+
 /// Something a log can be delivered to: a file, a broker, a program.
 ///
 /// What every receiver owes, checked for all of [`crate::FORMATS`] by one conformance test:
@@ -56,6 +58,12 @@ pub trait Receiver: Send {
     /// # Errors
     /// As for `send`.
     async fn close(&mut self) -> Result<Vec<Outcome>, ReceiverError>;
+
+    /// What it has written since it was made, for the table at the end of a run: each file, or a
+    /// folder of like files with their number. Nothing where nothing stays on this machine.
+    fn written(&self) -> Vec<Written> {
+        Vec::new()
+    }
 }
 
 /// One entry of the log, cut down to what a receiver selected.
