@@ -20,7 +20,8 @@ pub(crate) mod wire;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::OnceLock;
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -29,6 +30,8 @@ use rustix::net::{
     recv, sendmsg, socketpair,
 };
 use rustix::process::{Pid, WaitOptions, waitpid};
+use tokio::io::Interest;
+use tokio::net::UnixStream;
 
 use crate::sys::{self, Forked, Threads};
 use wire::{HANDOVER_FDS, Handover};
@@ -56,9 +59,14 @@ pub enum GuardianError {
     },
 }
 
-/// Watchpost's end of the guardian. Dropping it lets the guardian end once the last child is gone.
-#[derive(Debug)]
+/// Watchpost's end of the guardian. Dropping the last clone lets the guardian end once the last child is gone.
+#[derive(Debug, Clone)]
 pub struct Guardian {
+    line: Arc<Line>,
+}
+
+#[derive(Debug)]
+struct Line {
     socket: OwnedFd,
     pid: Pid,
 }
@@ -92,7 +100,10 @@ impl Guardian {
         let mut answer = [0u8; 4];
         let length = recv(&ours, &mut answer, RecvFlags::empty())?.0;
         match i32::from_le_bytes(answer) {
-            0 if length == answer.len() => Ok(Guardian { socket: ours, pid }),
+            0 if length == answer.len() => {
+                rustix::io::ioctl_fionbio(&ours, true)?;
+                Ok(Guardian { line: Arc::new(Line { socket: ours, pid }) })
+            }
             0 => Err(io::Error::other("it ended at once")),
             errno => Err(io::Error::from_raw_os_error(errno)),
         }
@@ -100,13 +111,13 @@ impl Guardian {
 
     /// Its process id.
     pub fn pid(&self) -> u32 {
-        self.pid.as_raw_nonzero().get().cast_unsigned()
+        self.line.pid.as_raw_nonzero().get().cast_unsigned()
     }
 
     /// Fails if the guardian is gone. Cheap: for health checks.
     pub fn check(&self) -> Result<(), GuardianError> {
         let flags = RecvFlags::DONTWAIT | RecvFlags::PEEK;
-        match recv(&self.socket, &mut [0u8; 1], flags) {
+        match recv(&self.line.socket, &mut [0u8; 1], flags) {
             Err(Errno::AGAIN | Errno::INTR) => Ok(()),
             Ok((length, _)) if length > 0 => Ok(()),
             Ok(_) | Err(_) => Err(self.gone()),
@@ -115,14 +126,15 @@ impl Guardian {
 
     /// Waits until the guardian is gone, which does not happen by itself. Needs a tokio runtime with IO.
     pub async fn lost(&self) -> GuardianError {
-        let Ok(socket) = self.socket.try_clone() else { return std::future::pending().await };
-        let watched = tokio::io::unix::AsyncFd::register_with_interest(socket, tokio::io::Interest::READABLE);
+        // Only to be told when the socket closes; tokio knows no SOCK_SEQPACKET, nor needs to.
+        let watched = self.line.socket.try_clone().and_then(|fd| UnixStream::from_std(StdUnixStream::from(fd)));
         let Ok(watched) = watched else { return std::future::pending().await };
         while self.check().is_ok() {
-            match watched.readable().await {
-                Ok(mut ready) => ready.clear_ready(),
-                Err(_) => std::future::pending().await,
+            if watched.readable().await.is_err() {
+                return std::future::pending().await;
             }
+            // Marks it as not readable; the guardian never says anything.
+            let _ = watched.try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
         }
         self.gone()
     }
@@ -137,14 +149,14 @@ impl Guardian {
             let fds = fds.map(AsFd::as_fd);
             ancillary.push(SendAncillaryMessage::ScmRights(&fds));
             let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-            match sendmsg(&self.socket, &[IoSlice::new(b"s")], &mut ancillary, flags) {
+            match sendmsg(&self.line.socket, &[IoSlice::new(b"s")], &mut ancillary, flags) {
                 Ok(_) => return Ok(()),
                 // Its queue is full, or too many descriptors are under way: it empties in no time.
                 Err(Errno::AGAIN | Errno::INTR | Errno::TOOMANYREFS) => {}
                 Err(_) => return Err(self.gone()),
             }
             if tokio::time::Instant::now() >= deadline {
-                return Err(GuardianError::Stuck { pid: self.pid.as_raw_nonzero().get() });
+                return Err(GuardianError::Stuck { pid: self.line.pid.as_raw_nonzero().get() });
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -152,7 +164,7 @@ impl Guardian {
 
     fn gone(&self) -> GuardianError {
         // No zombie of it stays behind.
-        let _ = waitpid(Some(self.pid), WaitOptions::NOHANG);
-        GuardianError::Lost { pid: self.pid.as_raw_nonzero().get() }
+        let _ = waitpid(Some(self.line.pid), WaitOptions::NOHANG);
+        GuardianError::Lost { pid: self.line.pid.as_raw_nonzero().get() }
     }
 }
