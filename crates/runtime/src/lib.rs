@@ -1,1 +1,34 @@
 //! The pipeline, workers, receivers' states, instance life cycle.
+//!
+//! [`pipeline`](mod@pipeline) is the place to begin reading: one instance's way from source to outputs.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+mod backoff;
+mod dead;
+mod entry;
+mod instance;
+mod intake;
+mod keeper;
+mod log;
+mod open_events;
+mod overlay;
+mod pictures;
+mod pipeline;
+mod plans;
+mod preprocess;
+mod receivers;
+mod recorder;
+mod runtime;
+mod source_status;
+mod status;
+mod streams;
+mod wanted;
+mod worker;
+
+pub use instance::{Final, Instance, StartError};
+pub use pipeline::Ended;
+pub use plans::check;
+pub use runtime::{OpenError, Runtime};
+pub use source_status::SourceSnapshot;
+pub use status::ReceiverSnapshot;
+pub use watchpost_process::Guardian;

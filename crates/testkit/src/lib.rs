@@ -1,1 +1,12 @@
-//! For tests only: sandbox, fake and hostile children, oracles.
+//! For tests only: a sandbox to run Watchpost in, fake and hostile children, scripted detections.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![allow(clippy::print_stderr, reason = "shown by the test runner when a test fails")]
+
+mod children;
+mod sandbox;
+mod script;
+pub mod truth;
+
+pub use children::acknowledging_exporter;
+pub use sandbox::{Ran, Sandbox, Watchpost, wait_until};
+pub use script::{Script, Walker};

@@ -1,0 +1,121 @@
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::Context;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use watchpost_runtime::{Ended, Final, Instance, Runtime};
+
+use crate::{Global, commands::summary, exit::Exit, load, logging, output::BARS};
+
+/// How often the progress bar is drawn.
+const REDRAW: Duration = Duration::from_millis(100);
+
+/// Run one instance in the foreground, until its source has ended and everything is delivered
+///
+/// Draws a progress bar while it runs and prints a table of everything it wrote. A first Ctrl-C stops it
+/// in order, a second at once. Exit code 0: nothing waits and nothing was refused for good. 1: something
+/// does; what waits is sent by the next run. 78: `watchpost validate` would refuse the file.
+#[derive(Args)]
+pub(crate) struct Run {
+    /// The instance file.
+    #[arg(value_name = "INSTANCE.json")]
+    file: PathBuf,
+    /// How long to wait for receivers after the source has ended, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    drain: u64,
+}
+
+impl Run {
+    pub fn run(self, global: &Global) -> anyhow::Result<Exit> {
+        // Before any thread exists: the guardian is a fork of this process (see `watchpost_process`).
+        let guardian = watchpost_runtime::Guardian::start().context("starting the guardian of child processes")?;
+        logging::start(global.log, global.verbose, "warn");
+        let Some(loaded) = load::instance(&self.file, global)? else { return Ok(Exit::Refused) };
+        let tokio = tokio::runtime::Runtime::new().context("starting the tasks that deliver")?;
+        tokio.block_on(async {
+            let runtime = Runtime::open(&global.data, load::shipped_exporters(), guardian)?;
+            let instance = runtime.start(&loaded, &self.file)?;
+            let bar = progress_bar(&instance);
+            let end = follow(instance, &bar, Duration::from_secs(self.drain)).await;
+            bar.finish_and_clear();
+            runtime.close();
+            summary::print(&end, global)?;
+            Ok(if end.complete() { Exit::Done } else { Exit::Failed })
+        })
+    }
+}
+
+/// Waits for the end, or for Ctrl-C (or TERM): the first stops in order, the second at once.
+async fn follow(mut instance: Instance, bar: &ProgressBar, drain: Duration) -> Final {
+    let mut redraw = tokio::time::interval(REDRAW);
+    let mut stopping = false;
+    let ended = loop {
+        tokio::select! {
+            ended = instance.source_ended() => break ended,
+            _ = redraw.tick() => draw(bar, &instance),
+            () = interrupted() => {
+                if stopping {
+                    leave_at_once();
+                }
+                stopping = true;
+                bar.set_message("stopping; press Ctrl-C again to stop at once");
+                instance.stop_source();
+            }
+        }
+    };
+    draw(bar, &instance);
+    if let Ended::Failed(reason) | Ended::BrokeOff(reason) = &ended {
+        BARS.suspend(|| eprintln!("watchpost: {reason}"));
+    }
+    bar.set_message("delivering what is left");
+    if !stopping {
+        tokio::select! {
+            () = instance.drain(drain) => {}
+            () = interrupted() => {}
+        }
+    }
+    tokio::select! {
+        end = instance.shut_down() => end,
+        () = interrupted() => leave_at_once(),
+    }
+}
+
+async fn interrupted() {
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut terminate) => terminate.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated => {}
+    }
+}
+
+/// The second Ctrl-C. Nothing that was acknowledged is lost: this is what kill -9 does, too.
+fn leave_at_once() -> ! {
+    std::process::exit(Exit::Failed as i32)
+}
+
+fn progress_bar(instance: &Instance) -> ProgressBar {
+    let bar = match instance.frames_expected() {
+        Some(frames) => ProgressBar::new(frames).with_style(style(
+            "{prefix} {bar:30} {pos}/{len} frames  {per_sec}  {eta} left  {msg}",
+        )),
+        None => ProgressBar::no_length().with_style(style("{prefix} {spinner} {pos} frames  {per_sec}  {msg}")),
+    };
+    BARS.add(bar).with_prefix(instance.name().to_owned())
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+fn draw(bar: &ProgressBar, instance: &Instance) {
+    bar.set_position(instance.source().frames);
+    let records: u64 = instance.receivers().iter().filter(|r| r.format != "mp4").map(|r| r.delivered).sum();
+    if !bar.message().contains("stop") {
+        bar.set_message(format!("{records} delivered"));
+    }
+}

@@ -1,0 +1,205 @@
+//! Files given on the command line: read, checked, and what is wrong with them shown.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde_json::Value;
+use watchpost_config::{self as config, Base, Found, Loaded, Paths, Problem};
+
+use crate::Global;
+
+/// How far above the program the shipped `exporters/` may lie: `bin/` of an installation, or
+/// `target/release/` of a checkout.
+const ABOVE: usize = 3;
+
+/// An instance file to run; prints what is wrong with it, and `None`, if it cannot be. A broken export
+/// is printed too, but does not stop the others.
+pub(crate) fn instance(file: &Path, global: &Global) -> anyhow::Result<Option<Loaded>> {
+    let finding = check_instance(file, global, config::load_file(file, Base::InstanceFile));
+    match finding {
+        (finding, Some(loaded)) => {
+            eprint!("{}", finding.problems());
+            Ok(Some(loaded))
+        }
+        (finding, None) => {
+            eprint!("{}", finding.problems());
+            Ok(None)
+        }
+    }
+}
+
+/// What `validate` says of one file.
+#[derive(Serialize)]
+pub(crate) struct Finding {
+    pub file: PathBuf,
+    /// `instance`, `manifest`, `records`, or `unknown`.
+    pub kind: &'static str,
+    pub errors: Vec<Line>,
+    pub warnings: Vec<Line>,
+    /// Records that were checked, in a file of records.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub records: Option<u64>,
+}
+
+/// One problem.
+#[derive(Serialize)]
+pub(crate) struct Line {
+    pub path: String,
+    pub line: Option<u32>,
+    pub message: String,
+    /// What was expected, or what to do.
+    pub fix: String,
+    #[serde(skip)]
+    text: String,
+}
+
+impl From<&Problem> for Line {
+    fn from(problem: &Problem) -> Self {
+        Self {
+            path: problem.path.clone(),
+            line: problem.line,
+            message: problem.message.clone(),
+            fix: problem.fix.clone(),
+            text: problem.to_string(),
+        }
+    }
+}
+
+impl Finding {
+    fn new(file: &Path, kind: &'static str, errors: &[Problem], warnings: &[Problem]) -> Self {
+        Self {
+            file: file.to_owned(),
+            kind,
+            errors: errors.iter().map(Line::from).collect(),
+            warnings: warnings.iter().map(Line::from).collect(),
+            records: None,
+        }
+    }
+
+    /// Errors, then warnings, a line each.
+    pub fn problems(&self) -> String {
+        let errors = self.errors.iter().map(|line| format!("error: {}\n", line.text));
+        errors.chain(self.warnings.iter().map(|line| format!("warning: {}\n", line.text))).collect()
+    }
+
+    /// The problems and a last line that says how it is.
+    pub fn text(&self) -> String {
+        let file = self.file.display();
+        let verdict = match (self.errors.len(), self.warnings.len()) {
+            (0, 0) => "no problems".to_owned(),
+            (0, warnings) => format!("no errors, {warnings} warnings"),
+            (errors, warnings) => format!("{errors} errors, {warnings} warnings"),
+        };
+        let records = self.records.map(|count| format!("{count} records, ")).unwrap_or_default();
+        format!("{}{file}: {}: {records}{verdict}\n", self.problems(), self.kind)
+    }
+}
+
+/// Checks a file of any kind; the kind is seen from its content.
+pub(crate) fn check(file: &Path, global: &Global) -> Finding {
+    let peek = std::fs::read_to_string(file).ok().and_then(|text| first_value(&text));
+    let has = |key: &str| peek.as_ref().is_some_and(|value| value.get(key).is_some());
+    let is_list = peek.as_ref().is_some_and(Value::is_array);
+    if has("$id") || is_list {
+        return check_records(file);
+    }
+    if has("command") && has("events") {
+        return match config::load_manifest(file) {
+            Ok((_, warnings)) => Finding::new(file, "manifest", &[], &warnings),
+            Err(errors) => Finding::new(file, "manifest", &errors, &[]),
+        };
+    }
+    check_instance(file, global, config::load_file(file, Base::InstanceFile)).0
+}
+
+fn first_value(text: &str) -> Option<Value> {
+    serde_json::Deserializer::from_str(text).into_iter().next()?.ok()
+}
+
+/// Everything that `run` would look at before it starts anything.
+fn check_instance(
+    file: &Path,
+    global: &Global,
+    loaded: Result<Loaded, Vec<Problem>>,
+) -> (Finding, Option<Loaded>) {
+    match loaded {
+        Ok(loaded) => {
+            let paths = Paths::new(&global.data, file, Base::InstanceFile);
+            let (mut errors, mut warnings) = watchpost_runtime::check(&loaded, &paths, &exporters(global));
+            errors.extend(loaded.errors().cloned());
+            warnings.extend(loaded.warnings.iter().cloned());
+            (Finding::new(file, "instance", &errors, &warnings), Some(loaded))
+        }
+        Err(errors) => (Finding::new(file, "instance", &errors, &[]), None),
+    }
+}
+
+/// Checks every record of a file against the schema that it names.
+pub(crate) fn check_records(file: &Path) -> Finding {
+    let mut finding = Finding::new(file, "records", &[], &[]);
+    let problem = |message: String| Line {
+        path: String::new(),
+        line: None,
+        text: format!("{}: {message}", file.display()),
+        message,
+        fix: String::new(),
+    };
+    let text = match std::fs::read(file) {
+        Ok(text) => text,
+        Err(error) => {
+            finding.errors.push(problem(format!("cannot be read: {error}")));
+            return finding;
+        }
+    };
+    let mut count = 0;
+    for value in serde_json::Deserializer::from_slice(&text).into_iter::<Value>() {
+        let value = match value {
+            Ok(value) => value,
+            Err(error) => {
+                finding.errors.push(problem(format!("not JSON: {error}")));
+                break;
+            }
+        };
+        let records = match value {
+            Value::Array(records) => records,
+            record => vec![record],
+        };
+        for record in records {
+            count += 1;
+            match watchpost_schema::identify_value(&record) {
+                Err(error) => finding.errors.push(problem(format!("record {count}: {error}"))),
+                Ok((id, version)) => finding.errors.extend(watchpost_schema::validate(&record).iter().map(|violation| {
+                    let place = format!("record {count} ({id}:{})", version.number());
+                    problem(format!("{place}: {}: {}", violation.path, violation.message))
+                })),
+            }
+        }
+    }
+    if count == 0 && finding.errors.is_empty() {
+        finding.errors.push(problem("holds no records".into()));
+    }
+    finding.records = Some(count);
+    finding
+}
+
+/// The exporters of the data folder, then the shipped ones.
+pub(crate) fn exporters(global: &Global) -> Vec<Found> {
+    let mut folders = vec![global.data.join("exporters")];
+    folders.extend(shipped_exporters());
+    match config::discover(&folders) {
+        Ok(found) => found,
+        Err((folder, error)) => {
+            tracing::warn!("looking for exporters in {}: {error}", folder.display());
+            Vec::new()
+        }
+    }
+}
+
+/// Where exporters that come with Watchpost are: in `share/watchpost` of an installation, or in the
+/// checkout that the program was built in.
+pub(crate) fn shipped_exporters() -> Vec<PathBuf> {
+    let Ok(program) = std::env::current_exe() else { return Vec::new() };
+    let above = program.ancestors().skip(1).take(ABOVE);
+    let candidates = above.flat_map(|dir| [dir.join("share/watchpost/exporters"), dir.join("exporters")]);
+    candidates.filter(|dir| dir.is_dir()).take(1).collect()
+}

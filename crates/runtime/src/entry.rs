@@ -1,0 +1,173 @@
+//! What one entry of an instance's log is.
+//!
+//! The journal stores bytes and does not care; this is their layout (integers little endian):
+//!
+//! ```text
+//! u8 kind      1 = group, 2 = stream object
+//! i64 time_ms  the wall clock it speaks of, Unix ms
+//! group:       per record: u8 n, n bytes schema id; u8 version; u32 m, m bytes JSON
+//! object:      u8 n, n bytes stream name; the rest is JSON
+//! ```
+//!
+//! A record is stored in the one version it was made in. The other is made when the first receiver
+//! asks for it and then shared by all, so N receivers of a version cost one serialisation.
+
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU64, Ordering},
+};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use thiserror::Error;
+use watchpost_schema::{SchemaId, StreamName, Version};
+
+const GROUP: u8 = 1;
+const OBJECT: u8 = 2;
+
+/// One entry of an instance's log.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// The wall clock it speaks of, Unix ms.
+    pub time_ms: i64,
+    pub body: Body,
+}
+
+#[derive(Debug)]
+pub(crate) enum Body {
+    /// Records that travel together, in order. Never empty.
+    Group(Vec<Stored>),
+    /// One object of a stream.
+    Object(StreamName, Bytes),
+}
+
+/// One record in the version it was made in.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    pub schema: SchemaId,
+    pub version: Version,
+    json: Bytes,
+    /// The other version, once somebody has asked; `None` inside: it cannot be made.
+    converted: OnceLock<Option<Bytes>>,
+}
+
+/// How often a record was turned into another version, for the proof that receivers share the result.
+pub(crate) static CONVERSIONS: AtomicU64 = AtomicU64::new(0);
+
+impl Stored {
+    pub fn new(schema: SchemaId, version: Version, json: Bytes) -> Self {
+        Self { schema, version, json, converted: OnceLock::new() }
+    }
+
+    /// Its JSON in `version`; `None` if it is stored in one that cannot be turned into that.
+    pub fn json(&self, version: Version) -> Option<Bytes> {
+        if version == self.version {
+            return Some(self.json.clone());
+        }
+        self.converted
+            .get_or_init(|| {
+                CONVERSIONS.fetch_add(1, Ordering::Relaxed);
+                watchpost_schema::convert(&self.json, self.version, version).map(Bytes::from).ok()
+            })
+            .clone()
+    }
+}
+
+/// Bytes that are no entry: written by a newer Watchpost, or by something else.
+#[derive(Debug, Error)]
+#[error("log entry at position {position}: {what}")]
+pub(crate) struct Unreadable {
+    position: u64,
+    what: &'static str,
+}
+
+impl Entry {
+    pub fn encode(&self) -> Bytes {
+        let mut out = BytesMut::with_capacity(self.encoded_len());
+        match &self.body {
+            Body::Group(records) => {
+                out.put_u8(GROUP);
+                out.put_i64_le(self.time_ms);
+                for record in records {
+                    put_name(&mut out, record.schema.as_str());
+                    out.put_u8(record.version.number());
+                    out.put_u32_le(record.json.len() as u32);
+                    out.put_slice(&record.json);
+                }
+            }
+            Body::Object(stream, json) => {
+                out.put_u8(OBJECT);
+                out.put_i64_le(self.time_ms);
+                put_name(&mut out, stream.name());
+                out.put_slice(json);
+            }
+        }
+        out.freeze()
+    }
+
+    fn encoded_len(&self) -> usize {
+        9 + match &self.body {
+            Body::Group(records) => records.iter().map(|r| r.schema.as_str().len() + 6 + r.json.len()).sum(),
+            Body::Object(stream, json) => 1 + stream.name().len() + json.len(),
+        }
+    }
+
+    /// Reads an entry without copying its JSON.
+    pub fn decode(position: u64, data: &Bytes) -> Result<Self, Unreadable> {
+        let bad = |what| Unreadable { position, what };
+        let mut rest = Cursor { data, at: 0 };
+        let kind = rest.u8().ok_or(bad("is empty"))?;
+        let time_ms = rest.take(8).and_then(|b| b.try_into().ok()).map(i64::from_le_bytes).ok_or(bad("is cut off"))?;
+        let body = match kind {
+            GROUP => {
+                let mut records = Vec::with_capacity(2);
+                while rest.at < data.len() {
+                    records.push(rest.record().ok_or(bad("has a record that is cut off or of an unknown schema"))?);
+                }
+                Body::Group(records)
+            }
+            OBJECT => {
+                let stream = rest.name().and_then(|n| n.parse().ok()).ok_or(bad("is of an unknown stream"))?;
+                Body::Object(stream, data.slice(rest.at..))
+            }
+            _ => return Err(bad("is of an unknown kind")),
+        };
+        Ok(Self { time_ms, body })
+    }
+}
+
+fn put_name(out: &mut BytesMut, name: &str) {
+    // Names are from closed sets, all far shorter than 255 bytes.
+    out.put_u8(name.len() as u8);
+    out.put_slice(name.as_bytes());
+}
+
+struct Cursor<'a> {
+    data: &'a Bytes,
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let piece = self.data.get(self.at..self.at.checked_add(length)?)?;
+        self.at += length;
+        Some(piece)
+    }
+
+    fn u8(&mut self) -> Option<u8> {
+        self.take(1).map(|b| b[0])
+    }
+
+    fn name(&mut self) -> Option<&'a str> {
+        let length = self.u8()?;
+        std::str::from_utf8(self.take(length.into())?).ok()
+    }
+
+    fn record(&mut self) -> Option<Stored> {
+        let schema = self.name()?.parse().ok()?;
+        let version = Version::from_number(self.u8()?)?;
+        let length = self.take(4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes)? as usize;
+        let start = self.at;
+        self.take(length)?;
+        Some(Stored::new(schema, version, self.data.slice(start..start + length)))
+    }
+}

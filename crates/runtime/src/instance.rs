@@ -1,0 +1,265 @@
+//! One running instance: the pieces of the data path put together, and taken apart in order.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use thiserror::Error;
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use watchpost_analytics::Securt;
+use watchpost_config::{self as config, Pace, Problem};
+use watchpost_export::{InstanceInfo, Output, Plan, Written};
+use watchpost_journal as journal;
+use watchpost_model::Id;
+use watchpost_schema::Version;
+use watchpost_source::{Source, SourceError};
+
+use crate::{
+    Surroundings,
+    intake::Intake,
+    keeper::{Bounds, Gate, Keeper},
+    log::InstanceLog,
+    open_events::{self, OpenEvents},
+    overlay::Painter,
+    pictures::Pictures,
+    pipeline::{Ended, Pipeline},
+    plans::{self, Planned},
+    preprocess::PreprocessTask,
+    receivers::Receivers,
+    recorder::{RecordError, Recorder},
+    source_status::{SourceSnapshot, SourceStatus},
+    status::{ReceiverSnapshot, ReceiverStatus, State},
+    streams::Streams,
+    wanted::Wanted,
+};
+
+/// How long each receiver has to close at the end; TERM must be done within 10 s (PRODUCT 12).
+const CLOSE_LIMIT: Duration = Duration::from_secs(8);
+
+/// Why an instance does not start at all. Trouble of a single export is a state of that export.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The source cannot be opened.
+    #[error("{0}")]
+    Source(#[from] SourceError),
+    /// The journal cannot be used.
+    #[error("journal: {0}")]
+    Journal(#[from] journal::Error),
+    /// Events left open by a crash could not be ended.
+    #[error("{0}")]
+    Record(String),
+    /// The system refused a thread.
+    #[error("starting a thread: {0}")]
+    Thread(#[from] std::io::Error),
+    /// The preprocess command cannot be started: records would wait forever.
+    #[error("{0}")]
+    Preprocess(Problem),
+}
+
+/// A running instance.
+pub struct Instance {
+    id: Id,
+    name: String,
+    log: InstanceLog,
+    source: Arc<SourceStatus>,
+    receivers: Receivers,
+    statuses: Vec<Arc<ReceiverStatus>>,
+    preprocess: Option<PreprocessTask>,
+    keeper: JoinHandle<()>,
+    stop: Arc<AtomicBool>,
+    ended: watch::Receiver<Option<Ended>>,
+}
+
+impl Instance {
+    /// Starts everything of `loaded`. Receivers that have a cursor go on from there.
+    pub fn start(loaded: &config::Loaded, around: &Surroundings) -> Result<Self, StartError> {
+        let wishes = &loaded.instance;
+        let source = watchpost_source::open(&wishes.input, &around.paths)?;
+        let info = InstanceInfo {
+            id: wishes.id,
+            name: wishes.name.clone(),
+            time_zone: wishes.input.time_zone.clone(),
+            lossless: wishes.input.pace == Pace::Fast && !source.info().live,
+        };
+        let log = InstanceLog::new(around.journal.log(&format!("instance/{}", wishes.id))?);
+        let wanted = Arc::new(Wanted::default());
+        let mut receivers =
+            Receivers::new(around.journal.clone(), log.clone(), wishes.id, around.tokio.clone(), wanted.clone());
+        let mut pictures = Pictures::new(Painter::new(wishes, &info), info.lossless);
+        let mut statuses = plans::refused(loaded);
+        for Planned { plan, status } in plans::all(wishes, &info, around, &mut statuses) {
+            statuses.push(status.clone());
+            let Plan { selection, common, output, .. } = plan;
+            match output {
+                Output::Receiver(make) => receivers.add(status, selection, common, make())?,
+                Output::Pictures(make) => pictures.add(make, status)?,
+            }
+        }
+        let version = match &wishes.output.preprocess {
+            Some(preprocess) if preprocess.version == 1 => Version::V1,
+            _ => Version::V2,
+        };
+        let recorder = Arc::new(Recorder::new(log.clone(), &info, version, wanted.clone()));
+        let (intake, preprocess) = PreprocessTask::start(wishes, recorder, around)?;
+        end_left_open(&intake).map_err(|error| StartError::Record(error.to_string()))?;
+        let status = Arc::new(SourceStatus::new(source.info().fps));
+        let gate = Arc::new(Gate::default());
+        let bounds = Bounds::new(&wishes.journal, info.lossless);
+        let keeper = Keeper::new(log.clone(), bounds, receivers.statuses(), gate.clone());
+        let pipeline = Pipeline {
+            source,
+            solution: Securt::new(plans::solution(wishes)),
+            streams: Streams::new(info, wanted),
+            open_events: OpenEvents::default(),
+            intake,
+            pictures,
+            gate,
+            status: status.clone(),
+        };
+        let stop = Arc::new(AtomicBool::new(false));
+        let ended = spawn(pipeline, &wishes.name, stop.clone())?;
+        Ok(Self {
+            id: wishes.id,
+            name: wishes.name.clone(),
+            log,
+            source: status,
+            receivers,
+            statuses,
+            preprocess,
+            keeper: around.tokio.spawn(keeper.run()),
+            stop,
+            ended,
+        })
+    }
+
+    /// Its id.
+    pub fn id(&self) -> Id {
+        self.id
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Frames in, analysed, skipped, and where in the stream it is.
+    pub fn source(&self) -> SourceSnapshot {
+        self.source.snapshot()
+    }
+
+    /// The state of every export and exporter, also of those that could not be started.
+    pub fn receivers(&self) -> Vec<ReceiverSnapshot> {
+        let end = self.log.end();
+        self.statuses.iter().map(|status| status.snapshot(end)).collect()
+    }
+
+    /// What the preprocess command is doing, if there is one.
+    pub fn preprocess(&self) -> Option<ReceiverSnapshot> {
+        self.preprocess.as_ref().map(PreprocessTask::snapshot)
+    }
+
+    /// Tells the source and the analysis to stop. What is in the log is still delivered.
+    pub fn stop_source(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits until the source has ended or stopped and all its frames have passed the analysis.
+    pub async fn source_ended(&mut self) -> Ended {
+        match self.ended.wait_for(Option::is_some).await {
+            Ok(ended) => ended.clone().unwrap_or(Ended::Stopped),
+            Err(_) => Ended::Failed("the instance's thread panicked; this is a bug in Watchpost".into()),
+        }
+    }
+
+    /// After the source has ended: waits, at most `limit`, until the preprocess command has given its
+    /// last answer and every receiver has everything.
+    pub async fn drain(&mut self, limit: Duration) {
+        let receivers = &self.receivers;
+        let (preprocess, log) = (&mut self.preprocess, &self.log);
+        let all = async {
+            if let Some(preprocess) = preprocess {
+                preprocess.finish().await;
+            }
+            receivers.drain(log.end(), limit).await;
+        };
+        // Who is not done by then shows in the statuses.
+        let _late = timeout(limit, all).await;
+    }
+
+    /// Stops everything that is left and lets go of all receivers. What they have not acknowledged
+    /// waits for the next start.
+    pub async fn shut_down(mut self) -> Final {
+        self.stop_source();
+        let ended = self.source_ended().await;
+        if let Some(preprocess) = self.preprocess.as_mut() {
+            preprocess.stop(CLOSE_LIMIT).await;
+        }
+        self.receivers.stop(CLOSE_LIMIT).await;
+        self.keeper.abort();
+        let end = self.log.end();
+        for status in &self.statuses {
+            let done = status.snapshot(end).waiting == 0 && status.state() == State::Running;
+            if done && ended == Ended::Finished {
+                status.set(State::Finished, None);
+            }
+        }
+        self.log.sync(CLOSE_LIMIT);
+        Final {
+            ended,
+            source: self.source(),
+            receivers: self.statuses.iter().map(|s| (s.snapshot(end), s.written())).collect(),
+            preprocess: self.preprocess(),
+        }
+    }
+}
+
+/// How an instance ended, and what it leaves.
+#[derive(Debug)]
+pub struct Final {
+    /// Why the source ended.
+    pub ended: Ended,
+    /// Its last counts.
+    pub source: SourceSnapshot,
+    /// Every export and exporter with the files it has written.
+    pub receivers: Vec<(ReceiverSnapshot, Vec<Written>)>,
+    /// The preprocess command, if there is one.
+    pub preprocess: Option<ReceiverSnapshot>,
+}
+
+impl Final {
+    /// Whether the source ran to its end, nothing waits and nothing was refused.
+    pub fn complete(&self) -> bool {
+        let receivers = self.receivers.iter().map(|(receiver, _)| receiver).chain(&self.preprocess);
+        let settled = |r: &ReceiverSnapshot| r.waiting == 0 && r.refused == 0 && r.state != State::Failed.name();
+        matches!(self.ended, Ended::Finished | Ended::Stopped) && receivers.into_iter().all(settled)
+    }
+}
+
+/// Events that a crash has left open get their ends now, before anything new.
+fn end_left_open(intake: &Intake) -> Result<(), RecordError> {
+    let (open, clear) = open_events::left_open(intake.state_log());
+    if open.is_empty() {
+        return Ok(());
+    }
+    tracing::info!("{} events were left open by a crash and are ended now", open.len());
+    let groups = watchpost_analytics::end_left_open(&open);
+    intake.take(&groups.iter().collect::<Vec<_>>(), vec![], clear)
+}
+
+fn spawn(
+    pipeline: Pipeline,
+    name: &str,
+    stop: Arc<AtomicBool>,
+) -> Result<watch::Receiver<Option<Ended>>, std::io::Error> {
+    let (tell, ended) = watch::channel(None);
+    thread::Builder::new().name(format!("instance {name}")).spawn(move || {
+        let how = pipeline.run(&stop);
+        tell.send_replace(Some(how));
+    })?;
+    Ok(ended)
+}

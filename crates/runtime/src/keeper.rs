@@ -1,0 +1,150 @@
+//! Keeps an instance's log within its bounds (PRODUCT section 12 "Limits").
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::Notify;
+use watchpost_config::JournalLimits;
+
+use crate::{
+    log::InstanceLog,
+    receivers::Statuses,
+    status::State,
+};
+
+/// How often to look. Trimming frees whole segments, so more often frees no more.
+const EVERY: Duration = Duration::from_secs(1);
+/// How finely the age of entries is known.
+const MARK_EVERY: Duration = Duration::from_secs(60);
+
+/// How much of a log stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Delivered entries stay this long for replay ...
+    pub keep_for: Duration,
+    /// ... as long as they are within the newest this many bytes.
+    pub keep_bytes: u64,
+    /// The whole log, delivered or not.
+    pub max_bytes: u64,
+    /// At `max_bytes`: `true` the source waits (a file at pace `fast`), `false` the receiver furthest
+    /// behind loses its oldest.
+    pub lossless: bool,
+}
+
+impl Bounds {
+    pub fn new(limits: &JournalLimits, lossless: bool) -> Self {
+        Self { keep_for: limits.keep, keep_bytes: limits.keep_bytes, max_bytes: limits.bytes, lossless }
+    }
+}
+
+/// Trims one log.
+pub(crate) struct Keeper {
+    log: InstanceLog,
+    bounds: Bounds,
+    receivers: Statuses,
+    gate: Arc<Gate>,
+    /// Where the log ended, and when: oldest first.
+    marks: VecDeque<(Instant, u64)>,
+}
+
+impl Keeper {
+    pub fn new(
+        log: InstanceLog,
+        bounds: Bounds,
+        receivers: Statuses,
+        gate: Arc<Gate>,
+    ) -> Self {
+        Self { log, bounds, receivers, gate, marks: VecDeque::new() }
+    }
+
+    /// Runs until its task is dropped.
+    pub async fn run(mut self) {
+        loop {
+            self.tick(Instant::now());
+            tokio::select! {
+                () = tokio::time::sleep(EVERY) => {}
+                () = self.gate.wanted.notified() => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        }
+    }
+
+    fn tick(&mut self, now: Instant) {
+        let end = self.log.end();
+        if self.marks.back().is_none_or(|(at, _)| now - *at >= MARK_EVERY) {
+            self.marks.push_back((now, end));
+        }
+        let mut aged = 0;
+        while self.marks.front().is_some_and(|(at, _)| now - *at > self.bounds.keep_for) {
+            aged = self.marks.pop_front().map_or(aged, |(_, position)| position);
+        }
+        let delivered = self.delivered(end);
+        let keep = self.position_before_end(self.bounds.keep_bytes).max(aged);
+        self.log.store().trim(delivered.min(keep));
+        if self.bounds.lossless {
+            self.gate.set(self.log.store().bytes() > self.bounds.max_bytes, || {
+                // At the bound what is delivered goes at once: the source waits for the room.
+                self.log.store().trim(delivered);
+                self.log.store().bytes() > self.bounds.max_bytes
+            });
+        } else if self.log.store().bytes() > self.bounds.max_bytes {
+            self.log.store().trim(self.position_before_end(self.bounds.max_bytes));
+        }
+    }
+
+    /// The first position that some receiver has not done with.
+    fn delivered(&self, end: u64) -> u64 {
+        let receivers = self.receivers.read();
+        let waiting = receivers.iter().filter(|r| r.state() != State::Disabled);
+        waiting.map(|r| r.cursor()).min().unwrap_or(end)
+    }
+
+    /// The oldest position with at most `bytes` from there to the end.
+    fn position_before_end(&self, bytes: u64) -> u64 {
+        let store = self.log.store();
+        let (mut low, mut high) = (store.start(), store.end());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if store.bytes_between(middle, store.end()) <= bytes {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        low
+    }
+}
+
+/// Where a lossless source waits while the log is full.
+#[derive(Default)]
+pub(crate) struct Gate {
+    full: Mutex<bool>,
+    changed: Condvar,
+    /// Tells the keeper that somebody waits.
+    wanted: Notify,
+}
+
+impl Gate {
+    fn set(&self, full: bool, still_full: impl FnOnce() -> bool) {
+        let full = full && still_full();
+        *self.full.lock() = full;
+        if !full {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Waits until there is room, or `stop`.
+    pub fn wait(&self, stop: &AtomicBool) {
+        let mut full = self.full.lock();
+        while *full && !stop.load(Ordering::Relaxed) {
+            self.wanted.notify_one();
+            self.changed.wait_for(&mut full, Duration::from_millis(100));
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! An instance's log as its writers and workers see it: entries instead of bytes.
+//!
+//! Entries that were just written are kept as they are, so live receivers neither decode nor convert
+//! what another has decoded or converted already.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use watchpost_journal as journal;
+
+use crate::entry::{Body, Entry};
+
+/// How many recent entries stay decoded per log. With one receiver a window behind another this is
+/// enough for both to share; farther behind, each decodes for itself.
+const RECENT_ENTRIES: usize = 8192;
+/// And at most this many bytes of JSON, so that crops do not fill the memory.
+const RECENT_BYTES: usize = 4 << 20;
+
+/// A cursor's state key: one per receiver.
+const CURSOR: &str = "cursor/";
+
+/// State changes that go into the log together with entries.
+pub(crate) type StateChange = (String, Option<Bytes>);
+
+/// An instance's log. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct InstanceLog {
+    store: journal::Log,
+    /// Held from giving out positions to filling `recent`, so that `recent` has the order of the log.
+    /// Taken before `recent`; readers take `recent` alone and never wait for the store.
+    writing: Arc<Mutex<()>>,
+    recent: Arc<Mutex<Recent>>,
+}
+
+/// What [`InstanceLog::read`] found.
+pub(crate) struct Batch {
+    pub entries: Vec<(u64, Arc<Entry>)>,
+    /// Where to read on.
+    pub next: u64,
+    /// How many entries between `from` and the first one here are gone: trimmed by a limit, or damaged.
+    pub lost: u64,
+}
+
+/// Where a receiver stands, and what it asked to be kept with that.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Cursor {
+    pub position: u64,
+    pub resume: Option<Bytes>,
+}
+
+impl InstanceLog {
+    pub fn new(store: journal::Log) -> Self {
+        Self { store, writing: Arc::default(), recent: Arc::default() }
+    }
+
+    pub fn id(&self) -> uuid::Uuid {
+        self.store.id()
+    }
+
+    /// Appends entries and state changes, all or nothing. They are durable, and visible to readers,
+    /// within 10 ms. Waits only while the store cannot keep up.
+    pub fn append(&self, entries: Vec<Entry>, state: Vec<StateChange>) -> Result<u64, journal::Error> {
+        let encoded = entries.iter().map(Entry::encode).collect();
+        let _writing = self.writing.lock();
+        let first = self.store.append(journal::Commit { entries: encoded, state })?;
+        self.recent.lock().push(first, entries);
+        Ok(first)
+    }
+
+    /// Durable entries from position `from` on, at most `entries` of them and about `bytes`.
+    pub fn read(&self, from: u64, entries: usize, bytes: usize) -> Result<Batch, journal::Error> {
+        let end = self.store.durable_end();
+        if let Some(found) = self.recent.lock().read(from, end, entries) {
+            let next = from + found.len() as u64;
+            return Ok(Batch { entries: found, next, lost: 0 });
+        }
+        let batch = self.store.read(from, journal::ReadLimit { entries, bytes })?;
+        let mut decoded = Vec::with_capacity(batch.entries.len());
+        let mut lost = batch.lost.map_or(0, |range| range.end - range.start);
+        for journal::Entry { position, data } in batch.entries {
+            match Entry::decode(position, &data) {
+                Ok(entry) => decoded.push((position, Arc::new(entry))),
+                Err(error) => {
+                    tracing::error!("{error}; it is passed over");
+                    lost += 1;
+                }
+            }
+        }
+        Ok(Batch { entries: decoded, next: batch.next, lost })
+    }
+
+    /// Waits until there is something durable at `position`.
+    pub async fn wait_past(&self, position: u64) {
+        self.store.wait_past(position).await;
+    }
+
+    /// First position not yet given out.
+    pub fn end(&self) -> u64 {
+        self.store.end()
+    }
+
+    pub fn start(&self) -> u64 {
+        self.store.start()
+    }
+
+    pub fn store(&self) -> &journal::Log {
+        &self.store
+    }
+
+    /// Waits until all that was appended before is on disk; `false` if that took longer than `limit`.
+    pub fn sync(&self, limit: Duration) -> bool {
+        self.store.wait_durable_blocking(self.store.end(), limit)
+    }
+
+    /// The receiver's cursor; `None` for one that has none yet.
+    pub fn cursor(&self, receiver: &str) -> Option<Cursor> {
+        let kept = self.store.state(&cursor_key(receiver))?;
+        let position = kept.get(..8).and_then(|b| b.try_into().ok()).map(u64::from_le_bytes)?;
+        let resume = (kept.len() > 8).then(|| kept.slice(8..));
+        Some(Cursor { position, resume })
+    }
+
+    /// Keeps the receiver's cursor with the next group of writes; `None` forgets it.
+    pub fn set_cursor(&self, receiver: &str, cursor: Option<&Cursor>) -> Result<(), journal::Error> {
+        let value = cursor.map(|cursor| {
+            let mut value = cursor.position.to_le_bytes().to_vec();
+            value.extend_from_slice(cursor.resume.as_deref().unwrap_or_default());
+            Bytes::from(value)
+        });
+        self.store.set_state(vec![(cursor_key(receiver), value)])
+    }
+}
+
+fn cursor_key(receiver: &str) -> String {
+    format!("{CURSOR}{receiver}")
+}
+
+/// The last entries, without gaps, in order.
+#[derive(Default)]
+struct Recent {
+    first: u64,
+    entries: VecDeque<Arc<Entry>>,
+    bytes: usize,
+}
+
+impl Recent {
+    fn push(&mut self, first: u64, entries: Vec<Entry>) {
+        if first != self.first + self.entries.len() as u64 {
+            self.entries.clear();
+            self.bytes = 0;
+        }
+        if self.entries.is_empty() {
+            self.first = first;
+        }
+        for entry in entries {
+            self.bytes += size(&entry);
+            self.entries.push_back(Arc::new(entry));
+        }
+        while self.entries.len() > RECENT_ENTRIES || self.bytes > RECENT_BYTES {
+            let Some(oldest) = self.entries.pop_front() else { break };
+            self.bytes -= size(&oldest);
+            self.first += 1;
+        }
+    }
+
+    /// Entries from `from` up to `end`; `None` if `from` is not here.
+    fn read(&self, from: u64, end: u64, limit: usize) -> Option<Vec<(u64, Arc<Entry>)>> {
+        let offset = usize::try_from(from.checked_sub(self.first)?).ok()?;
+        if offset >= self.entries.len() {
+            return None;
+        }
+        let count = usize::try_from(end.saturating_sub(from)).unwrap_or(usize::MAX).min(limit);
+        Some((from..).zip(self.entries.iter().skip(offset).take(count).cloned()).collect())
+    }
+}
+
+fn size(entry: &Entry) -> usize {
+    match &entry.body {
+        Body::Group(records) => records.iter().map(|r| r.json(r.version).map_or(0, |j| j.len())).sum(),
+        Body::Object(_, json) => json.len(),
+    }
+}

@@ -1,0 +1,169 @@
+//! Starts without an end yet, kept in the journal: after a crash each is ended at its last seen frame.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use watchpost_analytics::{Analysis, OpenEvent};
+use watchpost_journal as journal;
+use watchpost_model::{
+    Event, EventKind, Id, Instant, ObjectClass, Rect, Size, StreamTime, Subject, Timestamp, ZoneRef,
+};
+
+use crate::log::StateChange;
+
+/// State keys: one per open event.
+const OPEN: &str = "open/";
+/// Follows which events are open and says what of that must be kept.
+#[derive(Default)]
+pub(crate) struct OpenEvents {
+    open: HashMap<Id, Kept>,
+}
+
+impl OpenEvents {
+    /// What to keep in the same write as the frame's records.
+    pub fn changes(&mut self, analysis: &Analysis) -> Vec<StateChange> {
+        let mut changes: Vec<StateChange> = Vec::new();
+        for open in &analysis.opened {
+            if let Some(kept) = Kept::new(open) {
+                changes.push((key(open.event.id), kept.to_bytes()));
+                self.open.insert(open.event.id, kept);
+            }
+        }
+        for (id, at) in &analysis.last_seen {
+            if let Some(kept) = self.open.get_mut(id) {
+                kept.last_seen = at.into();
+                changes.push((key(*id), kept.to_bytes()));
+            }
+        }
+        for id in &analysis.closed {
+            self.open.remove(id);
+            changes.push((key(*id), None));
+        }
+        changes
+    }
+}
+
+/// Events that were open when the log was last written, and the state keys to clear with their ends.
+pub(crate) fn left_open(log: &journal::Log) -> (Vec<OpenEvent>, Vec<StateChange>) {
+    let mut open = Vec::new();
+    let mut clear = Vec::new();
+    for (key, value) in log.states(OPEN) {
+        match serde_json::from_slice::<Kept>(&value) {
+            Ok(kept) => open.push(kept.into_open()),
+            Err(error) => tracing::error!("an open event kept as `{key}` cannot be read and gets no end: {error}"),
+        }
+        clear.push((key, None));
+    }
+    open.sort_by_key(|open| (open.at.frame_id, open.event.id));
+    (open, clear)
+}
+
+fn key(id: Id) -> String {
+    format!("{OPEN}{id}")
+}
+
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    id: Id,
+    kind: KeptKind,
+    area: Option<(Id, String)>,
+    track_id: Id,
+    class: String,
+    rect: [f32; 4],
+    confidence: f32,
+    at: KeptInstant,
+    last_seen: KeptInstant,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+enum KeptKind {
+    Intrusion,
+    Loitering,
+    ArmedPerson,
+    FallenPerson,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct KeptInstant {
+    frame_id: u64,
+    time_ns: u64,
+    timestamp_ms: i64,
+    size: Option<(u32, u32)>,
+}
+
+impl Kept {
+    fn new(open: &OpenEvent) -> Option<Self> {
+        let (kind, area) = match &open.event.kind {
+            EventKind::Intrusion(area) => (KeptKind::Intrusion, Some(area)),
+            EventKind::Loitering(area) => (KeptKind::Loitering, Some(area)),
+            EventKind::ArmedPerson => (KeptKind::ArmedPerson, None),
+            EventKind::FallenPerson => (KeptKind::FallenPerson, None),
+            _ => return None,
+        };
+        let subject = open.event.subjects.first()?;
+        let Rect { x, y, width, height } = subject.rect;
+        Some(Self {
+            id: open.event.id,
+            kind,
+            area: area.map(|area| (area.id, area.name.clone())),
+            track_id: subject.track_id,
+            class: subject.class.name().to_owned(),
+            rect: [x, y, width, height],
+            confidence: subject.confidence,
+            at: (&open.at).into(),
+            last_seen: (&open.last_seen).into(),
+        })
+    }
+
+    fn to_bytes(&self) -> Option<Bytes> {
+        serde_json::to_vec(self).ok().map(Bytes::from)
+    }
+
+    fn into_open(self) -> OpenEvent {
+        let area = self.area.map_or_else(
+            || ZoneRef { id: Id::nil(), name: String::new() },
+            |(id, name)| ZoneRef { id, name },
+        );
+        let kind = match self.kind {
+            KeptKind::Intrusion => EventKind::Intrusion(area),
+            KeptKind::Loitering => EventKind::Loitering(area),
+            KeptKind::ArmedPerson => EventKind::ArmedPerson,
+            KeptKind::FallenPerson => EventKind::FallenPerson,
+        };
+        let [x, y, width, height] = self.rect;
+        let subject = Subject {
+            track_id: self.track_id,
+            class: self.class.parse().unwrap_or(ObjectClass::Unknown),
+            rect: Rect { x, y, width, height },
+            confidence: self.confidence,
+        };
+        OpenEvent {
+            event: Event { id: self.id, kind, subjects: vec![subject] },
+            at: self.at.into(),
+            last_seen: self.last_seen.into(),
+        }
+    }
+}
+
+impl From<&Instant> for KeptInstant {
+    fn from(at: &Instant) -> Self {
+        Self {
+            frame_id: at.frame_id,
+            time_ns: at.time.as_nanos(),
+            timestamp_ms: at.timestamp.0,
+            size: at.size.map(|size| (size.width, size.height)),
+        }
+    }
+}
+
+impl From<KeptInstant> for Instant {
+    fn from(at: KeptInstant) -> Self {
+        Self {
+            frame_id: at.frame_id,
+            time: StreamTime::from_nanos(at.time_ns),
+            timestamp: Timestamp(at.timestamp_ms),
+            size: at.size.map(|(width, height)| Size { width, height }),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What is drawn over the picture, and the picture as exports get it.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use watchpost_analytics::Analysis;
+use watchpost_config::{self as config, RenderPreset};
+use watchpost_export::{InstanceInfo, Picture};
+use watchpost_media::{Color, Flash, Overlay, OverlayBox, Renderer};
+use watchpost_model::{Event, EventKind, Frame, Group, Id, Point, Record, StreamTime, Track, TrackPhase};
+use watchpost_schema::{self as schema, Context, SchemaId, Version};
+
+/// How long an event's frame stays in the picture, in stream time.
+const FLASH_FOR: StreamTime = StreamTime::from_nanos(700_000_000);
+/// Points of a track's trail: 3 s at 10 frames a second.
+const TRAIL_POINTS: usize = 30;
+
+/// Makes the pictures of an instance: clean, or with boxes, areas and lines (`render_preset`).
+pub(crate) struct Painter {
+    /// `None`: pictures are clean.
+    scene: Option<Scene>,
+    instance: InstanceInfo,
+}
+
+/// Everything that is drawn, and what it is drawn with.
+struct Scene {
+    renderer: Renderer,
+    overlay: Overlay,
+    trails: HashMap<Id, VecDeque<Point>>,
+    flashes: Vec<(StreamTime, Flash)>,
+}
+
+impl Painter {
+    pub fn new(wishes: &config::Instance, instance: &InstanceInfo) -> Self {
+        let scene = (wishes.output.render_preset == RenderPreset::Default).then(|| Scene {
+            renderer: Renderer::new(),
+            overlay: Overlay {
+                areas: wishes.areas.iter().map(Into::into).collect(),
+                lines: wishes.lines.iter().map(Into::into).collect(),
+                ..Overlay::default()
+            },
+            trails: HashMap::new(),
+            flashes: Vec::new(),
+        });
+        Self { scene, instance: instance.clone() }
+    }
+
+    /// The picture of an analysed frame; `None` if the frame has none.
+    pub fn picture(&mut self, frame: &Frame, analysis: &Analysis) -> Option<Picture> {
+        if let Some(scene) = &mut self.scene {
+            scene.update(frame, analysis);
+        }
+        let events = analysis.groups.iter().flat_map(|group| self.events(group)).collect();
+        self.draw(frame, events)
+    }
+
+    /// The picture of a frame that was not analysed, with what was found last.
+    pub fn picture_again(&mut self, frame: &Frame) -> Option<Picture> {
+        self.draw(frame, Vec::new())
+    }
+
+    fn draw(&mut self, frame: &Frame, events: Vec<bytes::Bytes>) -> Option<Picture> {
+        let image = frame.image.as_ref()?;
+        let shown = match &mut self.scene {
+            Some(scene) => scene.renderer.draw(image, &scene.overlay),
+            None => image.clone(),
+        };
+        let frame_keys = schema::streams::frame_keys(frame, self.instance.id);
+        Some(Picture { frame: frame.clone(), shown, frame_keys, events })
+    }
+
+    /// The group's `event-*` records as JSON, for names and conditions of stills.
+    fn events(&self, group: &Group) -> Vec<bytes::Bytes> {
+        let context = Context { instance_id: self.instance.id, instance_name: &self.instance.name };
+        let encode = |record: &Record| {
+            let mut json = Vec::new();
+            schema::encode(Version::V2, record, &group.at, &context, None, &mut json).ok()?;
+            Some(json.into())
+        };
+        group.records.iter().filter(|record| SchemaId::of(record).is_event()).filter_map(encode).collect()
+    }
+}
+
+impl Scene {
+    fn update(&mut self, frame: &Frame, analysis: &Analysis) {
+        let shown = |track: &&Track| track.phase == TrackPhase::Locked;
+        for track in analysis.tracks.iter().filter(shown) {
+            let trail = self.trails.entry(track.id).or_default();
+            if trail.len() == TRAIL_POINTS {
+                trail.pop_front();
+            }
+            trail.push_back(track.rect.bottom_center());
+        }
+        let alive: HashSet<Id> = analysis.tracks.iter().map(|track| track.id).collect();
+        self.trails.retain(|id, _| alive.contains(id));
+        self.flashes.retain(|(since, _)| frame.time.since(*since) < FLASH_FOR);
+        let events = analysis.groups.iter().flat_map(|group| &group.records).filter_map(|record| match record {
+            Record::Event(event) => flash(event),
+            _ => None,
+        });
+        self.flashes.extend(events.map(|flash| (frame.time, flash)));
+        self.overlay.boxes = analysis.tracks.iter().filter(shown).map(|track| self.labelled_box(track)).collect();
+        self.overlay.flashes = self.flashes.iter().map(|(_, flash)| flash.clone()).collect();
+        for (area, occupancy) in self.overlay.areas.iter_mut().zip(&analysis.occupancy) {
+            area.active = occupancy.is_occupied();
+        }
+    }
+
+    fn labelled_box(&self, track: &Track) -> OverlayBox {
+        let trail = self.trails.get(&track.id).map(|trail| trail.iter().copied().collect()).unwrap_or_default();
+        OverlayBox { rect: track.rect, color: Color::of_class(track.class), label: short_name(track), trail }
+    }
+}
+
+/// The user's own name for a track, or its class and the first digits of its id: enough to tell the
+/// objects of one picture apart.
+fn short_name(track: &Track) -> String {
+    match &track.external_id {
+        Some(id) => format!("{} {id}", track.class),
+        None => format!("{} {:.4}", track.class, track.id.simple().to_string()),
+    }
+}
+
+/// What is worth an eye-catcher: starts and crossings, not their ends.
+fn flash(event: &Event) -> Option<Flash> {
+    let label = match &event.kind {
+        EventKind::Intrusion(area) => format!("in {}", area.name),
+        EventKind::Loitering(area) => format!("loiters in {}", area.name),
+        EventKind::Crowd(area) => format!("crowd in {}", area.name),
+        EventKind::LineCrossing { line, .. } => format!("crosses {}", line.name),
+        EventKind::Tailgating { line, .. } => format!("tailgates at {}", line.name),
+        EventKind::ObjectLeftRemoved { area, state } => format!("{state:?} in {}", area.name).to_lowercase(),
+        EventKind::ArmedPerson => "armed".to_owned(),
+        EventKind::FallenPerson => "fallen".to_owned(),
+        _ => return None,
+    };
+    Some(Flash { rect: event.subjects.first()?.rect, color: Color::ALERT, label })
+}

@@ -1,0 +1,122 @@
+//! The data path of one instance, from source to outputs, in the order it is passed.
+//!
+//! ```text
+//!  source ─▶ solution ─┬─▶ intake ─▶ (inbox ─▶ preprocess) ─▶ recorder ─▶ log ─▶ a worker per receiver
+//!                      └─▶ pictures ─▶ a thread per picture export
+//! ```
+//!
+//! This file is one thread: it takes frames from the source, has the solution look at them, and gives
+//! what came out to the log and to the picture exports. It waits for neither receivers nor disks. Behind
+//! the log each receiver has a worker and a cursor of its own (`worker.rs`), so a slow one holds up
+//! nobody; the picture exports have a thread and a short queue each (`pictures.rs`).
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use watchpost_analytics::{Analysis, Securt};
+use watchpost_model::Frame;
+use watchpost_source::{Item, Next, Source};
+
+use crate::{
+    intake::Intake, keeper::Gate, open_events::OpenEvents, pictures::Pictures, recorder::RecordError, source_status::SourceStatus,
+    streams::Streams,
+};
+
+/// How long to wait for a frame before looking whether to stop.
+const LOOK_UP: Duration = Duration::from_millis(100);
+
+/// Everything one instance's frames pass through.
+pub(crate) struct Pipeline {
+    /// Where frames (and the user's own detections) come from.
+    pub source: Box<dyn Source>,
+    /// Looks at frames: tracks objects, knows areas and lines, makes records.
+    pub solution: Securt,
+    /// Makes the objects of the metadata streams out of what it found.
+    pub streams: Streams,
+    /// Starts without an end yet: kept in the journal, so that each has its end after a crash too.
+    pub open_events: OpenEvents,
+    /// Where records and objects go: to the preprocess command's inbox, or straight to the log.
+    pub intake: Intake,
+    /// Where pictures go.
+    pub pictures: Pictures,
+    /// Where a file at pace `fast` waits while the log is at its bound.
+    pub gate: Arc<Gate>,
+    /// What can be seen from outside.
+    pub status: Arc<SourceStatus>,
+}
+
+/// Why a pipeline ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The source has nothing more.
+    Finished,
+    /// The source broke off; what it gave before has been processed.
+    BrokeOff(String),
+    /// It was told to stop.
+    Stopped,
+    /// It cannot go on.
+    Failed(String),
+}
+
+impl Pipeline {
+    /// Runs until the source ends or `stop` is set. Every open event has its end afterwards.
+    pub fn run(mut self, stop: &AtomicBool) -> Ended {
+        let ended = self.run_source(stop);
+        let last = self.solution.stop();
+        if let Err(error) = self.record(None, &last) {
+            return Ended::Failed(error.to_string());
+        }
+        self.pictures.finish();
+        ended
+    }
+
+    fn run_source(&mut self, stop: &AtomicBool) -> Ended {
+        while !stop.load(Ordering::Relaxed) {
+            let passed = match self.source.next(LOOK_UP) {
+                Ok(Next::Item(item)) => {
+                    self.gate.wait(stop);
+                    self.pass(item)
+                }
+                Ok(Next::Idle) => continue,
+                Ok(Next::Ended) => return Ended::Finished,
+                Ok(Next::BrokeOff(reason)) => return Ended::BrokeOff(reason),
+                Err(error) => return Ended::Failed(error.to_string()),
+            };
+            if let Err(error) = passed {
+                return Ended::Failed(error.to_string());
+            }
+        }
+        Ended::Stopped
+    }
+
+    /// One frame's way.
+    fn pass(&mut self, item: Item) -> Result<(), RecordError> {
+        let Item { frame, detections, analyse } = item;
+        self.status.arrived(&frame);
+        if !analyse {
+            // A frame over `frame_rate_limit`: shown, with what was last seen, but not looked at.
+            self.pictures.show_again(&frame);
+            return Ok(());
+        }
+        let began = Instant::now();
+        let analysis = self.solution.process(&frame, detections.as_deref());
+        self.status.analysed(began.elapsed());
+        self.record(Some(&frame), &analysis)?;
+        self.pictures.show(&frame, &analysis);
+        Ok(())
+    }
+
+    /// Records, stream objects and the state of open events enter the log in one write.
+    fn record(&mut self, frame: Option<&Frame>, analysis: &Analysis) -> Result<(), RecordError> {
+        let state = self.open_events.changes(analysis);
+        let objects = frame.map(|frame| self.streams.objects(frame, analysis)).unwrap_or_default();
+        let statistics = frame.and_then(|frame| self.status.statistics_due(frame));
+        let groups: Vec<_> = analysis.groups.iter().chain(&statistics).collect();
+        self.intake.take(&groups, objects, state)
+    }
+}

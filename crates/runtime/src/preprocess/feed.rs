@@ -1,0 +1,196 @@
+//! While the preprocess command lives: messages go in, lines come out.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use watchpost_process::{Child, Line};
+
+use super::{After, Order, READ, Task, answer};
+use crate::{
+    recorder::{RecordError, Rewritten},
+    status::add,
+};
+
+/// Messages given to the child and not done with. They are in the pipe or in its memory; the rest waits
+/// on disk.
+const WINDOW: usize = 4096;
+/// A child that lived this long starts over with short pauses.
+pub(super) const GOOD_LIFE: Duration = Duration::from_secs(60);
+/// How often to look whether it hangs.
+const LOOK: Duration = Duration::from_millis(200);
+/// How long it has to end after its STDIN was closed and it has nothing more to say.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Messages the child has, oldest first.
+struct InHand {
+    /// Their inbox positions.
+    positions: VecDeque<u64>,
+    /// How many before these are done with, as the child counts.
+    done: u64,
+    /// When one was last done with, or the first of these was sent.
+    since: Instant,
+}
+
+impl Task {
+    /// Feeds `child` until everything is done, it dies, or it is told to stop.
+    pub(super) async fn feed(&mut self, child: Child) -> Result<After, RecordError> {
+        let mut hand = InHand { positions: VecDeque::new(), done: 0, since: Instant::now() };
+        let mut next = self.cursor;
+        let mut full = false;
+        let mut progress = child.watch_progress();
+        let mut look = tokio::time::interval(LOOK);
+        loop {
+            let order = *self.orders.borrow_and_update();
+            if order == Order::Stop {
+                child.stop(GRACE).await;
+                return Ok(After::Finished);
+            }
+            if hand.positions.len() < WINDOW && !full {
+                (next, full) = self.send(&child, next, &mut hand)?;
+            }
+            if order == Order::Finish && next >= self.inbox.end() {
+                return self.last_words(child, hand).await;
+            }
+            tokio::select! {
+                lines = child.lines() => {
+                    if lines.is_empty() {
+                        return self.after_death(child, hand).await;
+                    }
+                    self.take(lines, &mut hand).await?;
+                }
+                _ = progress.changed() => {
+                    full = false;
+                    if !self.settings.acknowledge {
+                        let read = progress.borrow_and_update().read;
+                        self.read_through(read, &mut hand)?;
+                    }
+                }
+                () = self.inbox.wait_past(next), if hand.positions.len() < WINDOW && !full => {}
+                _ = self.orders.changed() => self.orders.mark_changed(),
+                _ = look.tick() => if let Some(reason) = self.hangs(&child, &hand) {
+                    child.kill().await;
+                    let after = self.after_death(child, hand).await?;
+                    return Ok(if matches!(after, After::Died(_)) { After::Died(reason) } else { after });
+                },
+            }
+        }
+    }
+
+    /// Sends what there is room for; returns where to read on, and whether the child's queue is full.
+    fn send(&mut self, child: &Child, from: u64, hand: &mut InHand) -> Result<(u64, bool), RecordError> {
+        let batch = self.inbox.read(from, READ)?;
+        for entry in batch.entries {
+            if hand.positions.is_empty() {
+                hand.since = Instant::now();
+            }
+            // Full, or closed: then its end is seen at its STDOUT, and what it has not read is sent to the next.
+            if child.try_send(entry.data).is_err() {
+                return Ok((entry.position, true));
+            }
+            hand.positions.push_back(entry.position);
+        }
+        Ok((batch.next, false))
+    }
+
+    /// Lines enter the log as groups. With `preprocess_acknowledge` each is the answer to the oldest message.
+    async fn take(&mut self, lines: Vec<Line>, hand: &mut InHand) -> Result<(), RecordError> {
+        let mut groups = Vec::with_capacity(lines.len());
+        let mut cursor = self.cursor;
+        for line in lines {
+            groups.extend(self.read_line(line).await?);
+            if self.settings.acknowledge {
+                match hand.positions.pop_front() {
+                    Some(position) => cursor = position + 1,
+                    None => tracing::warn!("the preprocess command answered more often than it was asked"),
+                }
+                hand.since = Instant::now();
+            }
+        }
+        self.commit(groups, cursor)
+    }
+
+    /// A line as a group; what is none becomes a dead letter, and the child lives on.
+    async fn read_line(&mut self, line: Line) -> Result<Option<Vec<Rewritten>>, RecordError> {
+        let (text, refused) = match line {
+            Line::Text(text) => match answer::parse(&text, self.version, self.settings.validate) {
+                Ok(group) => return Ok(Some(group).filter(|group| !group.is_empty())),
+                Err(reason) => (text.to_vec(), reason),
+            },
+            Line::TooLong { start, bytes } => {
+                let reason = format!("the preprocess command wrote a line of {bytes} bytes; it was not kept");
+                (start.into_bytes(), reason)
+            }
+        };
+        tracing::warn!("refused: {refused}");
+        self.dead.bury_text(&text, 0, &refused).await?;
+        add(&self.status.refused, 1);
+        Ok(None)
+    }
+
+    /// Free-running: a message is done with once the child has read it.
+    fn read_through(&mut self, read: u64, hand: &mut InHand) -> Result<(), RecordError> {
+        let mut cursor = self.cursor;
+        while hand.done < read {
+            let Some(position) = hand.positions.pop_front() else { break };
+            hand.done += 1;
+            cursor = position + 1;
+        }
+        if cursor == self.cursor { Ok(()) } else { self.commit(vec![], cursor) }
+    }
+
+    fn hangs(&self, child: &Child, hand: &InHand) -> Option<String> {
+        let limit = self.settings.timeout;
+        if child.stalled_for().is_some_and(|stalled| stalled > limit) {
+            return Some(format!("has not read anything for {} ms although there was something", limit.as_millis()));
+        }
+        let unanswered = self.settings.acknowledge && !hand.positions.is_empty() && hand.since.elapsed() > limit;
+        unanswered.then(|| format!("has not answered for {} ms (preprocess_acknowledge)", limit.as_millis()))
+    }
+
+    /// Its STDIN closes; it is finished when it closes STDOUT, ends, or has read all and is silent.
+    async fn last_words(&mut self, child: Child, mut hand: InHand) -> Result<After, RecordError> {
+        let mut look = tokio::time::interval(LOOK);
+        child.close_stdin();
+        loop {
+            tokio::select! {
+                lines = child.drain_lines(self.settings.drain) => {
+                    if lines.is_empty() {
+                        break;
+                    }
+                    self.take(lines, &mut hand).await?;
+                }
+                _ = look.tick() => if *self.orders.borrow() == Order::Stop || self.hangs(&child, &hand).is_some() {
+                    break;
+                },
+            }
+        }
+        let ended = child.stop(GRACE).await;
+        if !self.settings.acknowledge {
+            self.read_through(child.read_through(), &mut hand)?;
+        }
+        if self.cursor >= self.inbox.end() {
+            return Ok(After::Finished);
+        }
+        let left = self.inbox.end() - self.cursor;
+        Ok(After::Died(format!("{} with {left} messages not done", ended.exit)))
+    }
+
+    /// What it had said and read before it died still counts.
+    async fn after_death(&mut self, child: Child, mut hand: InHand) -> Result<After, RecordError> {
+        let ended = child.stop(GRACE).await;
+        loop {
+            let lines = child.lines().await;
+            if lines.is_empty() {
+                break;
+            }
+            self.take(lines, &mut hand).await?;
+        }
+        if !self.settings.acknowledge {
+            self.read_through(child.read_through(), &mut hand)?;
+        }
+        let finished = *self.orders.borrow() != Order::Run && self.cursor >= self.inbox.end();
+        if finished { Ok(After::Finished) } else { Ok(After::Died(ended.exit.to_string())) }
+    }
+}

@@ -1,0 +1,255 @@
+//! The preprocess command (PRODUCT section 8): fed from the inbox, its answers numbered into the log.
+//!
+//! One task owns the child. `feed.rs` is what it does while the child lives; this file starts it again
+//! when it has died, and says what records do meanwhile.
+
+mod answer;
+mod feed;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use watchpost_config::{self as config, OnFailure};
+use watchpost_export::POISON_DEATHS;
+use watchpost_journal as journal;
+use watchpost_process::{Framing, Guardian, LINE_MAX_BYTES, Spec, Stdout};
+use watchpost_schema::Version;
+
+use crate::{
+    Surroundings,
+    backoff::Backoff,
+    dead::DeadLetters,
+    intake::Intake,
+    log::StateChange,
+    recorder::{RecordError, Recorder},
+    status::{ReceiverSnapshot, ReceiverStatus, State, add},
+};
+
+/// State key in the instance's log: the first inbox position not yet done with. Kept there, and not in
+/// the inbox, so that it moves in the same write as the answers enter the log.
+const CURSOR: &str = "inbox-cursor";
+/// Entries of the inbox looked at together.
+const READ: journal::ReadLimit = journal::ReadLimit { entries: 1000, bytes: 4 << 20 };
+
+/// What the task is told to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    Run,
+    /// Nothing more enters the inbox: feed the rest, take the last answers, end.
+    Finish,
+    /// End now; what is not done stays in the inbox.
+    Stop,
+}
+
+/// The running preprocess command of an instance.
+pub(crate) struct PreprocessTask {
+    status: Arc<ReceiverStatus>,
+    inbox: journal::Log,
+    orders: watch::Sender<Order>,
+    task: JoinHandle<()>,
+}
+
+impl PreprocessTask {
+    /// Starts the command if the instance has one, and says where records go in.
+    pub fn start(
+        wishes: &config::Instance,
+        recorder: Arc<Recorder>,
+        around: &Surroundings,
+    ) -> Result<(Intake, Option<Self>), journal::Error> {
+        let Some(settings) = wishes.output.preprocess.clone() else {
+            return Ok((Intake::Direct(recorder), None));
+        };
+        let inbox = around.journal.log(&format!("instance/{}/inbox", wishes.id))?;
+        let status = Arc::new(ReceiverStatus::new("preprocess", "command"));
+        let (orders, ordered) = watch::channel(Order::Run);
+        let kept = recorder.log().store().state(CURSOR);
+        let cursor = kept.and_then(|c| c.as_ref().try_into().ok()).map_or(inbox.start(), u64::from_le_bytes);
+        status.move_cursor(cursor);
+        let spec = spec(&settings, wishes, around);
+        let task = Task {
+            version: if settings.version == 1 { Version::V1 } else { Version::V2 },
+            settings,
+            spec,
+            guardian: around.guardian.clone(),
+            dead: DeadLetters::open(&around.journal, wishes.id, "preprocess")?,
+            inbox: inbox.clone(),
+            recorder: recorder.clone(),
+            status: status.clone(),
+            orders: ordered,
+            cursor: cursor.max(inbox.start()),
+            deaths: (None, 0),
+        };
+        let task = around.tokio.spawn(task.run());
+        Ok((Intake::Inbox { inbox: inbox.clone(), recorder }, Some(Self { status, inbox, orders, task })))
+    }
+
+    /// Its state and counts; `waiting` is what the inbox holds.
+    pub fn snapshot(&self) -> ReceiverSnapshot {
+        self.status.snapshot(self.inbox.end())
+    }
+
+    /// Waits until it has been fed everything and has given its last answer.
+    pub async fn finish(&mut self) {
+        self.order(Order::Finish).await;
+    }
+
+    /// Ends it, with at most `limit` for its last words.
+    pub async fn stop(&mut self, limit: Duration) {
+        if timeout(limit / 2, self.order(Order::Finish)).await.is_err() {
+            let _late = timeout(limit / 2, self.order(Order::Stop)).await;
+        }
+    }
+
+    async fn order(&mut self, order: Order) {
+        self.orders.send_replace(order);
+        if !self.task.is_finished()
+            && let Err(panic) = (&mut self.task).await
+        {
+            tracing::error!("the preprocess command's task ended badly: {panic}");
+        }
+    }
+}
+
+/// What the task owns.
+pub(super) struct Task {
+    pub settings: config::Preprocess,
+    pub version: Version,
+    pub inbox: journal::Log,
+    pub recorder: Arc<Recorder>,
+    pub dead: DeadLetters,
+    pub status: Arc<ReceiverStatus>,
+    pub orders: watch::Receiver<Order>,
+    /// First inbox position not yet done with.
+    pub cursor: u64,
+    spec: Result<Spec, String>,
+    guardian: Guardian,
+    /// The message that was the oldest unfinished one when the child died, and how often in a row.
+    deaths: (Option<u64>, u32),
+}
+
+/// How a child's life ended, for whoever decides what comes next.
+pub(super) enum After {
+    /// Everything is done, or it was told to stop.
+    Finished,
+    /// It died, hung, or would not start.
+    Died(String),
+}
+
+impl Task {
+    async fn run(mut self) {
+        let mut backoff = Backoff::default();
+        loop {
+            let began = Instant::now();
+            let ended = match self.spawn().await {
+                Ok(child) => {
+                    self.status.set(State::Running, None);
+                    self.feed(child).await
+                }
+                Err(reason) => Ok(After::Died(reason)),
+            };
+            let reason = match ended {
+                Ok(After::Finished) => break,
+                Ok(After::Died(reason)) => reason,
+                Err(error) => error.to_string(),
+            };
+            if began.elapsed() > feed::GOOD_LIFE {
+                backoff.reset();
+            }
+            if let Err(error) = self.count_death(&reason).await {
+                tracing::error!("preprocess: keeping a dead letter: {error}");
+            }
+            add(&self.status.retried, 1);
+            let until = Instant::now() + backoff.next();
+            self.status.set(State::Waiting { until }, Some(format!("preprocess command: {reason}")));
+            if self.wait(until).await == Order::Stop {
+                break;
+            }
+        }
+    }
+
+    async fn spawn(&self) -> Result<watchpost_process::Child, String> {
+        let spec = self.spec.clone()?;
+        self.guardian.spawn(spec).await.map_err(|error| error.to_string())
+    }
+
+    /// Until the next try. Records wait in the inbox, or with `bypass` pass as they are.
+    async fn wait(&mut self, until: Instant) -> Order {
+        loop {
+            let order = *self.orders.borrow_and_update();
+            if order == Order::Stop {
+                return order;
+            }
+            let bypass = self.settings.on_failure == OnFailure::Bypass;
+            if bypass && let Err(error) = self.pass_unfiltered() {
+                tracing::error!("preprocess: {error}");
+            }
+            if order == Order::Finish && self.cursor >= self.inbox.end() {
+                return Order::Stop;
+            }
+            tokio::select! {
+                () = tokio::time::sleep_until(until.into()) => return order,
+                () = self.inbox.wait_past(self.cursor), if bypass => {}
+                changed = self.orders.changed() => if changed.is_err() { return Order::Stop },
+            }
+        }
+    }
+
+    fn pass_unfiltered(&mut self) -> Result<(), RecordError> {
+        let batch = self.inbox.read(self.cursor, READ)?;
+        let groups = batch.entries.iter().filter_map(|e| answer::parse(&e.data, self.version, false).ok()).collect();
+        self.commit(groups, batch.next)
+    }
+
+    /// Answers enter the log, and the inbox moves on, in one write.
+    pub fn commit(&mut self, groups: Vec<Vec<crate::recorder::Rewritten>>, cursor: u64) -> Result<(), RecordError> {
+        let moved: Vec<StateChange> = if cursor == self.cursor {
+            vec![]
+        } else {
+            vec![(CURSOR.to_owned(), Some(Bytes::copy_from_slice(&cursor.to_le_bytes())))]
+        };
+        add(&self.status.delivered, cursor - self.cursor);
+        self.recorder.record_rewritten(groups, moved)?;
+        self.cursor = cursor;
+        self.status.move_cursor(cursor);
+        self.inbox.trim(cursor);
+        Ok(())
+    }
+
+    /// The poison rule: a message that was the oldest unfinished one at five deaths in a row is what kills
+    /// the command.
+    async fn count_death(&mut self, reason: &str) -> Result<(), RecordError> {
+        let oldest = Some(self.cursor).filter(|cursor| *cursor < self.inbox.end());
+        self.deaths = if self.deaths.0 == oldest { (oldest, self.deaths.1 + 1) } else { (oldest, 1) };
+        if oldest.is_none() || self.deaths.1 < POISON_DEATHS {
+            return Ok(());
+        }
+        self.deaths = (None, 0);
+        let batch = self.inbox.read(self.cursor, journal::ReadLimit { entries: 1, bytes: 1 })?;
+        if let Some(message) = batch.entries.first() {
+            let reason = format!("the preprocess command died over it {POISON_DEATHS} times in a row: {reason}");
+            self.dead.bury_text(&message.data, 0, &reason).await?;
+            add(&self.status.refused, 1);
+        }
+        self.commit(vec![], self.cursor + 1)
+    }
+}
+
+fn spec(
+    settings: &config::Preprocess,
+    wishes: &config::Instance,
+    around: &Surroundings,
+) -> Result<Spec, String> {
+    let dir = around.paths.bare_dir();
+    let mut spec = Spec::new("preprocess", &settings.command, dir).map_err(|error| error.to_string())?;
+    spec.name = format!("preprocess of {}", wishes.name);
+    spec.framing = Framing::Nul;
+    spec.stdout = Stdout::Lines { max_bytes: LINE_MAX_BYTES };
+    spec.set_env("WATCHPOST_INSTANCE_ID", wishes.id.to_string());
+    spec.set_env("WATCHPOST_INSTANCE_NAME", &wishes.name);
+    spec.set_env("WATCHPOST_EXPORTS_DIR", &around.paths.exports);
+    Ok(spec)
+}

@@ -1,0 +1,199 @@
+//! The last step before the log: gives each record its number and identity and appends it.
+//!
+//! Everything of an instance that ends in its log passes here, so numbers have no gaps: a record that
+//! got one is in the log, in the same write as the number that follows it.
+
+use std::sync::{Arc, atomic::AtomicU64};
+
+use bytes::Bytes;
+use parking_lot::{Mutex, RwLock};
+use serde_json::{Map, Value};
+use thiserror::Error;
+use uuid::Uuid;
+use watchpost_export::InstanceInfo;
+use watchpost_journal as journal;
+use watchpost_model::{Group, Id};
+use watchpost_schema::{self as schema, Context, SchemaId, Stamp, StreamName, Version};
+
+use crate::{
+    entry::{Body, Entry, Stored},
+    log::{InstanceLog, StateChange},
+    status::add,
+    wanted::Wanted,
+};
+
+/// The state key of the next record's number.
+const SEQUENCE: &str = "sequence";
+
+/// Numbers records and appends them to one instance's log.
+pub(crate) struct Recorder {
+    log: InstanceLog,
+    instance_id: Id,
+    instance_name: RwLock<String>,
+    /// The version records are stored in: 2, unless a preprocess command sees version 1.
+    version: Version,
+    wanted: Arc<Wanted>,
+    /// Held from taking a number to appending, so that numbers rise with positions.
+    next_sequence: Mutex<u64>,
+    pub counts: RecorderCounts,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct RecorderCounts {
+    pub records: AtomicU64,
+    pub objects: AtomicU64,
+}
+
+/// A record that a preprocess command has written.
+pub(crate) struct Rewritten {
+    pub schema: SchemaId,
+    pub fields: Map<String, Value>,
+}
+
+/// What kept records out of the log.
+#[derive(Debug, Error)]
+pub(crate) enum RecordError {
+    #[error("writing the log: {0}")]
+    Journal(#[from] journal::Error),
+    #[error("writing a record as JSON: {0}")]
+    Encode(#[from] serde_json::Error),
+}
+
+impl Recorder {
+    pub fn new(log: InstanceLog, instance: &InstanceInfo, version: Version, wanted: Arc<Wanted>) -> Self {
+        let kept = log.store().state(SEQUENCE);
+        let next = kept.and_then(|n| n.as_ref().try_into().ok()).map_or(0, u64::from_le_bytes);
+        Self {
+            log,
+            instance_id: instance.id,
+            instance_name: RwLock::new(instance.name.clone()),
+            version,
+            wanted,
+            next_sequence: Mutex::new(next),
+            counts: RecorderCounts::default(),
+        }
+    }
+
+    pub fn log(&self) -> &InstanceLog {
+        &self.log
+    }
+
+    /// Appends what somebody selected of `groups` and `objects`, and `state` in the same write.
+    pub fn record(
+        &self,
+        groups: &[&Group],
+        objects: Vec<(i64, StreamName, Bytes)>,
+        state: Vec<StateChange>,
+    ) -> Result<(), RecordError> {
+        let name = self.instance_name.read();
+        let context = Context { instance_id: self.instance_id, instance_name: &name };
+        self.append(state, |numbers| {
+            let mut entries = Vec::with_capacity(groups.len() + objects.len());
+            for group in groups {
+                let mut records = Vec::with_capacity(group.records.len());
+                for record in &group.records {
+                    let id = SchemaId::of(record);
+                    if !self.wanted.record(id) {
+                        continue;
+                    }
+                    let stamp = numbers.next();
+                    let mut json = Vec::with_capacity(512);
+                    schema::encode(self.version, record, &group.at, &context, Some(&stamp), &mut json)?;
+                    records.push(Stored::new(id, self.version, json.into()));
+                }
+                if !records.is_empty() {
+                    entries.push(Entry { time_ms: group.at.timestamp.0, body: Body::Group(records) });
+                }
+            }
+            entries.extend(
+                objects.into_iter().map(|(time_ms, stream, json)| Entry { time_ms, body: Body::Object(stream, json) }),
+            );
+            Ok(entries)
+        })
+    }
+
+    /// As [`Self::record`], for groups that have passed the preprocess command.
+    pub fn record_rewritten(&self, groups: Vec<Vec<Rewritten>>, state: Vec<StateChange>) -> Result<(), RecordError> {
+        self.append(state, |numbers| {
+            let mut entries = Vec::with_capacity(groups.len());
+            for group in groups {
+                let mut time_ms = 0;
+                let mut records = Vec::with_capacity(group.len());
+                for Rewritten { schema: id, fields } in group {
+                    if !self.wanted.record(id) {
+                        continue;
+                    }
+                    time_ms = fields.get("system_timestamp").and_then(Value::as_i64).unwrap_or(time_ms);
+                    let fields = schema::stamp(self.version, fields, &numbers.next());
+                    records.push(Stored::new(id, self.version, serde_json::to_vec(&fields)?.into()));
+                }
+                if !records.is_empty() {
+                    entries.push(Entry { time_ms, body: Body::Group(records) });
+                }
+            }
+            Ok(entries)
+        })
+    }
+
+    /// The records of `groups` as the preprocess command sees them: not numbered yet, one message a
+    /// group.
+    pub fn messages(&self, groups: &[&Group]) -> Result<Vec<Bytes>, RecordError> {
+        let name = self.instance_name.read();
+        let context = Context { instance_id: self.instance_id, instance_name: &name };
+        groups
+            .iter()
+            .map(|group| {
+                let list = group.records.len() > 1;
+                let mut message = Vec::with_capacity(512 * group.records.len());
+                for (index, record) in group.records.iter().enumerate() {
+                    if list {
+                        message.push(if index == 0 { b'[' } else { b',' });
+                    }
+                    schema::encode(self.version, record, &group.at, &context, None, &mut message)?;
+                }
+                if list {
+                    message.push(b']');
+                }
+                Ok(message.into())
+            })
+            .collect()
+    }
+
+    fn append(
+        &self,
+        mut state: Vec<StateChange>,
+        build: impl FnOnce(&mut Numbers) -> Result<Vec<Entry>, RecordError>,
+    ) -> Result<(), RecordError> {
+        let mut next_sequence = self.next_sequence.lock();
+        let first = *next_sequence;
+        let mut numbers = Numbers { log_id: self.log.id(), next: first };
+        let entries = build(&mut numbers)?;
+        if entries.is_empty() && state.is_empty() {
+            return Ok(());
+        }
+        let records = numbers.next - first;
+        let objects = entries.iter().filter(|e| matches!(e.body, Body::Object(..))).count() as u64;
+        if records > 0 {
+            state.push((SEQUENCE.to_owned(), Some(Bytes::copy_from_slice(&numbers.next.to_le_bytes()))));
+        }
+        self.log.append(entries, state)?;
+        *next_sequence = numbers.next;
+        add(&self.counts.records, records);
+        add(&self.counts.objects, objects);
+        Ok(())
+    }
+}
+
+/// Gives out numbers; they count only once the entries are appended.
+struct Numbers {
+    log_id: Uuid,
+    next: u64,
+}
+
+impl Numbers {
+    fn next(&mut self) -> Stamp {
+        let sequence = self.next;
+        self.next += 1;
+        Stamp { record_id: Uuid::new_v4(), log_id: self.log_id, sequence }
+    }
+}

@@ -1,0 +1,115 @@
+//! What is known of an instance's source and analysis: counts, rates, the `statistics` record.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use watchpost_model::{Frame, Group, Instant, Record, Statistics, StreamTime, Timestamp};
+
+use crate::status::add;
+
+/// Between two `statistics` records (REFERENCE "Records").
+const STATISTICS_EVERY: StreamTime = StreamTime::from_nanos(5_000_000_000);
+
+/// Counts of one run of a source. Written by its pipeline, read by anyone.
+#[derive(Debug)]
+pub struct SourceStatus {
+    started_at: Timestamp,
+    source_framerate: Option<f64>,
+    frames: AtomicU64,
+    analysed: AtomicU64,
+    skipped: AtomicU64,
+    /// The last frame's stream time, in ns.
+    position: AtomicU64,
+    interval: Mutex<Interval>,
+}
+
+/// Since the last `statistics` record.
+#[derive(Debug, Default)]
+struct Interval {
+    from: Option<StreamTime>,
+    analysed: u64,
+    busy: Duration,
+}
+
+/// The counts of a [`SourceStatus`] at one moment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SourceSnapshot {
+    /// Frames that arrived.
+    pub frames: u64,
+    /// Of these, analysed.
+    pub analysed: u64,
+    /// Frames that a live source could not wait with.
+    pub skipped: u64,
+    /// The last frame's stream time.
+    pub position: StreamTime,
+}
+
+impl SourceStatus {
+    pub(crate) fn new(source_framerate: Option<f64>) -> Self {
+        Self {
+            started_at: Timestamp(jiff::Timestamp::now().as_millisecond()),
+            source_framerate,
+            frames: AtomicU64::new(0),
+            analysed: AtomicU64::new(0),
+            skipped: AtomicU64::new(0),
+            position: AtomicU64::new(0),
+            interval: Mutex::default(),
+        }
+    }
+
+    /// Everything at once.
+    pub fn snapshot(&self) -> SourceSnapshot {
+        SourceSnapshot {
+            frames: self.frames.load(Ordering::Relaxed),
+            analysed: self.analysed.load(Ordering::Relaxed),
+            skipped: self.skipped.load(Ordering::Relaxed),
+            position: StreamTime::from_nanos(self.position.load(Ordering::Relaxed)),
+        }
+    }
+
+    pub(crate) fn arrived(&self, frame: &Frame) {
+        add(&self.frames, 1);
+        self.position.store(frame.time.as_nanos(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn skipped(&self, in_all: u64) {
+        self.skipped.store(in_all, Ordering::Relaxed);
+    }
+
+    pub(crate) fn analysed(&self, took: Duration) {
+        add(&self.analysed, 1);
+        let mut interval = self.interval.lock();
+        interval.analysed += 1;
+        interval.busy += took;
+    }
+
+    /// A `statistics` record, every 5 s of stream time.
+    pub(crate) fn statistics_due(&self, frame: &Frame) -> Option<Group> {
+        let mut interval = self.interval.lock();
+        let from = *interval.from.get_or_insert(frame.time);
+        let elapsed = frame.time.since(from);
+        if elapsed < STATISTICS_EVERY {
+            return None;
+        }
+        let Interval { analysed, busy, .. } = std::mem::take(&mut *interval);
+        interval.from = Some(frame.time);
+        let counts = self.snapshot();
+        let statistics = Statistics {
+            frames_processed: counts.analysed,
+            frames_dropped: counts.skipped,
+            framerate: analysed as f64 / elapsed.as_secs(),
+            source_framerate: self.source_framerate,
+            latency_ms: busy.as_secs_f64() * 1e3 / analysed.max(1) as f64,
+            input_queue_size: 0,
+            started_at: self.started_at,
+            format: frame.image.as_ref().map(|image| format!("{:?}", image.format).to_uppercase()),
+            resolution: frame.size,
+            source_resolution: frame.size,
+        };
+        let at = Instant { frame_id: frame.id, time: frame.time, timestamp: frame.timestamp, size: frame.size };
+        Some(Group { at, records: vec![Record::Statistics(statistics)] })
+    }
+}

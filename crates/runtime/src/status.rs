@@ -1,0 +1,195 @@
+//! What can be known of a running instance at any moment: states and counts.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+use serde::Serialize;
+use tokio::sync::watch;
+use watchpost_export::Written;
+
+/// The state of an export or exporter: a closed set (PRODUCT section 10).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Delivering, or idle with nothing to deliver.
+    Running,
+    /// Something failed that may pass; tried again at `until`.
+    Waiting {
+        /// When.
+        until: Instant,
+    },
+    /// By the user: cursor kept, records wait.
+    Paused,
+    /// By the user: cursor dropped.
+    Disabled,
+    /// The disk is full or a permission is missing; tried again by itself.
+    Blocked,
+    /// Behind by more than its bound: the oldest are being dropped, and counted.
+    Overflowing,
+    /// Only a change of its settings can help.
+    Failed,
+    /// The source has ended and everything is delivered.
+    Finished,
+}
+
+impl State {
+    /// Its name in page, API and tables.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Waiting { .. } => "waiting",
+            Self::Paused => "paused",
+            Self::Disabled => "disabled",
+            Self::Blocked => "blocked",
+            Self::Overflowing => "overflowing",
+            Self::Failed => "failed",
+            Self::Finished => "finished",
+        }
+    }
+}
+
+/// What one receiver is doing. Written by its worker, read by anyone.
+#[derive(Debug)]
+pub struct ReceiverStatus {
+    /// The export's or exporter's name.
+    pub name: String,
+    /// `json`, `mp4`, ..., or `exporter`.
+    pub format: &'static str,
+    /// With the reason, for people, where there is one.
+    state: watch::Sender<(State, Option<String>)>,
+    /// First log position not yet done with.
+    cursor: watch::Sender<u64>,
+    written: Mutex<Vec<Written>>,
+    pub(crate) delivered: AtomicU64,
+    pub(crate) bytes: AtomicU64,
+    pub(crate) retried: AtomicU64,
+    pub(crate) refused: AtomicU64,
+    pub(crate) dropped: AtomicU64,
+}
+
+/// The counts of a [`ReceiverStatus`] at one moment.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReceiverSnapshot {
+    /// The export's or exporter's name.
+    pub name: String,
+    /// `json`, `mp4`, ..., or `exporter`.
+    pub format: &'static str,
+    /// One of PRODUCT section 10.
+    pub state: &'static str,
+    /// The last trouble, in the receiver's words; kept until it is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    /// Until the next try, in ms, while waiting.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_in_ms: Option<u64>,
+    /// Records, objects or pictures delivered since the start.
+    pub delivered: u64,
+    /// Their JSON's bytes; for files what was written.
+    pub bytes: u64,
+    /// Deliveries that were sent again.
+    pub retried: u64,
+    /// Dead letters since the start.
+    pub refused: u64,
+    /// Lost to a limit, counted: the bound of the log, `behind_max`, or pictures skipped live.
+    pub dropped: u64,
+    /// Log entries not yet done with (some may not concern it).
+    pub waiting: u64,
+}
+
+impl ReceiverStatus {
+    pub(crate) fn new(name: impl Into<String>, format: &'static str) -> Self {
+        Self {
+            name: name.into(),
+            format,
+            state: watch::Sender::new((State::Running, None)),
+            cursor: watch::Sender::new(0),
+            written: Mutex::default(),
+            delivered: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            retried: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+        }
+    }
+
+    /// Its state now.
+    pub fn state(&self) -> State {
+        self.state.borrow().0.clone()
+    }
+
+    /// Enters `state`; says so in the log when that is news. `problem`: why, for people.
+    pub(crate) fn set(&self, state: State, problem: Option<String>) {
+        self.state.send_if_modified(|now| {
+            let news = now.0.name() != state.name() || now.1 != problem;
+            match &problem {
+                Some(problem) if news => {
+                    tracing::warn!(receiver = %self.name, state = state.name(), "{problem}");
+                }
+                None if news => tracing::debug!(receiver = %self.name, state = state.name(), "state changed"),
+                _ => {}
+            }
+            *now = (state, problem);
+            news
+        });
+    }
+
+    pub(crate) fn cursor(&self) -> u64 {
+        *self.cursor.borrow()
+    }
+
+    pub(crate) fn move_cursor(&self, to: u64) {
+        self.cursor.send_replace(to);
+    }
+
+    /// Waits until everything before `end` is done with; `false` if it never will be without a change
+    /// by the user.
+    pub(crate) async fn drained(&self, end: u64) -> bool {
+        let mut cursor = self.cursor.subscribe();
+        let mut state = self.state.subscribe();
+        tokio::select! {
+            biased;
+            reached = cursor.wait_for(|cursor| *cursor >= end) => reached.is_ok(),
+            _stuck = state.wait_for(|(state, _)| matches!(state, State::Failed | State::Paused | State::Disabled)) => false,
+        }
+    }
+
+    /// What it has written since the start.
+    pub fn written(&self) -> Vec<Written> {
+        self.written.lock().clone()
+    }
+
+    pub(crate) fn has_written(&self, written: Vec<Written>) {
+        self.written.lock().extend(written);
+    }
+
+    /// Everything at once; `log_end` is the first position not yet in the log.
+    pub fn snapshot(&self, log_end: u64) -> ReceiverSnapshot {
+        let (state, problem) = self.state.borrow().clone();
+        let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let retry_in_ms = match &state {
+            State::Waiting { until } => {
+                Some(until.checked_duration_since(Instant::now()).unwrap_or(Duration::ZERO).as_millis() as u64)
+            }
+            _ => None,
+        };
+        ReceiverSnapshot {
+            name: self.name.clone(),
+            format: self.format,
+            state: state.name(),
+            problem,
+            retry_in_ms,
+            delivered: get(&self.delivered),
+            bytes: get(&self.bytes),
+            retried: get(&self.retried),
+            refused: get(&self.refused),
+            dropped: get(&self.dropped),
+            waiting: log_end.saturating_sub(self.cursor()),
+        }
+    }
+}
+
+pub(crate) fn add(count: &AtomicU64, by: u64) {
+    count.fetch_add(by, Ordering::Relaxed);
+}

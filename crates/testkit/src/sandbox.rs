@@ -1,0 +1,184 @@
+//! A folder of its own for one test, and Watchpost running in it.
+
+use std::{
+    ffi::OsStr,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// No test waits longer than this for anything: generous, so that a busy machine fails no test, and
+/// bounded, so that a hang does.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A temporary folder with an instance file and a data folder, removed at the end.
+pub struct Sandbox {
+    dir: TempDir,
+    program: PathBuf,
+}
+
+/// What a command printed and how it ended.
+#[derive(Debug)]
+pub struct Ran {
+    /// Its exit code; `None` if a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Sandbox {
+    /// A new one; `program` is the `watchpost` to run: `env!("CARGO_BIN_EXE_watchpost")`.
+    pub fn new(program: impl Into<PathBuf>) -> Self {
+        Self { dir: TempDir::with_prefix("watchpost-test-").unwrap(), program: program.into() }
+    }
+
+    /// Its folder.
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> PathBuf {
+        self.path().join("data")
+    }
+
+    /// A path under the data folder's `exports/`.
+    pub fn export(&self, name: &str) -> PathBuf {
+        self.data().join("exports").join(name)
+    }
+
+    /// Writes a file below the folder; folders on the way are made.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// As `write`, executable.
+    pub fn write_program(&self, name: &str, content: &str) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.write(name, content);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
+    /// Writes `instance.json`.
+    pub fn instance(&self, document: &Value) -> PathBuf {
+        self.write("instance.json", serde_json::to_vec_pretty(document).unwrap())
+    }
+
+    /// Runs a command of `watchpost` to its end.
+    pub fn run<S: AsRef<OsStr>>(&self, args: &[S]) -> Ran {
+        let output = self.command(args).stdin(Stdio::null()).output().unwrap();
+        Ran::new(&output)
+    }
+
+    /// Starts a command of `watchpost` with a pipe to its STDIN.
+    pub fn spawn<S: AsRef<OsStr>>(&self, args: &[S]) -> Watchpost {
+        let errors = std::fs::File::options().create(true).append(true).open(self.path().join("stderr.log")).unwrap();
+        let mut command = self.command(args);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(errors).spawn().unwrap();
+        Watchpost { stdin: child.stdin.take(), child }
+    }
+
+    fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.current_dir(self.path()).args(args).arg("--data").arg(self.data());
+        command
+    }
+
+    /// A file of JSON lines under `exports/`; none there: empty.
+    pub fn json_lines(&self, name: &str) -> Vec<Value> {
+        json_lines(&self.export(name))
+    }
+
+    /// What an exporter of `children.rs` has kept.
+    pub fn lines_of_exporter(&self, name: &str) -> Vec<Value> {
+        json_lines(&self.data().join("exporters").join(name).join("seen.jsonl"))
+    }
+}
+
+impl Ran {
+    fn new(output: &Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// Every line of a file as JSON; a line that is none fails the test.
+fn json_lines(path: &Path) -> Vec<Value> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
+        Err(error) => panic!("{}: {error}", path.display()),
+    };
+    text.lines()
+        .enumerate()
+        .map(|(n, line)| {
+            serde_json::from_str(line)
+                .unwrap_or_else(|error| panic!("{}:{}: {error}: {line}", path.display(), n + 1))
+        })
+        .collect()
+}
+
+/// A running `watchpost`, killed at the latest when it is dropped.
+pub struct Watchpost {
+    child: Child,
+    stdin: Option<ChildStdin>,
+}
+
+impl Watchpost {
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Writes to its STDIN; `false` once it no longer reads.
+    pub fn feed(&mut self, text: &[u8]) -> bool {
+        self.stdin.as_mut().is_some_and(|stdin| stdin.write_all(text).is_ok())
+    }
+
+    /// Kills it with signal 9 and waits until it is gone.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Closes its STDIN and waits for its end.
+    pub fn finish(mut self) -> ExitStatus {
+        drop(self.stdin.take());
+        let mut ended = None;
+        wait_until("watchpost ends", || {
+            ended = self.child.try_wait().unwrap();
+            ended.is_some()
+        });
+        ended.unwrap()
+    }
+}
+
+impl Drop for Watchpost {
+    fn drop(&mut self) {
+        // Already gone in all good cases.
+        let _gone = self.child.kill();
+        let _gone = self.child.wait();
+    }
+}
+
+/// Waits until `done`, looking every 5 ms; fails the test after [`PATIENCE`].
+pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain: {what}");
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
