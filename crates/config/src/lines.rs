@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 /// The line of every value of one text.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Lines {
     of: HashMap<String, u32>,
     twice: Vec<String>,

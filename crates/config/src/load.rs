@@ -52,9 +52,18 @@ pub struct Loaded {
     pub broken: Vec<BrokenHandler>,
     /// Unknown keys, and what can never do anything.
     pub warnings: Vec<Problem>,
+    origin: PathBuf,
+    lines: Lines,
 }
 
 impl Loaded {
+    /// Fills in file and line of a problem that another room found at its `path`.
+    pub fn locate(&self, mut problem: Problem) -> Problem {
+        problem.line = self.lines.of(&problem.path);
+        problem.file.clone_from(&self.origin);
+        problem
+    }
+
     /// The errors of all broken exports: what `validate` refuses the file for.
     pub fn errors(&self) -> impl Iterator<Item = &Problem> {
         self.broken.iter().flat_map(|handler| &handler.problems)
@@ -104,9 +113,10 @@ fn lower(
         check.warn(&path, "the key stands twice: only this one counts", "remove one of them");
     }
     let (instance, broken) = instance(&mut check, &mut Object::new(&document, ""), origin, base);
-    let Check { mut errors, warnings, .. } = check;
+    let Check { mut errors, mut warnings, lines, .. } = check;
+    warnings.sort_by_key(|problem| problem.line);
     if errors.is_empty() {
-        return Ok(Loaded { instance, document, broken, warnings });
+        return Ok(Loaded { instance, document, broken, warnings, origin: origin.to_owned(), lines });
     }
     errors.extend(broken.into_iter().flat_map(|handler| handler.problems));
     errors.sort_by_key(|problem| problem.line);

@@ -123,7 +123,7 @@ impl<'v> Object<'v> {
             }
             let near = legal().map(|name| (distance(key, name), name)).min();
             let fix = match near {
-                Some((0..=2, name)) => format!("did you mean `{name}`?"),
+                Some((changes @ 0..=2, name)) if changes < key.len() => format!("did you mean `{name}`?"),
                 _ => String::new(),
             };
             check.warn(&self.at(key), "unknown key: kept, but it has no effect", fix);

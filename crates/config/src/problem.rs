@@ -10,7 +10,7 @@ use crate::lines::Lines;
 /// One thing that is wrong, or worth knowing, about one place of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The file, as it was named by whoever loaded it.
+    /// The file, as it was named by whoever loaded it; empty where that is not known yet.
     pub file: PathBuf,
     /// JSON pointer (RFC 6901) of the place; empty for the whole document.
     pub path: String,
@@ -22,17 +22,29 @@ pub struct Problem {
     pub fix: String,
 }
 
+impl Problem {
+    /// A problem at `path` of a document whose file the caller does not know: for rooms that check
+    /// a part handed to them. [`crate::Loaded::locate`] fills in the rest.
+    pub fn at(path: impl Into<String>, message: impl Into<String>, fix: impl Into<String>) -> Self {
+        let (path, message, fix) = (path.into(), message.into(), fix.into());
+        Self { file: PathBuf::new(), path, line: None, message, fix }
+    }
+}
+
 impl fmt::Display for Problem {
     /// `file:line: path: message; fix`, without the parts that are not known.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file.display())?;
-        if let Some(line) = self.line {
-            write!(f, ":{line}")?;
+        if !self.file.as_os_str().is_empty() {
+            write!(f, "{}", self.file.display())?;
+            match self.line {
+                Some(line) => write!(f, ":{line}: ")?,
+                None => write!(f, ": ")?,
+            }
         }
         if !self.path.is_empty() {
-            write!(f, ": {}", self.path)?;
+            write!(f, "{}: ", self.path)?;
         }
-        write!(f, ": {}", self.message)?;
+        write!(f, "{}", self.message)?;
         if self.fix.is_empty() { Ok(()) } else { write!(f, "; {}", self.fix) }
     }
 }
@@ -42,7 +54,7 @@ impl std::error::Error for Problem {}
 /// Gathers problems while a document is lowered, so that all are reported and not only the first.
 pub(crate) struct Check<'a> {
     file: &'a Path,
-    lines: Lines,
+    pub lines: Lines,
     /// What makes the file, or a part of it, unusable.
     pub errors: Vec<Problem>,
     /// What works, but hardly as meant.
@@ -90,5 +102,6 @@ mod tests {
         assert_eq!(problem("/a", Some(3), "expected b"), "a.json:3: /a: is wrong; expected b");
         assert_eq!(problem("/a", None, ""), "a.json: /a: is wrong");
         assert_eq!(problem("", Some(1), ""), "a.json:1: is wrong");
+        assert_eq!(Problem::at("/a", "is wrong", "expected b").to_string(), "/a: is wrong; expected b");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::settings::is_name;
 use crate::{Setting, SettingKind, SettingValue, object::one_of, problem::Check};
 
 const OPEN: &str = "{settings.";
@@ -37,7 +38,9 @@ pub(crate) fn check(check: &mut Check<'_>, command: &str, max_bytes: usize, sett
         let Piece::Setting { name, text } = piece else { continue };
         match settings.iter().find(|setting| setting.name == name) {
             None => {
-                let usable = settings.iter().filter(|setting| setting.kind != SettingKind::Secret);
+                let usable = settings
+                    .iter()
+                    .filter(|setting| setting.kind != SettingKind::Secret && is_name(&setting.name));
                 let names: Vec<_> = usable.map(|setting| format!("{OPEN}{}}}", setting.name)).collect();
                 check.error(PATH, format!("`{text}` is no setting"), format!("expected {}", one_of(&names)));
             }

@@ -100,7 +100,8 @@ impl Manifest {
         let (document, lines) = parse(text, origin)?;
         let mut check = Check::new(origin, lines);
         let manifest = manifest(&mut check, Object::new(&document, ""));
-        let Check { errors, warnings, .. } = check;
+        let Check { mut errors, warnings, .. } = check;
+        errors.sort_by_key(|problem| problem.line);
         if errors.is_empty() { Ok((manifest, warnings)) } else { Err(errors) }
     }
 

@@ -174,7 +174,6 @@ fn setting(check: &mut Check<'_>, name: &str, mut object: Object<'_>) -> Option<
         let names: Vec<_> = kinds.iter().map(|kind| format!("\"{kind}\"")).collect();
         object.missing(check, "type", &one_of(&names));
     }
-    let errors = check.errors.len();
     let kind = object.choice(check, "type", &kinds.map(|kind| (kind, kind)))?;
     let label = object.text(check, "label").unwrap_or(name).to_owned();
     let kind = match kind {
@@ -225,7 +224,8 @@ fn setting(check: &mut Check<'_>, name: &str, mut object: Object<'_>) -> Option<
     };
     // A whole number's `step` is legal: pages of either system may send it along.
     object.finish(check, &["step"]);
-    (check.errors.len() == errors).then(|| Setting { name: name.to_owned(), label, kind, default })
+    // Also where something in it is wrong: the manifest is refused then, but the command may refer to it.
+    Some(Setting { name: name.to_owned(), label, kind, default })
 }
 
 fn bound<T>(
