@@ -71,12 +71,12 @@ impl DeadLetters {
     async fn keep(&self, letter: &Letter<'_>) -> Result<(), journal::Error> {
         let letter = serde_json::to_vec(letter).unwrap_or_default();
         let position = self.log.append(journal::Commit { entries: vec![Bytes::from(letter)], state: vec![] })?;
-        self.log.wait_durable(position + 1).await;
+        self.log.wait_durable(position + 1).await?;
         let over = self.log.bytes() > LIMIT_BYTES;
         if over {
             // A tenth at once, so that a receiver that refuses everything does not trim at every letter.
             let (start, end) = (self.log.start(), self.log.end());
-            self.log.trim(start + (end - start) / 10 + 1);
+            self.log.trim(start + (end - start) / 10 + 1)?;
         }
         Ok(())
     }

@@ -86,15 +86,21 @@ impl Keeper {
         }
         let delivered = self.delivered(end);
         let keep = self.position_before_end(self.bounds.keep_bytes).max(aged);
-        self.log.store().trim(delivered.min(keep));
+        self.trim(delivered.min(keep));
         if self.bounds.lossless {
             self.gate.set(self.log.store().bytes() > self.bounds.max_bytes, || {
                 // At the bound what is delivered goes at once: the source waits for the room.
-                self.log.store().trim(delivered);
+                self.trim(delivered);
                 self.log.store().bytes() > self.bounds.max_bytes
             });
         } else if self.log.store().bytes() > self.bounds.max_bytes {
-            self.log.store().trim(self.position_before_end(self.bounds.max_bytes));
+            self.trim(self.position_before_end(self.bounds.max_bytes));
+        }
+    }
+
+    fn trim(&self, before: u64) {
+        if let Err(error) = self.log.store().trim(before) {
+            tracing::warn!("trimming the log: {error}");
         }
     }
 

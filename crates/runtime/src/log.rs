@@ -91,8 +91,8 @@ impl InstanceLog {
     }
 
     /// Waits until there is something durable at `position`.
-    pub async fn wait_past(&self, position: u64) {
-        self.store.wait_past(position).await;
+    pub async fn wait_past(&self, position: u64) -> Result<(), journal::Error> {
+        self.store.wait_past(position).await
     }
 
     /// First position not yet given out.
@@ -110,7 +110,7 @@ impl InstanceLog {
 
     /// Waits until all that was appended before is on disk; `false` if that took longer than `limit`.
     pub fn sync(&self, limit: Duration) -> bool {
-        self.store.wait_durable_blocking(self.store.end(), limit)
+        self.store.wait_durable_blocking(self.store.end(), limit).is_ok()
     }
 
     /// The receiver's cursor; `None` for one that has none yet.

@@ -11,6 +11,9 @@ use watchpost_schema::{self as schema, Context, SchemaId, Version};
 
 /// How long an event's frame stays in the picture, in stream time.
 const FLASH_FOR: StreamTime = StreamTime::from_nanos(700_000_000);
+/// A track that is not matched keeps its box this long, in stream time: boxes do not flicker, and nothing
+/// that has left the picture drags one behind.
+const COAST_FOR: StreamTime = StreamTime::from_nanos(600_000_000);
 /// Points of a track's trail: 3 s at 10 frames a second.
 const TRAIL_POINTS: usize = 30;
 
@@ -26,6 +29,8 @@ struct Scene {
     renderer: Renderer,
     overlay: Overlay,
     trails: HashMap<Id, VecDeque<Point>>,
+    /// When each track was last matched.
+    matched: HashMap<Id, StreamTime>,
     flashes: Vec<(StreamTime, Flash)>,
 }
 
@@ -39,6 +44,7 @@ impl Painter {
                 ..Overlay::default()
             },
             trails: HashMap::new(),
+            matched: HashMap::new(),
             flashes: Vec::new(),
         });
         Self { scene, instance: instance.clone() }
@@ -82,8 +88,8 @@ impl Painter {
 
 impl Scene {
     fn update(&mut self, frame: &Frame, analysis: &Analysis) {
-        let shown = |track: &&Track| track.phase == TrackPhase::Locked;
-        for track in analysis.tracks.iter().filter(shown) {
+        for track in analysis.tracks.iter().filter(|track| track.phase == TrackPhase::Locked) {
+            self.matched.insert(track.id, frame.time);
             let trail = self.trails.entry(track.id).or_default();
             if trail.len() == TRAIL_POINTS {
                 trail.pop_front();
@@ -92,13 +98,16 @@ impl Scene {
         }
         let alive: HashSet<Id> = analysis.tracks.iter().map(|track| track.id).collect();
         self.trails.retain(|id, _| alive.contains(id));
+        self.matched.retain(|id, _| alive.contains(id));
         self.flashes.retain(|(since, _)| frame.time.since(*since) < FLASH_FOR);
         let events = analysis.groups.iter().flat_map(|group| &group.records).filter_map(|record| match record {
             Record::Event(event) => flash(event),
             _ => None,
         });
         self.flashes.extend(events.map(|flash| (frame.time, flash)));
-        self.overlay.boxes = analysis.tracks.iter().filter(shown).map(|track| self.labelled_box(track)).collect();
+        let shown = |track: &&Track| self.matched.get(&track.id).is_some_and(|at| frame.time.since(*at) < COAST_FOR);
+        let boxes = analysis.tracks.iter().filter(shown).map(|track| self.labelled_box(track)).collect();
+        self.overlay.boxes = boxes;
         self.overlay.flashes = self.flashes.iter().map(|(_, flash)| flash.clone()).collect();
         for (area, occupancy) in self.overlay.areas.iter_mut().zip(&analysis.occupancy) {
             area.active = occupancy.is_occupied();

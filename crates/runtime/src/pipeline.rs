@@ -114,8 +114,9 @@ impl Pipeline {
     /// Records, stream objects and the state of open events enter the log in one write.
     fn record(&mut self, frame: Option<&Frame>, analysis: &Analysis) -> Result<(), RecordError> {
         let state = self.open_events.changes(analysis);
-        let objects = frame.map(|frame| self.streams.objects(frame, analysis)).unwrap_or_default();
+        let mut objects = frame.map(|frame| self.streams.objects(frame, analysis)).unwrap_or_default();
         let statistics = frame.and_then(|frame| self.status.statistics_due(frame));
+        objects.extend(statistics.as_ref().and_then(|group| self.streams.statistics(group)));
         let groups: Vec<_> = analysis.groups.iter().chain(&statistics).collect();
         self.intake.take(&groups, objects, state)
     }

@@ -181,7 +181,7 @@ impl Worker {
         let outcomes = tokio::select! {
             biased;
             outcomes = self.receiver.outcomes(), if waiting => outcomes?,
-            () = self.log.wait_past(self.next), if may_read => return Ok(()),
+            more = self.log.wait_past(self.next), if may_read => return more.map_err(unreadable),
             _ = self.orders.changed() => { self.orders.mark_changed(); return Ok(()) }
         };
         self.settle(outcomes).await
@@ -193,7 +193,7 @@ impl Worker {
         let batch = self
             .log
             .read(self.next, room, READ_BYTES)
-            .map_err(|error| ReceiverError::Retry(format!("reading the log: {error}")))?;
+            .map_err(unreadable)?;
         if batch.lost > 0 {
             add(&self.status.dropped, batch.lost);
             self.status.set(
@@ -356,6 +356,10 @@ impl Worker {
             Err(error) => tracing::warn!(receiver = %self.status.name, "keeping the cursor: {error}"),
         }
     }
+}
+
+fn unreadable(error: journal::Error) -> ReceiverError {
+    ReceiverError::Retry(format!("reading the log: {error}"))
 }
 
 /// What of an entry is selected; `None` if nothing is.

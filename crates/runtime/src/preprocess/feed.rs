@@ -67,7 +67,7 @@ impl Task {
                         self.read_through(read, &mut hand)?;
                     }
                 }
-                () = self.inbox.wait_past(next), if hand.positions.len() < WINDOW && !full => {}
+                more = self.inbox.wait_past(next), if hand.positions.len() < WINDOW && !full => more?,
                 _ = self.orders.changed() => self.orders.mark_changed(),
                 _ = look.tick() => if let Some(reason) = self.hangs(&child, &hand) {
                     child.kill().await;

@@ -192,7 +192,7 @@ impl Task {
             }
             tokio::select! {
                 () = tokio::time::sleep_until(until.into()) => return order,
-                () = self.inbox.wait_past(self.cursor), if bypass => {}
+                more = self.inbox.wait_past(self.cursor), if bypass => if more.is_err() { return Order::Stop },
                 changed = self.orders.changed() => if changed.is_err() { return Order::Stop },
             }
         }
@@ -215,8 +215,7 @@ impl Task {
         self.recorder.record_rewritten(groups, moved)?;
         self.cursor = cursor;
         self.status.move_cursor(cursor);
-        self.inbox.trim(cursor);
-        Ok(())
+        Ok(self.inbox.trim(cursor)?)
     }
 
     /// The poison rule: a message that was the oldest unfinished one at five deaths in a row is what kills
