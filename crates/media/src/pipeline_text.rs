@@ -116,7 +116,7 @@ fn refused(text: &str, error: &gst::glib::Error, missing: &[String]) -> MediaErr
     // piece between `!` with which the text no longer parses, is where to look.
     let quoted = words.split('"').nth(1).filter(|name| !name.is_empty()).and_then(|name| text.find(name));
     let place = quoted.or_else(|| first_bad_piece(text)).map(|byte| {
-        let near: String = text[byte..].chars().take(40).collect();
+        let near: String = text[byte.min(text.len())..].chars().take(40).collect();
         format!(" at character {}, near `{}`", position(byte), near.trim())
     });
     let message = format!("the pipeline does not parse{}: {words}", place.unwrap_or_default());
@@ -130,7 +130,8 @@ fn first_bad_piece(text: &str) -> Option<usize> {
         let bad = text[start..end].trim().is_empty()
             || gst::parse::launch_full(text[..end].trim_end(), None, gst::ParseFlags::empty())
                 .is_err_and(|error| error.matches(gst::ParseError::Syntax));
-        bad.then(|| start + text[start..end].find(|c: char| !c.is_whitespace()).unwrap_or(0))
+        // Where a piece is empty, the `!` after it is one too many.
+        bad.then(|| text[start..end].find(|c: char| !c.is_whitespace()).map_or(end, |found| start + found))
     })
 }
 

@@ -1,6 +1,6 @@
 //! Shapes on the planes of a picture: no colour conversion, chroma at its own half size.
 
-use watchpost_model::{PixelFormat, Size};
+use watchpost_model::Size;
 
 use super::Color;
 
@@ -33,7 +33,6 @@ impl Ink {
 /// The planes that are drawn on. Everything outside is cut off.
 pub(super) struct Canvas<'a> {
     pub(super) size: Size,
-    pub(super) format: PixelFormat,
     pub(super) luma: PlaneMut<'a>,
     /// U and V, or UV, or nothing.
     pub(super) chroma: Vec<PlaneMut<'a>>,

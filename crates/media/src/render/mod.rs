@@ -54,7 +54,7 @@ impl Renderer {
         }
         let chroma = planes.split_off(1);
         let luma = planes.pop()?;
-        Painter::new(Canvas { size: image.size, format: image.format, luma, chroma }).paint(overlay);
+        Painter::new(Canvas { size: image.size, luma, chroma }).paint(overlay);
 
         let data: Arc<PooledBytes> = Arc::new(bytes);
         let mut offset = 0;
