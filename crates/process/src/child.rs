@@ -188,15 +188,23 @@ impl Child {
 
     /// Ends the child: closes its STDIN (what is still in our queue is dropped), waits up to `grace`, sends
     /// `SIGTERM` to its group, waits up to `grace` again, kills all its descendants. Returns when nothing is
-    /// left; after 10 s more in any case.
+    /// left; 10 s after the kill in any case.
     pub async fn stop(&self, grace: Duration) -> Ended {
         self.feed.close(true);
-        for order in [Order::Terminate, Order::End] {
-            if let Ok(ended) = tokio::time::timeout(grace, self.ended()).await {
-                return ended;
-            }
-            self.order(order).await;
+        if let Ok(ended) = tokio::time::timeout(grace, self.ended()).await {
+            return ended;
         }
+        self.order(Order::Terminate).await;
+        if let Ok(ended) = tokio::time::timeout(grace, self.ended()).await {
+            return ended;
+        }
+        self.kill().await
+    }
+
+    /// Kills the child with all its descendants at once. Returns when nothing is left; after 10 s in any case.
+    pub async fn kill(&self) -> Ended {
+        self.feed.close(true);
+        self.order(Order::End).await;
         match tokio::time::timeout(KILL_TIMEOUT + LAST_WORDS, self.ended()).await {
             Ok(ended) => ended,
             Err(_) => {
@@ -204,11 +212,6 @@ impl Child {
                 Ended { exit: Exit::Unknown, left_behind: 0 }
             }
         }
-    }
-
-    /// Kills the child with all its descendants at once.
-    pub async fn kill(&self) -> Ended {
-        self.stop(Duration::ZERO).await
     }
 
     /// The last lines it wrote that were not answers.

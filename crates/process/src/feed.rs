@@ -31,9 +31,10 @@ const SLOW_TICK: Duration = Duration::from_millis(20);
 const SLOW_AFTER: Duration = Duration::from_millis(100);
 
 /// State of the child's STDIN.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Stdin {
     /// Messages are accepted.
+    #[default]
     Open,
     /// No more are accepted; those in the queue are still written.
     Closing,
@@ -44,7 +45,7 @@ pub enum Stdin {
 }
 
 /// How far the child has come. Counts are of messages since its start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {
     /// Wholly read by the child.
     pub read: u64,
@@ -97,14 +98,6 @@ pub(crate) struct Feed {
 
 impl Feed {
     pub(crate) fn new(framing: Framing, limit_bytes: usize, answers: bool) -> Arc<Feed> {
-        let progress = Progress {
-            read: 0,
-            answered: 0,
-            unread_bytes: 0,
-            last_read: None,
-            stdin: Stdin::Open,
-            settled: false,
-        };
         Arc::new(Feed {
             queue: Mutex::new(Queue {
                 messages: VecDeque::new(),
@@ -119,7 +112,7 @@ impl Feed {
             offered: AtomicU64::new(0),
             work: Notify::new(),
             space: Notify::new(),
-            progress: watch::Sender::new(progress),
+            progress: watch::Sender::new(Progress::default()),
         })
     }
 

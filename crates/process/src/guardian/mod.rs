@@ -127,7 +127,8 @@ impl Guardian {
     /// Waits until the guardian is gone, which does not happen by itself. Needs a tokio runtime with IO.
     pub async fn lost(&self) -> GuardianError {
         // Only to be told when the socket closes; tokio knows no SOCK_SEQPACKET, nor needs to.
-        let watched = self.line.socket.try_clone().and_then(|fd| UnixStream::from_std(StdUnixStream::from(fd)));
+        let watched =
+            self.line.socket.try_clone().and_then(|fd| UnixStream::from_std(StdUnixStream::from(fd)));
         let Ok(watched) = watched else { return std::future::pending().await };
         while self.check().is_ok() {
             if watched.readable().await.is_err() {

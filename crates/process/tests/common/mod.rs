@@ -9,8 +9,11 @@ use watchpost_process::{Child, Framing, Guardian, Spec, Stdout};
 /// No test waits longer for anything.
 pub const BOUND: Duration = Duration::from_secs(20);
 
+/// Not a version manager's wrapper, which takes 100 ms to start, where there is another.
+pub const PYTHON: &str = "python3";
+
 pub fn python(script: &str, dir: &Path) -> Spec {
-    words(&["python3", "-u", "-c", script], dir)
+    words(&[PYTHON, "-u", "-c", script], dir)
 }
 
 pub fn shell(script: &str, dir: &Path) -> Spec {

@@ -1,0 +1,207 @@
+//! The receiver that delivers to an exporter's child process.
+//!
+//! Delivered is what the child has read, or with `acknowledge` what it has answered. The child is started by
+//! `open` and lives until it fails or the receiver is closed; why and when it is started again is the
+//! worker's business, as for every receiver.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+use watchpost_process::{
+    Answer, Child, Ended, Guardian, Life, Origin, Progress, SendError, SpawnError, Spec, Stdin,
+};
+
+use super::window::Window;
+use crate::receiver::{Delivery, Outcome, Receiver, ReceiverError};
+
+/// Deliveries that may be under way in read-count mode: enough to fill the pipe of 256 KiB with small records
+/// twice over.
+const READ_WINDOW: usize = 4096;
+
+/// At the end, how long the child has to read and answer the rest; then how long after the closing of its
+/// STDIN, and again after `SIGTERM`. Together within the 10 s that TERM gives Watchpost itself.
+const LAST_ANSWERS: Duration = Duration::from_secs(3);
+const GRACE: Duration = Duration::from_millis(1500);
+
+/// How long a child whose STDIN is closed may take to end by itself before it is killed: usually it is just
+/// dying.
+const CLOSED_GRACE: Duration = Duration::from_secs(1);
+
+#[derive(Clone)]
+pub(super) struct Settings {
+    pub spec: Spec,
+    pub batch: bool,
+    pub acknowledge: bool,
+    pub window: usize,
+    pub retries: u32,
+    pub timeout: Duration,
+    pub start_timeout: Duration,
+}
+
+pub(super) struct ExporterReceiver {
+    settings: Settings,
+    guardian: Guardian,
+    child: Option<Child>,
+    /// Marked as seen before each look at the child, so that nothing in between is missed.
+    progress: watch::Receiver<Progress>,
+    window: Window,
+    /// Messages of this child that were read; the window knows only what is left.
+    read: u64,
+    /// Why this child is of no use any more. Said once everything it still achieved is.
+    failure: Option<String>,
+}
+
+impl ExporterReceiver {
+    pub(super) fn new(settings: Settings, guardian: Guardian) -> Self {
+        let progress = watch::channel(Progress::default()).1;
+        Self { settings, guardian, child: None, progress, window: Window::default(), read: 0, failure: None }
+    }
+
+    /// Gives the child as much as it may have.
+    fn pump(&mut self) {
+        let Some(child) = &self.child else { return };
+        let limit = if self.settings.acknowledge { self.settings.window } else { usize::MAX };
+        while self.window.unanswered() < limit
+            && let Some(message) = self.window.next()
+        {
+            match child.try_send(message.json.clone()) {
+                Ok(_) => self.window.next_is_sent(),
+                // Full: more when it has read. Closed: its end is seen elsewhere.
+                Err(SendError::Full(_) | SendError::Closed(_)) => return,
+            }
+        }
+    }
+
+    /// Takes in what the child has read or answered.
+    fn collect(&mut self) {
+        let Some(child) = &self.child else { return };
+        if self.settings.acknowledge {
+            for answer in child.take_answers() {
+                match answer {
+                    Answer::Ok => self.window.oldest_is_done(),
+                    Answer::Error(reason) => self.window.oldest_failed(reason, self.settings.retries),
+                }
+            }
+        } else {
+            let read = child.progress().read;
+            for _ in self.read..read {
+                self.window.oldest_is_done();
+            }
+            self.read = read;
+        }
+    }
+
+    /// Waits until the child has come further, or sets `failure`. May be dropped at any point.
+    async fn wait(&mut self) {
+        let Some(child) = &self.child else {
+            self.failure.get_or_insert_with(|| "it was not started".to_owned());
+            return;
+        };
+        let seen = child.progress();
+        let (limit, what) = match (seen.last_read, self.settings.acknowledge) {
+            (None, _) => (self.settings.start_timeout, "has not begun to read within start_timeout_ms"),
+            (Some(_), false) => (self.settings.timeout, "has not read what it was sent within timeout_ms"),
+            (Some(_), true) => (self.settings.timeout, "has not answered what it was sent within timeout_ms"),
+        };
+        let stalled = child.stalled_for().unwrap_or_default();
+        if stalled >= limit {
+            self.failure = Some(format!("{what} ({} ms) and was ended", limit.as_millis()));
+            child.kill().await;
+            return;
+        }
+        let closed = seen.stdin == Stdin::Refused;
+        let look_again = if closed { CLOSED_GRACE } else { limit - stalled };
+        tokio::select! {
+            biased;
+            ended = child.ended() => self.failure = Some(death(child, ended)),
+            _ = self.progress.changed(), if !closed => {}
+            () = tokio::time::sleep(look_again) => if closed {
+                self.failure = Some("closed its STDIN and was ended".to_owned());
+                child.kill().await;
+            },
+        }
+    }
+}
+
+/// How it ended, with its last words: mostly they say why.
+fn death(child: &Child, ended: Ended) -> String {
+    let lines = child.recent_lines();
+    let said = lines.iter().rev().find(|line| line.origin == Origin::Stderr && !line.text.trim().is_empty());
+    match said {
+        Some(line) => format!("{}; its last words: {}", ended.exit, line.text.trim()),
+        None => ended.exit.to_string(),
+    }
+}
+
+#[async_trait]
+impl Receiver for ExporterReceiver {
+    async fn open(&mut self, _resume: Option<&[u8]>) -> Result<(), ReceiverError> {
+        if let Some(old) = self.child.take() {
+            old.kill().await;
+        }
+        self.window.restart();
+        self.read = 0;
+        self.failure = None;
+        match self.guardian.spawn(self.settings.spec.clone()).await {
+            Ok(child) => {
+                self.progress = child.watch_progress();
+                self.child = Some(child);
+                Ok(())
+            }
+            Err(error @ (SpawnError::Program(_) | SpawnError::Dir { .. } | SpawnError::Invalid(_))) => {
+                Err(ReceiverError::Failed(error.to_string()))
+            }
+            Err(error) => Err(ReceiverError::Retry(error.to_string())),
+        }
+    }
+
+    async fn send(&mut self, batch: Vec<Delivery>) -> Result<(), ReceiverError> {
+        if self.window.is_empty()
+            && let Some(child) = &self.child
+            && let Life::Gone(ended) = child.life()
+        {
+            // It ended over nothing: that is no mark against the delivery that finds it so.
+            return Err(ReceiverError::Retry(death(child, ended)));
+        }
+        for delivery in &batch {
+            self.window.take(delivery, self.settings.batch);
+        }
+        self.pump();
+        Ok(())
+    }
+
+    async fn outcomes(&mut self) -> Result<Vec<Outcome>, ReceiverError> {
+        loop {
+            self.progress.mark_unchanged();
+            self.collect();
+            let outcomes = self.window.outcomes();
+            if !outcomes.is_empty() {
+                self.pump();
+                return Ok(outcomes);
+            }
+            if let Some(failure) = &self.failure {
+                return Err(ReceiverError::Died(failure.clone()));
+            }
+            self.pump();
+            self.wait().await;
+        }
+    }
+
+    fn window(&self) -> usize {
+        if self.settings.acknowledge { self.settings.window.max(1) } else { READ_WINDOW }
+    }
+
+    async fn close(&mut self) -> Result<Vec<Outcome>, ReceiverError> {
+        let Some(child) = self.child.take() else { return Ok(Vec::new()) };
+        child.close_stdin();
+        let _ended = tokio::time::timeout(LAST_ANSWERS, child.ended()).await;
+        child.stop(GRACE).await;
+        self.child = Some(child);
+        self.collect();
+        self.child = None;
+        let outcomes = self.window.outcomes();
+        self.window.restart();
+        Ok(outcomes)
+    }
+}
