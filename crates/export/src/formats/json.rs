@@ -1,0 +1,85 @@
+//! JSON files: objects one after another, or one file each.
+
+use garde::Validate;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::{
+    files::{Content, Head},
+    format::{DataKind, Format},
+    json_text::indented,
+    metadata::{self, Data, FileSettings},
+    receiver::Item,
+    rows,
+};
+
+/// See the module.
+pub static FORMAT: Format = Format {
+    name: "json",
+    title: "JSON",
+    summary: "JSON objects in a file, one per line or indented, or a file for each",
+    schemes: &["json"],
+    accepts: &[DataKind::Records, DataKind::Objects, DataKind::Table],
+    example: r#"{"uri": "json:///events.json", "sink": "", "config": {"schema_events": ["event-intrusion:2", "event-intrusion-end:2"], "append_only": true, "minify": true}}"#,
+    settings: crate::settings::schema::<Settings>,
+    plan: |request| metadata::plan::<Settings>(&FORMAT, request),
+};
+
+/// Keys of `config`.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Validate)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// One line per object; otherwise indented.
+    #[garde(skip)]
+    minify: bool,
+    /// Objects go behind what the file holds; otherwise each object is a file of its own, which
+    /// replaces one of the same name.
+    #[garde(skip)]
+    append_only: bool,
+}
+
+impl FileSettings for Settings {
+    fn appends(&self) -> bool {
+        self.append_only
+    }
+
+    fn content(&self, data: Data) -> Box<dyn Content> {
+        Box::new(JsonContent { minify: self.minify, data, row: Vec::new() })
+    }
+}
+
+struct JsonContent {
+    minify: bool,
+    data: Data,
+    row: Vec<u8>,
+}
+
+impl JsonContent {
+    fn object(&self, json: &[u8], out: &mut Vec<u8>) {
+        if self.minify {
+            out.extend_from_slice(json);
+        } else {
+            indented(json, out);
+        }
+        out.push(b'\n');
+    }
+}
+
+impl Content for JsonContent {
+    fn write(&mut self, _head: &Head, item: &Item, _time_ms: i64, out: &mut Vec<u8>) -> Result<u64, String> {
+        let Data::Table(table) = self.data else {
+            self.object(&item.json, out);
+            return Ok(1);
+        };
+        let mut row = std::mem::take(&mut self.row);
+        let mut rows = 0;
+        rows::for_each(table, item, |cells| {
+            row.clear();
+            rows::as_object(table, cells, &mut row);
+            self.object(&row, out);
+            rows += 1;
+        })?;
+        self.row = row;
+        Ok(rows)
+    }
+}
