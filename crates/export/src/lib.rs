@@ -14,6 +14,7 @@ mod files;
 mod format;
 mod formats;
 mod json_text;
+mod members;
 mod metadata;
 mod picture;
 mod receiver;
@@ -22,6 +23,8 @@ mod selection;
 mod settings;
 
 pub use common::{BehindMax, Common, Crops, Shape, WhenBehind};
-pub use format::{DataKind, FORMATS, Format, InstanceInfo, Output, Plan, Request, Selection, format_for, plan};
+pub use format::{
+    DataKind, FORMATS, Format, InstanceInfo, Output, Plan, Request, Selection, format_for, plan,
+};
 pub use picture::{Picture, PictureError, PictureSink, Written};
 pub use receiver::{Delivery, Item, ItemKind, Outcome, POISON_DEATHS, Receiver, ReceiverError};

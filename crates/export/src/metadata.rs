@@ -12,7 +12,7 @@ use watchpost_template::Template;
 use crate::{
     common::{Crops, Shape},
     files::{Content, FileReceiver, Mode, Names, key_of},
-    format::{Format, Output, Plan, Request},
+    format::{Format, InstanceInfo, Output, Plan, Request},
     selection,
     settings::{self, problem},
 };
@@ -24,8 +24,8 @@ pub(crate) trait FileSettings:
     /// What an export is when `shape` does not say.
     const SHAPE: Shape = Shape::Objects;
 
-    /// Whether objects go behind what a file holds.
-    fn appends(&self) -> bool;
+    /// Whether objects go behind what a file holds; `constant`: all have the same name.
+    fn appends(&self, constant: bool) -> bool;
 
     /// Problems that the types alone do not show: the key, what is wrong, the fix.
     fn problems(&self) -> Vec<(&'static str, String, String)> {
@@ -33,7 +33,7 @@ pub(crate) trait FileSettings:
     }
 
     /// Bytes for items, for one receiver.
-    fn content(&self, data: Data) -> Box<dyn Content>;
+    fn content(&self, data: Data, instance: &InstanceInfo) -> Box<dyn Content>;
 }
 
 /// What a file is made of.
@@ -46,7 +46,10 @@ pub(crate) enum Data {
 }
 
 /// Checks a handler of a file format and makes a plan of it.
-pub(crate) fn plan<T: FileSettings>(format: &'static Format, request: &Request<'_>) -> Result<Plan, Vec<Problem>> {
+pub(crate) fn plan<T: FileSettings>(
+    format: &'static Format,
+    request: &Request<'_>,
+) -> Result<Plan, Vec<Problem>> {
     let handler = request.handler;
     let (mut problems, mut warnings) = (Vec::new(), Vec::new());
     let read = settings::read::<T>(handler, &mut problems);
@@ -64,18 +67,19 @@ pub(crate) fn plan<T: FileSettings>(format: &'static Format, request: &Request<'
     };
     let Some(data) = data.filter(|_| problems.is_empty()) else { return Err(problems) };
 
-    let mode = if own.appends() { Mode::Append } else { Mode::Each };
-    if mode == Mode::Each && template.is_constant() {
-        let message = "without `append_only` each object is a file of its own, and all have this name: only the last is kept";
-        warnings.push(problem(handler, "/uri", message, "set `append_only`, or add `{sys.count}` to the name"));
-    }
+    let mode = if own.appends(template.is_constant()) { Mode::Append } else { Mode::Each };
     if common.crops != Crops::None {
         let message = "crops of streams are not written yet; objects carry what they carry";
         warnings.push(problem(handler, "/config/crops", message, "subscribe to the record `crop` instead"));
     }
     if common.output_image {
         let message = "objects do not carry the rendered picture yet";
-        warnings.push(problem(handler, "/config/output_image", message, "export `output-image` as jpg instead"));
+        warnings.push(problem(
+            handler,
+            "/config/output_image",
+            message,
+            "export `output-image` as jpg instead",
+        ));
     }
 
     let base = request.paths.exports.clone();
@@ -85,9 +89,9 @@ pub(crate) fn plan<T: FileSettings>(format: &'static Format, request: &Request<'
         handler.name.as_bytes(),
     ]);
     let names = Names::new(template, base, request.instance);
-    let own = Arc::new(own);
+    let (own, instance) = (Arc::new(own), request.instance.clone());
     let receiver = move || -> Box<dyn crate::receiver::Receiver> {
-        Box::new(FileReceiver::new(names.clone(), own.content(data), mode, key))
+        Box::new(FileReceiver::new(names.clone(), own.content(data, &instance), mode, key))
     };
     Ok(Plan {
         format,

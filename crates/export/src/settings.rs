@@ -16,7 +16,12 @@ const NOT_YET: [&str; 5] = ["filter", "schedule", "retention", "rotate", "compre
 pub(crate) const SCHEMA_EVENTS: &str = "schema_events";
 
 /// A problem at `pointer` below the handler; the caller of `plan` knows the file and its lines.
-pub(crate) fn problem(handler: &Handler, pointer: &str, message: impl Into<String>, fix: impl Into<String>) -> Problem {
+pub(crate) fn problem(
+    handler: &Handler,
+    pointer: &str,
+    message: impl Into<String>,
+    fix: impl Into<String>,
+) -> Problem {
     Problem {
         file: std::path::PathBuf::new(),
         path: format!("{}{pointer}", handler.path),
@@ -56,7 +61,9 @@ pub(crate) fn schema<T: JsonSchema>() -> Schema {
     let mut schema = schema_of::<T>();
     let common = schema_of::<Common>();
     let merged = schema.ensure_object().entry("properties").or_insert_with(|| json!({}));
-    if let (Some(merged), Some(common)) = (merged.as_object_mut(), common.get("properties").and_then(Value::as_object)) {
+    if let (Some(merged), Some(common)) =
+        (merged.as_object_mut(), common.get("properties").and_then(Value::as_object))
+    {
         merged.insert(
             SCHEMA_EVENTS.to_owned(),
             json!({
@@ -86,7 +93,12 @@ fn unknown(handler: &Handler, key: &str, common: &[String], own: &[String]) -> P
         return problem(handler, &pointer, format!("`{key}` is not supported yet"), "remove it");
     }
     let known: Vec<_> = own.iter().chain(common).map(String::as_str).chain([SCHEMA_EVENTS]).collect();
-    problem(handler, &pointer, format!("unknown key `{key}`"), format!("expected one of {}", known.join(", ")))
+    problem(
+        handler,
+        &pointer,
+        format!("unknown key `{key}`"),
+        format!("expected one of {}", known.join(", ")),
+    )
 }
 
 /// Deserialises `map`, one problem per bad key: a bad one is told, taken out, and the rest tried again.
@@ -110,7 +122,11 @@ where
     }
 }
 
-fn checked<T: Validate<Context = ()>>(handler: &Handler, settings: T, problems: &mut Vec<Problem>) -> Option<T> {
+fn checked<T: Validate<Context = ()>>(
+    handler: &Handler,
+    settings: T,
+    problems: &mut Vec<Problem>,
+) -> Option<T> {
     let Err(report) = settings.validate() else { return Some(settings) };
     for (path, error) in report.iter() {
         let pointer = path.to_string().replace(['.', '['], "/").replace(']', "");

@@ -122,19 +122,24 @@ impl Appender {
         for number in 0..=MAX_NUMBER {
             let path = numbered(&chunk.path, number);
             let failed = |error: io::Error| fault("write", &path, &error);
-            let Some((file, length)) = fitting(&path, &chunk.head, self.key, chunk.position).map_err(failed)?
+            let Some((file, length)) =
+                fitting(&path, &chunk.head, self.key, chunk.position).map_err(failed)?
             else {
                 continue;
             };
             PendingNote { key: self.key, position: chunk.position, length }.write(&file);
             let inode = file.metadata().map_err(failed)?.ino();
-            let end = FileEnd { path: chunk.name.to_string(), number, length, inode, head: (*chunk.head).clone() };
-            let mut open = Open { file, path: path.clone(), end, dirty: true, new: true, note: Some(Instant::now()) };
+            let end =
+                FileEnd { path: chunk.name.to_string(), number, length, inode, head: (*chunk.head).clone() };
+            let mut open =
+                Open { file, path: path.clone(), end, dirty: true, new: true, note: Some(Instant::now()) };
             open.begin(&chunk.head).map_err(failed)?;
             return Ok(open);
         }
         let path = chunk.path.display();
-        Err(ReceiverError::Failed(format!("{path} and {MAX_NUMBER} numbered files beside it have other columns: choose another name")))
+        Err(ReceiverError::Failed(format!(
+            "{path} and {MAX_NUMBER} numbered files beside it have other columns: choose another name"
+        )))
     }
 }
 
@@ -176,7 +181,8 @@ impl Open {
 
     /// Whether its name still leads to it.
     fn is_in_place(&self) -> bool {
-        std::fs::metadata(&self.path).is_ok_and(|found| found.ino() == self.end.inode && found.len() >= self.end.length)
+        std::fs::metadata(&self.path)
+            .is_ok_and(|found| found.ino() == self.end.inode && found.len() >= self.end.length)
     }
 }
 
@@ -220,7 +226,9 @@ fn fitting(path: &Path, head: &Head, key: u64, position: u64) -> io::Result<Opti
         return Ok(Some((file, length)));
     }
     let mut line = vec![0; head.line.len()];
-    let same = length >= line.len() as u64 && file.read_exact_at(&mut line, 0).is_ok() && line == head.line.as_bytes();
+    let same = length >= line.len() as u64
+        && file.read_exact_at(&mut line, 0).is_ok()
+        && line == head.line.as_bytes();
     Ok(same.then_some((file, length)))
 }
 

@@ -79,7 +79,9 @@ impl Batch {
     /// Empties it, keeping its largest buffer.
     pub(crate) fn reset(&mut self) {
         let buffers = self.chunks.drain(..).map(|chunk| chunk.data);
-        if let Some(mut largest) = buffers.max_by_key(Vec::capacity).filter(|b| b.capacity() <= MAX_SPARE_BYTES) {
+        if let Some(mut largest) =
+            buffers.max_by_key(Vec::capacity).filter(|b| b.capacity() <= MAX_SPARE_BYTES)
+        {
             largest.clear();
             self.spare = largest;
         }

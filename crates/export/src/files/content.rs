@@ -1,6 +1,7 @@
 //! What a format is to the shared machinery: bytes for an item.
 
 use serde::{Deserialize, Serialize};
+use watchpost_template::Counts;
 
 use crate::receiver::Item;
 
@@ -20,7 +21,14 @@ pub(crate) trait Content: Send {
     ///
     /// # Errors
     /// Why `item` can never be written; `out` may then hold a part of it, which the caller cuts.
-    fn write(&mut self, head: &Head, item: &Item, time_ms: i64, out: &mut Vec<u8>) -> Result<u64, String>;
+    fn write(
+        &mut self,
+        head: &Head,
+        item: &Item,
+        time_ms: i64,
+        counts: &mut Counts,
+        out: &mut Vec<u8>,
+    ) -> Result<u64, String>;
 }
 
 /// What the first item of a file settled for all that follow.

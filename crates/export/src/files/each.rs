@@ -26,7 +26,10 @@ impl Replacer {
     /// The same for the same file, so that what a crash left is written over by the resend.
     fn temporary(&self, path: &Path) -> PathBuf {
         let name = path.file_name().unwrap_or_default();
-        path.with_file_name(format!(".{:016x}.part", key_of(&[&self.key.to_le_bytes(), name.as_encoded_bytes()])))
+        path.with_file_name(format!(
+            ".{:016x}.part",
+            key_of(&[&self.key.to_le_bytes(), name.as_encoded_bytes()])
+        ))
     }
 }
 

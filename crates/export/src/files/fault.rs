@@ -16,8 +16,12 @@ pub(crate) fn fault(doing: &str, path: &Path, error: &io::Error) -> ReceiverErro
         Kind::PermissionDenied => {
             blocked("permission denied: let the user that Watchpost runs as write there")
         }
-        Kind::ReadOnlyFilesystem => blocked("the file system is read-only: mount it writable or choose another folder"),
-        Kind::NotADirectory => blocked("a part of the path is a file: move that file or choose another folder"),
+        Kind::ReadOnlyFilesystem => {
+            blocked("the file system is read-only: mount it writable or choose another folder")
+        }
+        Kind::NotADirectory => {
+            blocked("a part of the path is a file: move that file or choose another folder")
+        }
         Kind::IsADirectory => blocked("there is a folder of that name: move it or choose another file name"),
         _ => ReceiverError::Retry(format!("cannot {doing} {path}: {error}")),
     }
@@ -33,15 +37,21 @@ mod tests {
         let blocked = |text: &str| ReceiverError::Blocked(text.to_owned());
         assert_eq!(
             of(13),
-            blocked("cannot write /x/a.json: permission denied: let the user that Watchpost runs as write there")
+            blocked(
+                "cannot write /x/a.json: permission denied: let the user that Watchpost runs as write there"
+            )
         );
         assert_eq!(
             of(28),
-            blocked("cannot write /x/a.json: the disk is full: free some space, delivery then goes on by itself")
+            blocked(
+                "cannot write /x/a.json: the disk is full: free some space, delivery then goes on by itself"
+            )
         );
         assert_eq!(
             of(30),
-            blocked("cannot write /x/a.json: the file system is read-only: mount it writable or choose another folder")
+            blocked(
+                "cannot write /x/a.json: the file system is read-only: mount it writable or choose another folder"
+            )
         );
         assert!(matches!(of(5), ReceiverError::Retry(_)), "an IO error may pass");
     }

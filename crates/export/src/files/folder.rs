@@ -33,7 +33,9 @@ pub(crate) fn make(folder: &Path) -> Result<(), ReceiverError> {
 /// Makes names in `folder` durable.
 pub(crate) fn sync(folder: &Path) -> Result<(), ReceiverError> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    File::open(folder).and_then(|opened| opened.sync_all()).map_err(|error| fault("sync the folder", folder, &error))
+    File::open(folder)
+        .and_then(|opened| opened.sync_all())
+        .map_err(|error| fault("sync the folder", folder, &error))
 }
 
 #[cfg(test)]
@@ -51,7 +53,10 @@ mod tests {
         fs::write(&file, "x").unwrap();
         for folder in [file.clone(), file.join("below")] {
             let error = make(&folder).unwrap_err();
-            assert!(matches!(&error, ReceiverError::Blocked(text) if text.contains("a part of the path is a file")), "{error}");
+            assert!(
+                matches!(&error, ReceiverError::Blocked(text) if text.contains("a part of the path is a file")),
+                "{error}"
+            );
         }
     }
 }

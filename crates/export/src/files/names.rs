@@ -41,7 +41,10 @@ impl Names {
             instance_name: instance.name.as_str().into(),
             constant: None,
         };
-        let constant = names.template.is_constant().then(|| names.rendered(&Value::Null, 0, &mut Counts::default()).text);
+        let constant = names
+            .template
+            .is_constant()
+            .then(|| names.rendered(&Value::Null, 0, &mut Counts::default()).text);
         Self { constant, ..names }
     }
 

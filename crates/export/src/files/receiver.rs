@@ -8,6 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use tokio::task::{JoinHandle, spawn_blocking};
+use watchpost_template::Counts;
 
 use crate::{
     picture::Written,
@@ -121,7 +122,14 @@ impl FileReceiver {
     }
 
     fn take_item(&mut self, delivery: &Delivery, item: &Item) -> Result<(), String> {
-        let name = self.names.name(item, delivery.time_ms, &mut self.batch.counts);
+        let mut counts = std::mem::take(&mut self.batch.counts);
+        let taken = self.write_item(delivery, item, &mut counts);
+        self.batch.counts = counts;
+        taken
+    }
+
+    fn write_item(&mut self, delivery: &Delivery, item: &Item, counts: &mut Counts) -> Result<(), String> {
+        let name = self.names.name(item, delivery.time_ms, counts);
         if name.missing && !self.missing_said {
             self.missing_said = true;
             tracing::warn!(name = %name.text, "a value in the file name is missing and became `unknown`");
@@ -130,12 +138,13 @@ impl FileReceiver {
         let head = self.head(&name, item)?;
         let names = &self.names;
         let chunk = self.batch.chunk(&name, &head, delivery.position, || names.path(&name));
-        if self.mode == Mode::Each {
-            chunk.data.clear();
-        }
         let before = chunk.data.len();
-        match self.content.write(&head, item, delivery.time_ms, &mut chunk.data) {
-            Ok(rows) => chunk.rows += rows,
+        match self.content.write(&head, item, delivery.time_ms, counts, &mut chunk.data) {
+            Ok(rows) if self.mode == Mode::Append => chunk.rows += rows,
+            Ok(rows) => {
+                chunk.data.drain(..before);
+                (chunk.rows, chunk.head) = (rows, head);
+            }
             Err(reason) => {
                 chunk.data.truncate(before);
                 return Err(reason);
@@ -145,7 +154,9 @@ impl FileReceiver {
     }
 
     fn head(&mut self, name: &Arc<str>, item: &Item) -> Result<Arc<Head>, String> {
-        if let Some((_, head)) = self.last.as_ref().filter(|(last, _)| last == name && self.mode == Mode::Append) {
+        if let Some((_, head)) =
+            self.last.as_ref().filter(|(last, _)| last == name && self.mode == Mode::Append)
+        {
             return Ok(head.clone());
         }
         let known = self.heads.get(name).filter(|_| self.mode == Mode::Append).cloned();
@@ -215,18 +226,21 @@ impl Receiver for FileReceiver {
         self.batch.counts = resume.counts;
         self.ready.clear();
         self.last = None;
-        self.heads = resume.files.iter().map(|end| (end.path.as_str().into(), Arc::new(end.head.clone()))).collect();
+        self.heads =
+            resume.files.iter().map(|end| (end.path.as_str().into(), Arc::new(end.head.clone()))).collect();
         let (names, mode, key, written) = (self.names.clone(), self.mode, self.key, self.written.clone());
         let opened = spawn_blocking(move || -> Result<Box<dyn Store>, ReceiverError> {
             super::folder::make(&names.root())?;
             Ok(match mode {
-                Mode::Append => Box::new(Appender::open(resume.files, |name| names.path(name), key, written)?),
+                Mode::Append => {
+                    Box::new(Appender::open(resume.files, |name| names.path(name), key, written)?)
+                }
                 Mode::Each => Box::new(Replacer::new(key, written)),
             })
         });
-        let store = opened
-            .await
-            .map_err(|error| ReceiverError::Retry(format!("the thread that opens files failed: {error}")))??;
+        let store = opened.await.map_err(|error| {
+            ReceiverError::Retry(format!("the thread that opens files failed: {error}"))
+        })??;
         self.disk = Disk::Idle(store);
         Ok(())
     }

@@ -3,10 +3,11 @@
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use watchpost_template::Counts;
 
 use crate::{
     files::{Content, Head},
-    format::{DataKind, Format},
+    format::{DataKind, Format, InstanceInfo},
     json_text::indented,
     metadata::{self, Data, FileSettings},
     receiver::Item,
@@ -33,17 +34,18 @@ pub(crate) struct Settings {
     #[garde(skip)]
     minify: bool,
     /// Objects go behind what the file holds; otherwise each object is a file of its own, which
-    /// replaces one of the same name.
+    /// replaces one of the same name. Absent: on where the name has no dynamic part.
     #[garde(skip)]
-    append_only: bool,
+    append_only: Option<bool>,
 }
 
 impl FileSettings for Settings {
-    fn appends(&self) -> bool {
-        self.append_only
+    fn appends(&self, constant: bool) -> bool {
+        // One file that only ever holds the last object is hardly meant unless it is said.
+        self.append_only.unwrap_or(constant)
     }
 
-    fn content(&self, data: Data) -> Box<dyn Content> {
+    fn content(&self, data: Data, _instance: &InstanceInfo) -> Box<dyn Content> {
         Box::new(JsonContent { minify: self.minify, data, row: Vec::new() })
     }
 }
@@ -66,7 +68,14 @@ impl JsonContent {
 }
 
 impl Content for JsonContent {
-    fn write(&mut self, _head: &Head, item: &Item, _time_ms: i64, out: &mut Vec<u8>) -> Result<u64, String> {
+    fn write(
+        &mut self,
+        _head: &Head,
+        item: &Item,
+        _time_ms: i64,
+        _counts: &mut Counts,
+        out: &mut Vec<u8>,
+    ) -> Result<u64, String> {
         let Data::Table(table) = self.data else {
             self.object(&item.json, out);
             return Ok(1);
