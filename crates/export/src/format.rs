@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use schemars::Schema;
 use watchpost_config::{Handler, Paths, Problem, split_scheme};
-use watchpost_schema::{SchemaId, StreamName, Version};
+use watchpost_schema::{SchemaId, Version, streams::StreamName};
 
 use crate::{common::Common, formats, picture::PictureSink, receiver::Receiver, settings::problem};
 

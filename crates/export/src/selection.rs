@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use watchpost_config::{Handler, Problem};
-use watchpost_schema::{SchemaId, StreamName, parse_subscriptions, tables::Table};
+use watchpost_schema::{
+    SchemaId, Version, parse_subscriptions,
+    streams::{StreamKind, StreamName},
+    tables::Table,
+};
 
 use crate::{
     format::{DataKind, Format, Selection},
@@ -48,33 +52,21 @@ pub(crate) fn select(handler: &Handler, format: &Format, problems: &mut Vec<Prob
 
 /// The table that tabular shape makes of a selection.
 pub(crate) fn table(handler: &Handler, selection: &Selection, problems: &mut Vec<Problem>) -> Option<Table> {
-    let table = match selection {
-        Selection::Stream(name) => crate::rows::table_of(*name),
-        Selection::Records(ids) if ids.keys().all(|id| id.is_event()) => Some(Table::Events),
-        Selection::Records(ids) if ids.keys().all(|id| *id == SchemaId::Track) => Some(Table::Tracks),
-        Selection::Records(_) => {
-            let message = "these records have no common columns";
-            let fix =
-                "for rows choose `event-*` records only, or `track` alone; or set `shape` to \"objects\"";
-            problems.push(problem(handler, "/config/schema_events", message, fix));
-            return None;
-        }
+    let (pointer, message, fix) = match selection {
+        Selection::Stream(name) => match Table::of_stream(*name) {
+            Some(table) => return Some(table),
+            None => ("shape", "this stream has no tabular shape".to_owned(), "set `shape` to \"objects\""),
+        },
+        Selection::Records(ids) => match Table::of_records(&ids.keys().copied().collect::<Vec<_>>()) {
+            Ok(table) => return Some(table),
+            Err(error) => (SCHEMA_EVENTS, error.to_string(), ""),
+        },
     };
-    if table.is_none() {
-        problems.push(problem(
-            handler,
-            "/config/shape",
-            "this stream has no tabular shape",
-            "set `shape` to \"objects\"",
-        ));
-    }
-    table
+    problems.push(problem(handler, &format!("/config/{pointer}"), message, fix));
+    None
 }
 
-fn records(
-    handler: &Handler,
-    problems: &mut Vec<Problem>,
-) -> Option<BTreeMap<SchemaId, watchpost_schema::Version>> {
+fn records(handler: &Handler, problems: &mut Vec<Problem>) -> Option<BTreeMap<SchemaId, Version>> {
     let wrong = |pointer: &str, message: String| {
         problem(
             handler,
@@ -117,9 +109,9 @@ fn stream(handler: &Handler, sink: &str, problems: &mut Vec<Problem>) -> Option<
 
 /// What flows in a stream.
 pub(crate) fn kind(stream: StreamName) -> DataKind {
-    match stream {
-        StreamName::OutputImage | StreamName::Source => DataKind::Pictures,
-        _ => DataKind::Objects,
+    match stream.kind() {
+        StreamKind::Picture => DataKind::Pictures,
+        StreamKind::Metadata => DataKind::Objects,
     }
 }
 

@@ -3,6 +3,7 @@
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use watchpost_schema::tables::Cell;
 use watchpost_template::Counts;
 
 use crate::{
@@ -127,14 +128,7 @@ impl Content for CsvContent {
     ) -> Result<u64, String> {
         match self.data {
             Data::Objects => self.object(head, item, out).map(|()| 1),
-            Data::Table(table) => {
-                let mut rows = 0;
-                rows::for_each(table, item, |cells| {
-                    self.line(cells.iter().map(AsRef::as_ref), out);
-                    rows += 1;
-                })?;
-                Ok(rows)
-            }
+            Data::Table(table) => rows::for_each(table, item, |cells| self.row(cells, out)),
         }
     }
 }
@@ -146,6 +140,28 @@ impl CsvContent {
                 out.push(self.separator);
             }
             cell(text.as_bytes(), self.separator, out);
+        }
+        out.extend_from_slice(LINE_END);
+    }
+
+    fn row(&self, cells: &[Cell<'_>], out: &mut Vec<u8>) {
+        for (index, value) in cells.iter().enumerate() {
+            if index > 0 {
+                out.push(self.separator);
+            }
+            match value {
+                Cell::Empty => {}
+                // Digits, signs and points need quotes only where one of them separates cells.
+                Cell::Number(number) if !b"+-.eE0123456789".contains(&self.separator) => {
+                    out.extend_from_slice(number.as_bytes());
+                }
+                Cell::Json(json) if !self.minify => {
+                    let mut text = Vec::new();
+                    indented(json.as_bytes(), &mut text);
+                    cell(&text, self.separator, out);
+                }
+                other => cell(other.text().as_bytes(), self.separator, out),
+            }
         }
         out.extend_from_slice(LINE_END);
     }

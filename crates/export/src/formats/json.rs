@@ -81,14 +81,12 @@ impl Content for JsonContent {
             return Ok(1);
         };
         let mut row = std::mem::take(&mut self.row);
-        let mut rows = 0;
-        rows::for_each(table, item, |cells| {
+        let rows = rows::for_each(table, item, |cells| {
             row.clear();
-            rows::as_object(table, cells, &mut row);
+            table.write_json(cells, &mut row);
             self.object(&row, out);
-            rows += 1;
-        })?;
+        });
         self.row = row;
-        Ok(rows)
+        rows
     }
 }

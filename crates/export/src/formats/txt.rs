@@ -1,12 +1,13 @@
 //! Text files: one line per row, by a template of the user's or readable as it is.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use garde::Validate;
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
+use watchpost_schema::tables::Cell;
 use watchpost_template::{Counts, Scope, Template};
 
 use crate::{
@@ -106,19 +107,15 @@ impl Content for Templated {
             self.line(&object, time_ms, counts, out);
             return Ok(1);
         };
-        let mut rows = 0;
         rows::for_each(table, item, |cells| {
             // Columns lie over the object's own keys, so both can be named.
             if let Some(map) = object.as_object_mut() {
                 for (column, cell) in table.columns().iter().zip(cells) {
-                    let value = if cell.is_empty() { Value::Null } else { Value::from(cell.as_ref()) };
-                    map.insert((*column).to_owned(), value);
+                    map.insert((*column).to_owned(), value(cell));
                 }
             }
             self.line(&object, time_ms, counts, out);
-            rows += 1;
-        })?;
-        Ok(rows)
+        })
     }
 }
 
@@ -166,25 +163,24 @@ impl Content for Readable {
                 readable(time_ms, values, out);
                 Ok(1)
             }
-            Data::Table(table) => {
-                let mut rows = 0;
-                rows::for_each(table, item, |cells| {
-                    let values =
-                        table.columns().iter().copied().zip(cells.iter().map(|cell| cell.as_ref().into()));
-                    readable(time_ms, values, out);
-                    rows += 1;
-                })?;
-                Ok(rows)
-            }
+            Data::Table(table) => rows::for_each(table, item, |cells| {
+                let values = table.columns().iter().copied().zip(cells.iter().map(Cell::text));
+                readable(time_ms, values, out);
+            }),
         }
     }
 }
 
-fn readable<'v>(
-    time_ms: i64,
-    values: impl Iterator<Item = (&'v str, std::borrow::Cow<'v, str>)>,
-    out: &mut Vec<u8>,
-) {
+/// A cell as a template sees it; numbers keep their digits.
+fn value(cell: &Cell<'_>) -> Value {
+    match cell {
+        Cell::Empty => Value::Null,
+        Cell::Bool(yes) => Value::Bool(*yes),
+        other => Value::from(other.text().as_ref()),
+    }
+}
+
+fn readable<'v>(time_ms: i64, values: impl Iterator<Item = (&'v str, Cow<'v, str>)>, out: &mut Vec<u8>) {
     match jiff::Timestamp::from_millisecond(time_ms) {
         Ok(time) => out.extend_from_slice(format!("{time:.3}").as_bytes()),
         Err(_) => out.extend_from_slice(b"unknown"),
