@@ -12,7 +12,13 @@ use watchpost_schema::{SchemaId, Version, streams::StreamName};
 use crate::{common::Common, formats, picture::PictureSink, receiver::Receiver, settings::problem};
 
 /// Every format, in the order they are shown.
-pub static FORMATS: &[&Format] = &[&formats::json::FORMAT, &formats::csv::FORMAT, &formats::txt::FORMAT];
+pub static FORMATS: &[&Format] = &[
+    &formats::json::FORMAT,
+    &formats::csv::FORMAT,
+    &formats::txt::FORMAT,
+    &formats::mp4::FORMAT,
+    &formats::jpg::FORMAT,
+];
 
 /// One way out, as users choose it.
 pub struct Format {

@@ -10,6 +10,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod common;
+mod crops;
 mod files;
 mod format;
 mod formats;
@@ -17,12 +18,14 @@ mod json_text;
 mod members;
 mod metadata;
 mod picture;
+mod pictures;
 mod receiver;
 mod rows;
 mod selection;
 mod settings;
 
 pub use common::{BehindMax, Common, Crops, Shape, WhenBehind};
+pub use crops::without_pictures;
 pub use format::{
     DataKind, FORMATS, Format, InstanceInfo, Output, Plan, Request, Selection, format_for, plan,
 };

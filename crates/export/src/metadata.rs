@@ -68,9 +68,9 @@ pub(crate) fn plan<T: FileSettings>(
     let Some(data) = data.filter(|_| problems.is_empty()) else { return Err(problems) };
 
     let mode = if own.appends(template.is_constant()) { Mode::Append } else { Mode::Each };
-    if common.crops != Crops::None {
-        let message = "crops of streams are not written yet; objects carry what they carry";
-        warnings.push(problem(handler, "/config/crops", message, "subscribe to the record `crop` instead"));
+    if common.crops == Crops::Disk {
+        let message = "crops are not written as files yet: they are inside the objects";
+        warnings.push(problem(handler, "/config/crops", message, "set `crops` to \"inline\" or \"none\""));
     }
     if common.output_image {
         let message = "objects do not carry the rendered picture yet";
@@ -89,9 +89,10 @@ pub(crate) fn plan<T: FileSettings>(
         handler.name.as_bytes(),
     ]);
     let names = Names::new(template, base, request.instance);
+    let strips_pictures = common.crops == Crops::None;
     let (own, instance) = (Arc::new(own), request.instance.clone());
     let receiver = move || -> Box<dyn crate::receiver::Receiver> {
-        Box::new(FileReceiver::new(names.clone(), own.content(data, &instance), mode, key))
+        Box::new(FileReceiver::new(names.clone(), own.content(data, &instance), mode, strips_pictures, key))
     };
     Ok(Plan {
         format,

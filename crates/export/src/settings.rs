@@ -10,7 +10,7 @@ use crate::common::Common;
 
 /// Keys of PRODUCT section 10 that are planned; refused by name until then, so that nobody believes
 /// that they work.
-const NOT_YET: [&str; 5] = ["filter", "schedule", "retention", "rotate", "compress"];
+const NOT_YET: [&str; 7] = ["filter", "schedule", "retention", "rotate", "compress", "segment", "clip"];
 
 /// The key that [`crate::selection`] reads.
 pub(crate) const SCHEMA_EVENTS: &str = "schema_events";
@@ -56,6 +56,29 @@ where
     (problems.len() == before).then_some(common.zip(own)).flatten()
 }
 
+/// Reads the keys of `T` alone: picture formats share none with the metadata formats.
+pub(crate) fn read_own<T>(handler: &Handler, problems: &mut Vec<Problem>) -> Option<T>
+where
+    T: DeserializeOwned + JsonSchema + Validate<Context = ()>,
+{
+    let before = problems.len();
+    let own_keys = keys::<T>();
+    let mut own = Map::new();
+    for (key, value) in handler.config.iter().filter(|(_, value)| !value.is_null()) {
+        if own_keys.contains(key) {
+            own.insert(key.clone(), value.clone());
+        } else if key != SCHEMA_EVENTS {
+            problems.push(unknown(handler, key, &[], &own_keys));
+        }
+    }
+    typed::<T>(handler, own, problems).filter(|_| problems.len() == before)
+}
+
+/// The JSON Schema of a picture format's `config`.
+pub(crate) fn own_schema<T: JsonSchema>() -> Schema {
+    schema_of::<T>()
+}
+
 /// The JSON Schema of a format's `config`: its own keys and the common ones.
 pub(crate) fn schema<T: JsonSchema>() -> Schema {
     let mut schema = schema_of::<T>();
@@ -92,7 +115,8 @@ fn unknown(handler: &Handler, key: &str, common: &[String], own: &[String]) -> P
     if NOT_YET.contains(&key) {
         return problem(handler, &pointer, format!("`{key}` is not supported yet"), "remove it");
     }
-    let known: Vec<_> = own.iter().chain(common).map(String::as_str).chain([SCHEMA_EVENTS]).collect();
+    let also = (!common.is_empty()).then_some(SCHEMA_EVENTS);
+    let known: Vec<_> = own.iter().chain(common).map(String::as_str).chain(also).collect();
     problem(
         handler,
         &pointer,

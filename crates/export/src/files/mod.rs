@@ -20,7 +20,9 @@ mod receiver;
 mod resume;
 mod written;
 
+pub(crate) use batch::Chunk;
 pub(crate) use content::{Content, Head};
-pub(crate) use each::key_of;
+pub(crate) use each::{Replacer, key_of};
 pub(crate) use names::Names;
-pub(crate) use receiver::{FileReceiver, Mode};
+pub(crate) use receiver::{FileReceiver, Mode, Store};
+pub(crate) use written::WrittenFiles;

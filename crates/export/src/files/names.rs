@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 use watchpost_template::{Counts, Scope, Template};
 
-use crate::{format::InstanceInfo, receiver::Item};
+use crate::format::InstanceInfo;
 
 /// Renders file names. Cheap to clone; one clone per run of a receiver.
 #[derive(Clone)]
@@ -48,14 +48,14 @@ impl Names {
         Self { constant, ..names }
     }
 
-    /// The name for `item`, relative to the base.
-    pub(crate) fn name(&self, item: &Item, time_ms: i64, counts: &mut Counts) -> Name {
+    /// The name for the object `json`, relative to the base.
+    pub(crate) fn name(&self, json: &[u8], time_ms: i64, counts: &mut Counts) -> Name {
         if let Some(constant) = &self.constant {
             return Name { text: constant.clone(), missing: false };
         }
         // Parsing costs more than all the rest, and names by time or count do not need it.
         let object = if self.template.reads_object() {
-            serde_json::from_slice(&item.json).unwrap_or(Value::Null)
+            serde_json::from_slice(json).unwrap_or(Value::Null)
         } else {
             Value::Null
         };
@@ -65,6 +65,11 @@ impl Names {
     /// Where a name leads.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.base.join(name)
+    }
+
+    /// Whether every name holds a count, so that none needs to come twice.
+    pub(crate) fn has_counts(&self) -> bool {
+        self.template.has_counts()
     }
 
     /// The folder that all names lie in.

@@ -11,6 +11,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use watchpost_template::Counts;
 
 use crate::{
+    crops::without_pictures,
     picture::Written,
     receiver::{Delivery, Item, Outcome, Receiver, ReceiverError},
 };
@@ -75,6 +76,8 @@ pub(crate) struct FileReceiver {
     heads: HashMap<Arc<str>, Arc<Head>>,
     last: Option<(Arc<str>, Arc<Head>)>,
     written: WrittenFiles,
+    /// Pictures inside stream objects are left out.
+    strips_pictures: bool,
     missing_said: bool,
 }
 
@@ -89,7 +92,13 @@ enum Disk {
 
 impl FileReceiver {
     /// `key` tells this export of this instance and data folder from all others.
-    pub(crate) fn new(names: Names, content: Box<dyn Content>, mode: Mode, key: u64) -> Self {
+    pub(crate) fn new(
+        names: Names,
+        content: Box<dyn Content>,
+        mode: Mode,
+        strips_pictures: bool,
+        key: u64,
+    ) -> Self {
         let written = WrittenFiles::new(names.root());
         Self {
             names,
@@ -104,6 +113,7 @@ impl FileReceiver {
             heads: HashMap::new(),
             last: None,
             written,
+            strips_pictures,
             missing_said: false,
         }
     }
@@ -122,14 +132,15 @@ impl FileReceiver {
     }
 
     fn take_item(&mut self, delivery: &Delivery, item: &Item) -> Result<(), String> {
+        let stripped = if self.strips_pictures { without_pictures(item) } else { None };
         let mut counts = std::mem::take(&mut self.batch.counts);
-        let taken = self.write_item(delivery, item, &mut counts);
+        let taken = self.write_item(delivery, stripped.as_ref().unwrap_or(item), &mut counts);
         self.batch.counts = counts;
         taken
     }
 
     fn write_item(&mut self, delivery: &Delivery, item: &Item, counts: &mut Counts) -> Result<(), String> {
-        let name = self.names.name(item, delivery.time_ms, counts);
+        let name = self.names.name(&item.json, delivery.time_ms, counts);
         if name.missing && !self.missing_said {
             self.missing_said = true;
             tracing::warn!(name = %name.text, "a value in the file name is missing and became `unknown`");
