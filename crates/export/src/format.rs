@@ -6,14 +6,19 @@
 use std::collections::BTreeMap;
 
 use schemars::Schema;
-use watchpost_config::{Handler, Paths, Problem};
-use watchpost_schema::{SchemaId, StreamName, Version};
+use watchpost_config::{Handler, Paths, Problem, split_scheme};
+use watchpost_schema::{SchemaId, Version, streams::StreamName};
 
-use crate::{common::Common, formats, picture::PictureSink, receiver::Receiver};
+use crate::{common::Common, formats, picture::PictureSink, receiver::Receiver, settings::problem};
 
 /// Every format, in the order they are shown.
-pub static FORMATS: &[&Format] =
-    &[&formats::json::FORMAT, &formats::csv::FORMAT, &formats::txt::FORMAT, &formats::mp4::FORMAT, &formats::jpg::FORMAT];
+pub static FORMATS: &[&Format] = &[
+    &formats::json::FORMAT,
+    &formats::csv::FORMAT,
+    &formats::txt::FORMAT,
+    &formats::mp4::FORMAT,
+    &formats::jpg::FORMAT,
+];
 
 /// One way out, as users choose it.
 pub struct Format {
@@ -33,6 +38,29 @@ pub struct Format {
     pub settings: fn() -> Schema,
     /// Checks a handler and makes a plan of it. Touches neither disk nor network.
     pub plan: fn(&Request<'_>) -> Result<Plan, Vec<Problem>>,
+}
+
+/// The format that a URI's scheme means.
+pub fn format_for(uri: &str) -> Option<&'static Format> {
+    let (scheme, _) = split_scheme(uri)?;
+    FORMATS.iter().copied().find(|format| format.schemes.contains(&scheme.as_str()))
+}
+
+/// Checks a handler and makes a plan of it, by the format that its URI means.
+///
+/// # Errors
+/// Every problem, each at its place below the handler; file and line are for the caller to add.
+pub fn plan(request: &Request<'_>) -> Result<Plan, Vec<Problem>> {
+    let handler = request.handler;
+    let Some(format) = format_for(&handler.uri) else {
+        let schemes: Vec<_> =
+            FORMATS.iter().flat_map(|format| format.schemes).map(|s| format!("{s}://")).collect();
+        let scheme =
+            split_scheme(&handler.uri).map_or(handler.uri.clone(), |(scheme, _)| format!("{scheme}://"));
+        let fix = format!("expected one of {}", schemes.join(", "));
+        return Err(vec![problem(handler, "/uri", format!("no format for `{scheme}`"), fix)]);
+    };
+    (format.plan)(request)
 }
 
 /// What flows into an export.

@@ -1,1 +1,33 @@
 //! Ways out: the table FORMATS.
+//!
+//! A *format* ([`Format`]) checks a handler of an instance file and makes a [`Plan`] of it: what it
+//! takes ([`Selection`]) and how it is started ([`Output`]), as a [`Receiver`] fed from the log or as
+//! a [`PictureSink`]. This room knows neither sources nor the journal: a receiver is handed deliveries
+//! and says what became of them.
+//!
+//! To add a format: one file under `formats/`, one line in [`FORMATS`].
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+mod common;
+mod crops;
+mod files;
+mod format;
+mod formats;
+mod json_text;
+mod members;
+mod metadata;
+mod picture;
+mod pictures;
+mod receiver;
+mod rows;
+mod selection;
+mod settings;
+
+pub use common::{BehindMax, Common, Crops, Shape, WhenBehind};
+pub use crops::without_pictures;
+pub use format::{
+    DataKind, FORMATS, Format, InstanceInfo, Output, Plan, Request, Selection, format_for, plan,
+};
+pub use picture::{Picture, PictureError, PictureSink, Written};
+pub use receiver::{Delivery, Item, ItemKind, Outcome, POISON_DEATHS, Receiver, ReceiverError};

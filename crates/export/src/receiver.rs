@@ -10,7 +10,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use thiserror::Error;
-use watchpost_schema::{SchemaId, StreamName, Version};
+use watchpost_schema::{SchemaId, Version, streams::StreamName};
 
 use crate::picture::Written;
 

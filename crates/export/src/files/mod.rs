@@ -1,0 +1,28 @@
+//! What all exports to files share: names, batches, syncs, and what is kept to go on after a crash.
+//!
+//! ```text
+//! send ──▶ Names (path by template) ──▶ Content (bytes by format) ──▶ Batch ──▶ Store (disk)
+//!                                                                     one per ≤ 10 ms
+//! ```
+//! Two stores: [`append::Appender`] writes behind what a file holds and syncs once per batch,
+//! [`each::Replacer`] writes one file per object under a temporary name and renames it. Nothing is
+//! reported delivered before it is synced (PRODUCT section 12 "Delivered means").
+
+mod append;
+mod batch;
+mod content;
+mod each;
+mod fault;
+mod folder;
+mod names;
+mod pending_note;
+mod receiver;
+mod resume;
+mod written;
+
+pub(crate) use batch::Chunk;
+pub(crate) use content::{Content, Head};
+pub(crate) use each::{Replacer, key_of};
+pub(crate) use names::Names;
+pub(crate) use receiver::{FileReceiver, Mode, Store};
+pub(crate) use written::WrittenFiles;

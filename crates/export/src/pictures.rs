@@ -1,0 +1,94 @@
+//! What the plans of all picture formats have in common.
+
+use watchpost_config::Problem;
+use watchpost_media::{MediaError, MediaErrorKind};
+use watchpost_schema::streams::StreamName;
+
+use crate::{
+    common::Common,
+    files::{Names, key_of},
+    format::{Format, Output, Plan, Request, Selection},
+    metadata::path_template,
+    picture::{PictureError, PictureSink},
+    receiver::ReceiverError,
+    selection,
+    settings::problem,
+};
+
+/// Where pictures go, and under which key their temporary names are made.
+pub(crate) struct Target {
+    pub names: Names,
+    pub key: u64,
+}
+
+/// Checks stream and path. `dynamic`: the name must have a dynamic part, or must have none.
+pub(crate) fn target(
+    format: &'static Format,
+    request: &Request<'_>,
+    dynamic: bool,
+    problems: &mut Vec<Problem>,
+) -> Option<(Selection, Target)> {
+    let handler = request.handler;
+    let selection = selection::select(handler, format, problems);
+    if selection == Some(Selection::Stream(StreamName::Source)) {
+        let message = format!("{} does not take the stream `source` yet", format.title);
+        problems.push(problem(handler, "/sink", message, "expected output-image"));
+    }
+    let template = path_template(request, problems)?;
+    if template.is_constant() == dynamic {
+        let (message, fix) = if dynamic {
+            let message = format!(
+                "{} needs a dynamic string in the name, or each picture replaces the last",
+                format.title
+            );
+            (message, "for example {sys.count|pad:6} or {sys.time %F_%H%M%S_%3f}")
+        } else {
+            let message = format!("{} takes no dynamic strings in the name", format.title);
+            (message, "give the file one name; `overwrite` says what happens if it is there")
+        };
+        problems.push(problem(handler, "/uri", message, fix));
+    }
+    let base = request.paths.exports.clone();
+    let (instance, name) = (request.instance.id.as_bytes(), handler.name.as_bytes());
+    let key = key_of(&[base.as_os_str().as_encoded_bytes(), instance, name]);
+    let names = Names::new(template, base, request.instance);
+    Some((selection?, Target { names, key }))
+}
+
+/// The plan of a picture export.
+pub(crate) fn plan(
+    format: &'static Format,
+    request: &Request<'_>,
+    selection: Selection,
+    make: impl Fn() -> Box<dyn PictureSink> + Send + Sync + 'static,
+) -> Plan {
+    Plan {
+        format,
+        name: request.handler.name.clone(),
+        selection,
+        common: Common::default(),
+        output: Output::Pictures(Box::new(make)),
+        warnings: Vec::new(),
+    }
+}
+
+impl From<MediaError> for PictureError {
+    fn from(error: MediaError) -> Self {
+        tracing::debug!(detail = error.detail, "{}", error.message);
+        match error.kind {
+            MediaErrorKind::DiskFull | MediaErrorKind::Permission => Self::Blocked(error.message),
+            kind if kind.is_transient() => Self::Retry(error.message),
+            _ => Self::Failed(error.message),
+        }
+    }
+}
+
+impl From<ReceiverError> for PictureError {
+    fn from(error: ReceiverError) -> Self {
+        match error {
+            ReceiverError::Retry(text) | ReceiverError::Died(text) => Self::Retry(text),
+            ReceiverError::Blocked(text) => Self::Blocked(text),
+            ReceiverError::Failed(text) => Self::Failed(text),
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! From a handler's `config` to typed settings, with every problem at its path.
+
+use garde::Validate;
+use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+use watchpost_config::{Handler, Problem};
+
+use crate::common::Common;
+
+/// Keys of PRODUCT section 10 that are planned; refused by name until then, so that nobody believes
+/// that they work.
+const NOT_YET: [&str; 7] = ["filter", "schedule", "retention", "rotate", "compress", "segment", "clip"];
+
+/// The key that [`crate::selection`] reads.
+pub(crate) const SCHEMA_EVENTS: &str = "schema_events";
+
+/// A problem at `pointer` below the handler; the caller of `plan` knows the file and its lines.
+pub(crate) fn problem(
+    handler: &Handler,
+    pointer: &str,
+    message: impl Into<String>,
+    fix: impl Into<String>,
+) -> Problem {
+    Problem {
+        file: std::path::PathBuf::new(),
+        path: format!("{}{pointer}", handler.path),
+        line: None,
+        message: message.into(),
+        fix: fix.into(),
+    }
+}
+
+/// Reads the common keys and those of `T`; what is wrong goes to `problems`.
+pub(crate) fn read<T>(handler: &Handler, problems: &mut Vec<Problem>) -> Option<(Common, T)>
+where
+    T: DeserializeOwned + JsonSchema + Validate<Context = ()>,
+{
+    let before = problems.len();
+    let (common_keys, own_keys) = (keys::<Common>(), keys::<T>());
+    let (mut common, mut own) = (Map::new(), Map::new());
+    for (key, value) in handler.config.iter().filter(|(_, value)| !value.is_null()) {
+        if common_keys.contains(key) {
+            common.insert(key.clone(), value.clone());
+        } else if own_keys.contains(key) {
+            own.insert(key.clone(), value.clone());
+        } else if key != SCHEMA_EVENTS {
+            problems.push(unknown(handler, key, &common_keys, &own_keys));
+        }
+    }
+    let common = typed::<Common>(handler, common, problems);
+    let own = typed::<T>(handler, own, problems);
+    for (key, message) in common.iter().flat_map(Common::conflicts) {
+        problems.push(problem(handler, &format!("/config/{key}"), message, ""));
+    }
+    (problems.len() == before).then_some(common.zip(own)).flatten()
+}
+
+/// Reads the keys of `T` alone: picture formats share none with the metadata formats.
+pub(crate) fn read_own<T>(handler: &Handler, problems: &mut Vec<Problem>) -> Option<T>
+where
+    T: DeserializeOwned + JsonSchema + Validate<Context = ()>,
+{
+    let before = problems.len();
+    let own_keys = keys::<T>();
+    let mut own = Map::new();
+    for (key, value) in handler.config.iter().filter(|(_, value)| !value.is_null()) {
+        if own_keys.contains(key) {
+            own.insert(key.clone(), value.clone());
+        } else if key != SCHEMA_EVENTS {
+            problems.push(unknown(handler, key, &[], &own_keys));
+        }
+    }
+    typed::<T>(handler, own, problems).filter(|_| problems.len() == before)
+}
+
+/// The JSON Schema of a picture format's `config`.
+pub(crate) fn own_schema<T: JsonSchema>() -> Schema {
+    schema_of::<T>()
+}
+
+/// The JSON Schema of a format's `config`: its own keys and the common ones.
+pub(crate) fn schema<T: JsonSchema>() -> Schema {
+    let mut schema = schema_of::<T>();
+    let common = schema_of::<Common>();
+    let merged = schema.ensure_object().entry("properties").or_insert_with(|| json!({}));
+    if let (Some(merged), Some(common)) =
+        (merged.as_object_mut(), common.get("properties").and_then(Value::as_object))
+    {
+        merged.insert(
+            SCHEMA_EVENTS.to_owned(),
+            json!({
+                "description": "Records to export, each as `id:version`; `sink` is then empty. `{}` for none.",
+                "anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "object", "maxProperties": 0}]
+            }),
+        );
+        merged.extend(common.clone());
+    }
+    schema
+}
+
+fn schema_of<T: JsonSchema>() -> Schema {
+    let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    SchemaGenerator::new(settings).into_root_schema_for::<T>()
+}
+
+fn keys<T: JsonSchema>() -> Vec<String> {
+    let schema = schema_of::<T>();
+    let properties = schema.get("properties").and_then(Value::as_object);
+    properties.map(|map| map.keys().cloned().collect()).unwrap_or_default()
+}
+
+fn unknown(handler: &Handler, key: &str, common: &[String], own: &[String]) -> Problem {
+    let pointer = format!("/config/{}", escape(key));
+    if NOT_YET.contains(&key) {
+        return problem(handler, &pointer, format!("`{key}` is not supported yet"), "remove it");
+    }
+    let also = (!common.is_empty()).then_some(SCHEMA_EVENTS);
+    let known: Vec<_> = own.iter().chain(common).map(String::as_str).chain(also).collect();
+    problem(
+        handler,
+        &pointer,
+        format!("unknown key `{key}`"),
+        format!("expected one of {}", known.join(", ")),
+    )
+}
+
+/// Deserialises `map`, one problem per bad key: a bad one is told, taken out, and the rest tried again.
+fn typed<T>(handler: &Handler, mut map: Map<String, Value>, problems: &mut Vec<Problem>) -> Option<T>
+where
+    T: DeserializeOwned + Validate<Context = ()>,
+{
+    let mut good = true;
+    loop {
+        let error = match serde_path_to_error::deserialize::<_, T>(Value::Object(map.clone())) {
+            Ok(settings) => return checked(handler, settings, problems).filter(|_| good),
+            Err(error) => error,
+        };
+        good = false;
+        let names: Vec<String> = error.path().iter().map(segment).collect();
+        let pointer: String = names.iter().map(|name| format!("/{}", escape(name))).collect();
+        problems.push(problem(handler, &format!("/config{pointer}"), error.inner().to_string(), ""));
+        if names.first().is_none_or(|key| map.shift_remove(key).is_none()) {
+            return None;
+        }
+    }
+}
+
+fn checked<T: Validate<Context = ()>>(
+    handler: &Handler,
+    settings: T,
+    problems: &mut Vec<Problem>,
+) -> Option<T> {
+    let Err(report) = settings.validate() else { return Some(settings) };
+    for (path, error) in report.iter() {
+        let pointer = path.to_string().replace(['.', '['], "/").replace(']', "");
+        problems.push(problem(handler, &format!("/config/{pointer}"), error.to_string(), ""));
+    }
+    None
+}
+
+fn segment(segment: &serde_path_to_error::Segment) -> String {
+    use serde_path_to_error::Segment;
+    match segment {
+        Segment::Seq { index } => index.to_string(),
+        Segment::Map { key } => key.clone(),
+        Segment::Enum { variant } => variant.clone(),
+        Segment::Unknown => "?".to_owned(),
+    }
+}
+
+/// A key as a part of a JSON pointer (RFC 6901 section 3).
+fn escape(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
