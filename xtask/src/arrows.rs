@@ -19,7 +19,21 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("analytics", &["model"]),
     ("source", &["model", "config", "media", "process", "schema", "template"]),
     ("export", &["model", "config", "media", "process", "schema", "template"]),
-    ("runtime", &["model", "schema", "config", "template", "journal", "process", "media", "analytics", "source", "export"]),
+    (
+        "runtime",
+        &[
+            "model",
+            "schema",
+            "config",
+            "template",
+            "journal",
+            "process",
+            "media",
+            "analytics",
+            "source",
+            "export",
+        ],
+    ),
     ("api", &["model", "schema", "config", "template", "source", "export", "runtime"]),
     ("cli", &["model", "schema", "config", "template", "process", "source", "export", "runtime", "api"]),
 ];
@@ -105,7 +119,10 @@ mod tests {
     #[test]
     fn arrows_point_down_only() {
         let (packages, edges) = workspace().unwrap();
-        assert!(edges.iter().any(|edge| edge.from == "cli" && edge.to == "runtime"), "the workspace was read: {edges:?}");
+        assert!(
+            edges.iter().any(|edge| edge.from == "cli" && edge.to == "runtime"),
+            "the workspace was read: {edges:?}"
+        );
         let wrong = wrong(&packages, &edges);
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
@@ -129,7 +146,12 @@ mod tests {
 
     #[test]
     fn good_edges_pass() {
-        let good = [edge("cli", "runtime", false), edge("media", "testkit", true), edge("testkit", "cli", false), edge("xtask", "export", false)];
+        let good = [
+            edge("cli", "runtime", false),
+            edge("media", "testkit", true),
+            edge("testkit", "cli", false),
+            edge("xtask", "export", false),
+        ];
         assert!(wrong(&[], &good).is_empty());
     }
 

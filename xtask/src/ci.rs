@@ -60,7 +60,9 @@ impl Ci {
     pub fn run(&self) -> anyhow::Result<()> {
         let mut report = Vec::new();
         let mut failed = Vec::new();
-        for step in STEPS.iter().filter(|step| self.only.is_empty() || self.only.iter().any(|only| only == step.name)) {
+        for step in
+            STEPS.iter().filter(|step| self.only.is_empty() || self.only.iter().any(|only| only == step.name))
+        {
             println!("── {}", step.name);
             let start = Instant::now();
             let text = match (step.run)() {

@@ -1,0 +1,131 @@
+//! `cargo xtask bench`: how fast and how small, each figure beside a peer that does the same work on the same machine
+//! in the same minute. Prints a table and writes `docs/benchmarks.md`.
+
+mod demo;
+mod machine;
+mod peers;
+mod report;
+mod rows;
+
+use std::{fs, path::PathBuf, process::Command};
+
+use anyhow::Context as _;
+use clap::Args;
+
+use crate::process::{cargo, output, run, target_dir};
+use report::{Figure, Report};
+
+/// Analysis, the demo's path, rows to files; against OpenCV, a bare GStreamer pipeline and supervision.
+#[derive(Args)]
+pub struct Bench {
+    /// Fewer repetitions and rows: to see whether it runs, not how fast.
+    #[arg(long)]
+    quick: bool,
+    /// Run only this one (repeatable).
+    #[arg(long, value_name = "NAME", value_parser = ["demo", "rows"])]
+    only: Vec<String>,
+    /// Set by the command itself once everything is built in release.
+    #[arg(long, hide = true)]
+    built: bool,
+}
+
+/// What every benchmark is given.
+struct Bed {
+    /// Fewer repetitions and rows.
+    quick: bool,
+    /// The pedestrian clip.
+    clip: PathBuf,
+    /// The `watchpost` to measure.
+    watchpost: PathBuf,
+    /// Python with the peers.
+    python: PathBuf,
+    /// Emptied at the start.
+    work: PathBuf,
+}
+
+impl Bed {
+    /// How often each side runs; odd, so that the median is one of the runs.
+    fn rounds(&self) -> usize {
+        if self.quick { 1 } else { 5 }
+    }
+
+    /// An empty folder for one run.
+    fn fresh(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let folder = self.work.join(name);
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::create_dir_all(&folder)?;
+        Ok(folder)
+    }
+}
+
+type Benchmark = (&'static str, fn(&Bed) -> anyhow::Result<Vec<Figure>>);
+
+const BENCHMARKS: [Benchmark; 2] = [("demo", demo::run), ("rows", rows::run)];
+
+impl Bench {
+    pub fn run(&self) -> anyhow::Result<()> {
+        if !self.built {
+            return self.build_and_go_on();
+        }
+        let bed = self.prepare()?;
+        let mut report = Report::new(self.quick)?;
+        for (name, benchmark) in BENCHMARKS {
+            if self.only.is_empty() || self.only.iter().any(|only| only == name) {
+                eprintln!("bench: {name}");
+                report.figures.extend(benchmark(&bed).with_context(|| name.to_owned())?);
+            }
+        }
+        print!("{}", report.table());
+        // A partial or hurried run must not replace a whole one.
+        if self.only.is_empty() && !self.quick {
+            fs::write("docs/benchmarks.md", report.document())?;
+            eprintln!("bench: wrote docs/benchmarks.md");
+        }
+        Ok(())
+    }
+
+    /// The analysis is measured inside this program, so this program too must be the release build.
+    fn build_and_go_on(&self) -> anyhow::Result<()> {
+        eprintln!("bench: building in release");
+        run(&mut cargo(&[
+            "build",
+            "--release",
+            "--quiet",
+            "--package",
+            "watchpost-cli",
+            "--package",
+            "xtask",
+        ]))?;
+        let mut again = Command::new(target_dir().join("release/xtask"));
+        again.args(["bench", "--built"]);
+        if self.quick {
+            again.arg("--quick");
+        }
+        for only in &self.only {
+            again.args(["--only", only]);
+        }
+        run(&mut again)
+    }
+
+    fn prepare(&self) -> anyhow::Result<Bed> {
+        let clip = output(&mut Command::new("scripts/clip.sh"))?;
+        let work = target_dir().join("bench");
+        fs::create_dir_all(&work)?;
+        let work = work.canonicalize()?;
+        Ok(Bed {
+            quick: self.quick,
+            clip: clip.trim().into(),
+            watchpost: target_dir().join("release/watchpost").canonicalize()?,
+            python: peers::python(&work)?,
+            work,
+        })
+    }
+}
+
+/// The middle one.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}

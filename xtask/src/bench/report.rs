@@ -1,0 +1,148 @@
+//! Figures and how they are shown.
+
+use std::fmt::Write as _;
+
+use super::machine;
+
+/// One measured figure.
+pub struct Figure {
+    /// What was done.
+    pub what: String,
+    /// Ours.
+    pub value: f64,
+    /// Of both values.
+    pub unit: &'static str,
+    /// Who did the same beside us, and their value.
+    pub peer: Option<(String, f64)>,
+    /// Which way is good.
+    pub better: Better,
+    /// What we aim at, in words.
+    pub target: &'static str,
+}
+
+/// Which way is good.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Better {
+    /// Rates.
+    More,
+    /// Times, sizes.
+    Less,
+}
+
+impl Figure {
+    /// Above 1: better than the peer.
+    fn ratio(&self) -> Option<f64> {
+        let (_, peer) = self.peer.as_ref()?;
+        Some(match self.better {
+            Better::More => self.value / peer,
+            Better::Less => peer / self.value,
+        })
+    }
+}
+
+/// All figures of a run.
+pub struct Report {
+    pub figures: Vec<Figure>,
+    machine: Vec<String>,
+    quick: bool,
+}
+
+impl Report {
+    pub fn new(quick: bool) -> anyhow::Result<Self> {
+        Ok(Self { figures: Vec::new(), machine: machine::lines()?, quick })
+    }
+
+    /// For people, and for the document: a Markdown table.
+    pub fn table(&self) -> String {
+        let mut text = String::new();
+        for line in &self.machine {
+            let _infallible = writeln!(text, "* {line}");
+        }
+        if self.quick {
+            text.push_str("* quick run: the figures are rough\n");
+        }
+        text.push_str("\n| what | Watchpost | peer | ratio | aim |\n|---|---|---|---|---|\n");
+        for figure in &self.figures {
+            let peer = figure.peer.as_ref().map_or(String::from("—"), |(name, value)| {
+                format!("{name}: {} {}", number(*value), figure.unit)
+            });
+            let ratio = figure.ratio().map_or(String::from("—"), |ratio| format!("{ratio:.2}"));
+            let _infallible = writeln!(
+                text,
+                "| {} | {} {} | {peer} | {ratio} | {} |",
+                figure.what,
+                number(figure.value),
+                figure.unit,
+                figure.target
+            );
+        }
+        text
+    }
+
+    /// `docs/benchmarks.md`.
+    pub fn document(&self) -> String {
+        format!(
+            "# Benchmarks\n\n\
+             Written by `cargo xtask bench`; do not edit. Each figure stands beside a peer that did the same work on \
+             the same machine in the same minute. Runs of both sides are interleaved and the median is shown. \
+             A ratio above 1 means: better than the peer.\n\n{}\n{HOW}",
+            self.table()
+        )
+    }
+}
+
+/// Three digits that count.
+fn number(value: f64) -> String {
+    if value >= 1e6 {
+        format!("{:.2} M", value / 1e6)
+    } else if value >= 1e4 {
+        format!("{:.0} k", value / 1e3)
+    } else if value >= 100.0 {
+        format!("{value:.0}")
+    } else if value >= 10.0 {
+        format!("{value:.1}")
+    } else {
+        format!("{value:.2}")
+    }
+}
+
+const HOW: &str = "\
+## How
+
+* **Analysis**: frames of the pedestrian clip are decoded (and scaled) some at a time; only the analysis is timed, on one
+  thread. OpenCV does motion alone (MOG2, opening, contours, boxes); Watchpost does motion, tracks, line, areas and
+  best-shot crops. *Reduced*: OpenCV on a plane 320 wide, the reduction included.
+* **Demo**: from the start of the process to its end. Decode, motion, tracks, drawing, H.264 in MP4, tracks as CSV,
+  events as JSON lines through the log. The bare pipeline decodes, encodes with the same x264 settings and muxes; it
+  analyses and draws nothing. The Python peer encodes MPEG-4 part 2, which is cheaper than H.264.
+* **Rows**: one detection a frame out of an ndjson file, through parsing, tracking and the log on disk, to a file, synced;
+  from the start of the process to its end. supervision formats and writes the same rows from memory, unsynced.
+* **Memory**: the largest resident size of the process, as the kernel counted it.
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ratios_above_one_are_better() {
+        let figure = |better| Figure {
+            what: String::new(),
+            value: 2.0,
+            unit: "ms",
+            peer: Some(("peer".into(), 4.0)),
+            better,
+            target: "",
+        };
+        assert_eq!(figure(Better::Less).ratio(), Some(2.0));
+        assert_eq!(figure(Better::More).ratio(), Some(0.5));
+    }
+
+    #[test]
+    fn numbers_keep_three_digits() {
+        assert_eq!(
+            [0.394, 12.34, 123.4, 12_345.0, 1_234_567.0].map(number),
+            ["0.39", "12.3", "123", "12 k", "1.23 M"]
+        );
+    }
+}
