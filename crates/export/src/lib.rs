@@ -11,6 +11,7 @@
 
 mod common;
 mod crops;
+pub mod exporter;
 mod files;
 mod format;
 mod formats;

@@ -11,16 +11,15 @@ use std::{
 
 use thiserror::Error;
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
-use watchpost_analytics::Securt;
-use watchpost_config::{self as config, Pace, Problem};
-use watchpost_export::{InstanceInfo, Output, Plan, Written};
+use watchpost_analytics::{IdSource, Securt};
+use watchpost_config::{self as config, Pace};
+use watchpost_export::{Output, Plan, Written};
 use watchpost_journal as journal;
 use watchpost_model::Id;
 use watchpost_schema::Version;
 use watchpost_source::{Source, SourceError};
 
 use crate::{
-    Surroundings,
     intake::Intake,
     keeper::{Bounds, Gate, Keeper},
     log::InstanceLog,
@@ -32,6 +31,7 @@ use crate::{
     preprocess::PreprocessTask,
     receivers::Receivers,
     recorder::{RecordError, Recorder},
+    runtime::Surroundings,
     source_status::{SourceSnapshot, SourceStatus},
     status::{ReceiverSnapshot, ReceiverStatus, State},
     streams::Streams,
@@ -56,9 +56,6 @@ pub enum StartError {
     /// The system refused a thread.
     #[error("starting a thread: {0}")]
     Thread(#[from] std::io::Error),
-    /// The preprocess command cannot be started: records would wait forever.
-    #[error("{0}")]
-    Preprocess(Problem),
 }
 
 /// A running instance.
@@ -80,12 +77,7 @@ impl Instance {
     pub fn start(loaded: &config::Loaded, around: &Surroundings) -> Result<Self, StartError> {
         let wishes = &loaded.instance;
         let source = watchpost_source::open(&wishes.input, &around.paths)?;
-        let info = InstanceInfo {
-            id: wishes.id,
-            name: wishes.name.clone(),
-            time_zone: wishes.input.time_zone.clone(),
-            lossless: wishes.input.pace == Pace::Fast && !source.info().live,
-        };
+        let info = plans::info(wishes, wishes.input.pace == Pace::Fast && !source.info().live);
         let log = InstanceLog::new(around.journal.log(&format!("instance/{}", wishes.id))?);
         let wanted = Arc::new(Wanted::default());
         let mut receivers =
@@ -247,7 +239,7 @@ fn end_left_open(intake: &Intake) -> Result<(), RecordError> {
         return Ok(());
     }
     tracing::info!("{} events were left open by a crash and are ended now", open.len());
-    let groups = watchpost_analytics::end_left_open(&open);
+    let groups = watchpost_analytics::end_left_open(&open, IdSource::default());
     intake.take(&groups.iter().collect::<Vec<_>>(), vec![], clear)
 }
 

@@ -1,14 +1,16 @@
 //! From what the instance file asks for to exports that can be started. What cannot be is a visible
 //! state of that export; the others go on.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use watchpost_analytics as analytics;
-use watchpost_config::{self as config, Problem};
-use watchpost_export::{self as export, InstanceInfo, Plan, Request};
+use watchpost_config::{self as config, Found, Handler, Paths, Problem};
+use watchpost_export::{self as export, InstanceInfo, Plan, Request, Selection};
+use watchpost_schema::{SchemaId, Version};
 
 use crate::{
-    Surroundings,
+    preprocess,
+    runtime::{Surroundings, find_exporter},
     status::{ReceiverStatus, State},
 };
 
@@ -35,18 +37,23 @@ pub(crate) fn all(
         let request = Request { handler, paths: &around.paths, instance: info };
         match export::plan(&request) {
             Ok(plan) => {
-                for warning in &plan.warnings {
-                    tracing::warn!("{warning}");
+                let problems = match &plan.selection {
+                    Selection::Records(records) => unavailable(handler, records, available(wishes)),
+                    Selection::Stream(_) => Vec::new(),
+                };
+                if problems.is_empty() {
+                    planned.push(Planned::new(plan));
+                } else {
+                    statuses.push(failed(&handler.name, plan.format.name, &problems));
                 }
-                planned.push(Planned::new(plan));
             }
             Err(problems) => statuses.push(failed(&handler.name, "-", &problems)),
         }
     }
     for (name, _) in wishes.output.exporters.iter().filter(|(_, enabled)| *enabled) {
-        match around.exporter(name, info) {
+        match around.exporter(name, info, available(wishes)) {
             Ok(plan) => planned.push(Planned::new(plan)),
-            Err(problem) => statuses.push(failed(name, "exporter", &[problem])),
+            Err(problems) => statuses.push(failed(name, "exporter", &problems)),
         }
     }
     planned
@@ -64,6 +71,76 @@ fn failed(name: &str, format: &'static str, problems: &[Problem]) -> Arc<Receive
     let problems: Vec<_> = problems.iter().map(Problem::to_string).collect();
     status.set(State::Failed, Some(problems.join("\n")));
     Arc::new(status)
+}
+
+/// The versions that receivers of an instance can have: one behind a preprocess command that sees version 1,
+/// which is not turned into what it never was.
+fn available(wishes: &config::Instance) -> &'static [Version] {
+    match &wishes.output.preprocess {
+        Some(preprocess) if preprocess.version == 1 => &[Version::V1],
+        _ => &[Version::V1, Version::V2],
+    }
+}
+
+/// Everything that would keep an export or exporter from starting, and what is probably not meant. Looks at
+/// no disk but for the preprocess command's program.
+pub fn check(loaded: &config::Loaded, paths: &Paths, exporters: &[Found]) -> (Vec<Problem>, Vec<Problem>) {
+    let wishes = &loaded.instance;
+    let info = info(wishes, false);
+    let (mut errors, mut warnings) = (Vec::new(), Vec::new());
+    for handler in wishes.output.handlers.iter().filter(|handler| handler.enabled) {
+        match export::plan(&Request { handler, paths, instance: &info }) {
+            Ok(plan) => {
+                warnings.extend(plan.warnings);
+                if let Selection::Records(records) = &plan.selection {
+                    errors.extend(unavailable(handler, records, available(wishes)));
+                }
+            }
+            Err(problems) => errors.extend(problems),
+        }
+    }
+    for (name, _) in wishes.output.exporters.iter().filter(|(_, enabled)| *enabled) {
+        if let Err(problems) = find_exporter(exporters, name) {
+            errors.extend(problems);
+        }
+    }
+    if let Some(Err(message)) = wishes.output.preprocess.as_ref().map(|p| preprocess::resolve(&p.command, paths)) {
+        let fix = "expected a program and its arguments; a relative path begins at the instance file's folder";
+        errors.push(Problem {
+            file: std::path::PathBuf::new(),
+            path: "/Output/preprocess_cmd".into(),
+            line: None,
+            message,
+            fix: fix.into(),
+        });
+    }
+    (errors, warnings)
+}
+
+/// What a handler asks for and cannot have behind the preprocess command.
+fn unavailable(handler: &Handler, records: &BTreeMap<SchemaId, Version>, available: &[Version]) -> Vec<Problem> {
+    let not = records.iter().filter(|(_, version)| !available.contains(version));
+    not.map(|(id, version)| Problem {
+        file: std::path::PathBuf::new(),
+        path: format!("{}/config/schema_events", handler.path),
+        line: None,
+        message: format!(
+            "`{id}:{}` cannot be had behind a preprocess command that sees version 1",
+            version.number()
+        ),
+        fix: format!("subscribe to `{id}:1`, or set preprocess_version to 2 if the command understands it"),
+    })
+    .collect()
+}
+
+/// What exports may know of an instance.
+pub(crate) fn info(wishes: &config::Instance, lossless: bool) -> InstanceInfo {
+    InstanceInfo {
+        id: wishes.id,
+        name: wishes.name.clone(),
+        time_zone: wishes.input.time_zone.clone(),
+        lossless,
+    }
 }
 
 /// What the analysis has to know.

@@ -7,10 +7,11 @@ use std::{
 
 use thiserror::Error;
 use tokio::runtime::Handle;
-use watchpost_config::{self as config, Base, Found, Paths, Problem, System};
-use watchpost_export::{Plan, exporter, format::InstanceInfo};
+use watchpost_config::{self as config, Base, Found, Manifest, Paths, Problem, System};
+use watchpost_export::{InstanceInfo, Plan, exporter};
 use watchpost_journal::{self as journal, Journal, Options};
 use watchpost_process::Guardian;
+use watchpost_schema::Version;
 
 use crate::instance::{Instance, StartError};
 
@@ -45,9 +46,6 @@ pub enum OpenError {
     /// Its `config.json`.
     #[error("{}", .0.iter().map(Problem::to_string).collect::<Vec<_>>().join("\n"))]
     Settings(Vec<Problem>),
-    /// GStreamer.
-    #[error("{0}")]
-    Media(#[from] watchpost_source::MediaError),
 }
 
 /// What an instance finds around it.
@@ -90,6 +88,11 @@ impl Runtime {
         })
     }
 
+    /// Writes what is left and lets go of the data folder.
+    pub fn close(self) {
+        self.journal.close();
+    }
+
     /// Starts an instance that was loaded from `file`.
     ///
     /// # Errors
@@ -109,8 +112,50 @@ impl Runtime {
 
 impl Surroundings {
     /// The exporter `name`, ready to be started for an instance.
-    pub fn exporter(&self, name: &str, instance: &InstanceInfo) -> Result<Plan, Problem> {
-        let _ = (name, instance, exporter::NAME);
-        unimplemented!()
+    pub fn exporter(&self, name: &str, instance: &InstanceInfo, available: &[Version]) -> Result<Plan, Vec<Problem>> {
+        let found = find_exporter(&self.exporters, name)?;
+        let settings = self.system.settings(found.manifest)?;
+        let dir = std::path::absolute(found.dir).unwrap_or_else(|_| found.dir.to_owned());
+        let setup = exporter::Setup {
+            manifest: found.manifest,
+            dir: &dir,
+            settings: &settings,
+            instance,
+            exports_dir: &self.paths.exports,
+            available,
+            guardian: &self.guardian,
+        };
+        exporter::plan(&setup).map_err(|problem| vec![problem])
     }
+}
+
+/// An exporter with a manifest that can be used.
+pub(crate) struct Usable<'a> {
+    pub dir: &'a Path,
+    pub manifest: &'a Manifest,
+}
+
+/// Finds an installed exporter by name.
+///
+/// # Errors
+/// There is none of that name (those that there are get named), or its manifest is broken.
+pub(crate) fn find_exporter<'a>(exporters: &'a [Found], name: &str) -> Result<Usable<'a>, Vec<Problem>> {
+    let mut names = Vec::new();
+    for found in exporters {
+        match &found.manifest {
+            Ok((manifest, _)) if manifest.name == name => return Ok(Usable { dir: &found.dir, manifest }),
+            Ok((manifest, _)) => names.push(manifest.name.as_str()),
+            // A broken manifest may not even say its name; its folder's is the next best.
+            Err(problems) if found.dir.file_name().is_some_and(|dir| dir == name) => return Err(problems.clone()),
+            Err(_) => {}
+        }
+    }
+    let installed = if names.is_empty() { "none is installed".to_owned() } else { format!("installed: {}", names.join(", ")) };
+    Err(vec![Problem {
+        file: PathBuf::new(),
+        path: format!("/Output/{name}"),
+        line: None,
+        message: format!("no exporter `{name}` is installed"),
+        fix: format!("{installed}; put its folder, with a manifest.json, into exporters/ of the data folder"),
+    }])
 }

@@ -13,19 +13,19 @@ use std::{
 
 use bytes::Bytes;
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
-use watchpost_config::{self as config, OnFailure};
+use watchpost_config::{self as config, OnFailure, Paths};
 use watchpost_export::POISON_DEATHS;
 use watchpost_journal as journal;
 use watchpost_process::{Framing, Guardian, LINE_MAX_BYTES, Spec, Stdout};
 use watchpost_schema::Version;
 
 use crate::{
-    Surroundings,
     backoff::Backoff,
     dead::DeadLetters,
     intake::Intake,
     log::StateChange,
     recorder::{RecordError, Recorder},
+    runtime::Surroundings,
     status::{ReceiverSnapshot, ReceiverStatus, State, add},
 };
 
@@ -235,6 +235,12 @@ impl Task {
         }
         self.commit(vec![], self.cursor + 1)
     }
+}
+
+/// The file behind the command's first word, or why it cannot be executed.
+pub(crate) fn resolve(command: &str, paths: &Paths) -> Result<std::path::PathBuf, String> {
+    let spec = Spec::new("preprocess", command, paths.bare_dir()).map_err(|error| error.to_string())?;
+    spec.resolve().map_err(|error| error.to_string())
 }
 
 fn spec(
