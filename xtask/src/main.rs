@@ -8,6 +8,7 @@ mod arrows;
 mod bench;
 mod ci;
 mod process;
+mod schemas;
 
 use clap::{Parser, Subcommand};
 
@@ -22,6 +23,7 @@ struct Xtask {
 enum Command {
     Ci(ci::Ci),
     Bench(bench::Bench),
+    Schemas(schemas::Schemas),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -30,5 +32,6 @@ fn main() -> anyhow::Result<()> {
     match Xtask::parse().command {
         Command::Ci(ci) => ci.run(),
         Command::Bench(bench) => bench.run(),
+        Command::Schemas(schemas) => schemas.run(),
     }
 }

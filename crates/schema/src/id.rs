@@ -129,7 +129,7 @@ impl fmt::Display for SchemaId {
 
 /// A name that is no schema id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown schema id `{}`: expected one of {}", shortened(.0), names())]
+#[error("unknown schema id `{shown}`: expected one of {valid}", shown = shortened(.0), valid = names())]
 pub struct UnknownId(pub String);
 
 /// Ids are short: what is longer is cut in messages, since it may be anything.

@@ -120,10 +120,10 @@ impl JsonSchema for DateTime {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rfc3339([u8; 24]);
 
-/// 0000-01-01T00:00:00.000Z and 9999-12-31T23:59:59.999Z: RFC 3339 has four-digit years. What
-/// lies outside is written as the nearer bound.
+/// The year 0, where four-digit years begin; the last moment that jiff knows lies in the year
+/// 9999, where they end. What lies outside is written as the nearer bound.
 const FIRST_MS: i64 = -62_167_219_200_000;
-const LAST_MS: i64 = 253_402_300_799_999;
+const LAST_MS: i64 = jiff::Timestamp::MAX.as_millisecond();
 
 impl Rfc3339 {
     /// The moment `unix_ms` milliseconds after 1970-01-01T00:00:00Z.
@@ -187,6 +187,6 @@ mod tests {
     #[test]
     fn moments_out_of_range_become_the_nearer_bound() {
         assert_eq!(Rfc3339::new(i64::MIN).with_ms(), "0000-01-01T00:00:00.000Z");
-        assert_eq!(Rfc3339::new(i64::MAX).with_ms(), "9999-12-31T23:59:59.999Z");
+        assert_eq!(Rfc3339::new(i64::MAX).with_ms(), "9999-12-30T22:00:00.999Z");
     }
 }

@@ -67,7 +67,9 @@ impl From<Rect> for Location {
         if inside {
             return Self { x, y, width, height };
         }
-        let [x, y, width, height] = [x, y, width, height].map(|part| if part.is_nan() { 0.0 } else { part });
+        // Far enough outside to change nothing, near enough that infinities do not meet.
+        let finite = |part: f32| if part.is_nan() { 0.0 } else { part.clamp(-1e6, 1e6) };
+        let [x, y, width, height] = [x, y, width, height].map(finite);
         let Rect { x, y, width, height } = Rect::new(x, y, width.max(0.0), height.max(0.0)).clamped();
         // Without `+ 0.0` an edge at -0.0 would be written `-0.0`.
         Self { x: x + 0.0, y: y + 0.0, width: width + 0.0, height: height + 0.0 }

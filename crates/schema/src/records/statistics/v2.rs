@@ -14,6 +14,20 @@ use crate::{
 pub(crate) struct Statistics<'a> {
     #[serde(flatten)]
     header: Header<'a>,
+    #[serde(flatten)]
+    figures: Figures<'a>,
+}
+
+impl<'a> Statistics<'a> {
+    pub(crate) fn new(moment: Moment<'a>, statistics: &'a Source) -> Self {
+        Self { header: Header::new(moment), figures: statistics.into() }
+    }
+}
+
+/// What the record says beside the header; the `statistics` stream has the same.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+pub(crate) struct Figures<'a> {
     started_at: StartedAt,
     /// Frames analysed since the start.
     frames_processed: u64,
@@ -40,10 +54,9 @@ pub(crate) struct Statistics<'a> {
     source_resolution: Option<Pixels>,
 }
 
-impl<'a> Statistics<'a> {
-    pub(crate) fn new(moment: Moment<'a>, statistics: &'a Source) -> Self {
+impl<'a> From<&'a Source> for Figures<'a> {
+    fn from(statistics: &'a Source) -> Self {
         Self {
-            header: Header::new(moment),
             started_at: StartedAt(statistics.started_at),
             frames_processed: statistics.frames_processed,
             frames_dropped: statistics.frames_dropped,
