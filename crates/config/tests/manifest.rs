@@ -134,7 +134,7 @@ fn the_users_exporters_go_before_those_shipped() {
             let problem =
                 |problems: &Vec<Problem>| problems[0].message.replace(&mine.display().to_string(), "mine");
             let dir = found.dir.strip_prefix(folder.path()).unwrap().display();
-            format!("{dir} {}", name.unwrap_or_else(|problems| problem(problems)))
+            format!("{dir} {}", name.unwrap_or_else(problem))
         })
         .collect();
     let taken = "mine/c the name \"json\" is that of mine/b";

@@ -61,7 +61,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn never_more_than_the_limit(gaps in proptest::collection::vec(0.0..2000.0, 1..200), limit in 0.1..60.0) {
+        fn never_more_than_the_limit(gaps in proptest::collection::vec(0.0..2000.0_f64, 1..200), limit in 0.1..60.0_f64) {
             let mut time = 0.0_f64;
             let times: Vec<f64> = gaps.iter().map(|gap| { time += gap; time }).collect();
             let most = (time / 1000.0 * limit).ceil() as usize + 2;

@@ -1,6 +1,6 @@
 //! Files, pipelines and cameras: clocks, loops, limits, and what cannot be read.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod common;
 
