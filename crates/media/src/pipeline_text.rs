@@ -103,7 +103,8 @@ fn lacks(pipeline: &gst::Pipeline, name: &str, element: &str) -> MediaError {
 
 fn refused(text: &str, error: &gst::glib::Error, missing: &[String]) -> MediaError {
     let position = |byte: usize| text[..byte].chars().count() + 1;
-    if let Some(element) = missing.first() {
+    // The list also names elements that are there when something else is wrong with them.
+    if let Some(element) = missing.first().filter(|_| error.matches(gst::ParseError::NoSuchElement)) {
         let at = text.find(element.as_str()).map_or(1, position);
         let message = format!(
             "the pipeline names `{element}` (character {at}), which is not installed here: {}",

@@ -7,7 +7,7 @@ mod text;
 
 use std::sync::Arc;
 
-use watchpost_model::{Image, PixelFormat, Plane, Point, Rect, Size};
+use watchpost_model::{Image, Plane, Point, Rect, Size};
 
 use canvas::{Canvas, Ink, OPAQUE, PlaneMut};
 pub use overlay::{Color, Flash, Overlay, OverlayArea, OverlayBox, OverlayLine};
