@@ -103,7 +103,8 @@ fn lacks(pipeline: &gst::Pipeline, name: &str, element: &str) -> MediaError {
 
 fn refused(text: &str, error: &gst::glib::Error, missing: &[String]) -> MediaError {
     let position = |byte: usize| text[..byte].chars().count() + 1;
-    if let Some(element) = missing.first() {
+    // The list also names elements that are there when something else is wrong with them.
+    if let Some(element) = missing.first().filter(|_| error.matches(gst::ParseError::NoSuchElement)) {
         let at = text.find(element.as_str()).map_or(1, position);
         let message = format!(
             "the pipeline names `{element}` (character {at}), which is not installed here: {}",
@@ -116,7 +117,7 @@ fn refused(text: &str, error: &gst::glib::Error, missing: &[String]) -> MediaErr
     // piece between `!` with which the text no longer parses, is where to look.
     let quoted = words.split('"').nth(1).filter(|name| !name.is_empty()).and_then(|name| text.find(name));
     let place = quoted.or_else(|| first_bad_piece(text)).map(|byte| {
-        let near: String = text[byte..].chars().take(40).collect();
+        let near: String = text[byte.min(text.len())..].chars().take(40).collect();
         format!(" at character {}, near `{}`", position(byte), near.trim())
     });
     let message = format!("the pipeline does not parse{}: {words}", place.unwrap_or_default());
@@ -130,7 +131,8 @@ fn first_bad_piece(text: &str) -> Option<usize> {
         let bad = text[start..end].trim().is_empty()
             || gst::parse::launch_full(text[..end].trim_end(), None, gst::ParseFlags::empty())
                 .is_err_and(|error| error.matches(gst::ParseError::Syntax));
-        bad.then(|| start + text[start..end].find(|c: char| !c.is_whitespace()).unwrap_or(0))
+        // Where a piece is empty, the `!` after it is one too many.
+        bad.then(|| text[start..end].find(|c: char| !c.is_whitespace()).map_or(end, |found| start + found))
     })
 }
 
@@ -172,11 +174,7 @@ mod tests {
         let text = why("appsrc name=cvedia-rt ! x264enc ! rtph264pay", PipelineUse::Rtsp);
         assert!(text.contains("pay0"), "{text}");
         for text in ["", "   ", "!", "a\0b", "\"", "((((", "videotestsrc name=", "=", "🦀 ! 🦀"] {
-            assert_eq!(
-                check_pipeline(text, PipelineUse::Source).unwrap_err().message.is_empty(),
-                false,
-                "{text}"
-            );
+            assert!(!check_pipeline(text, PipelineUse::Source).unwrap_err().message.is_empty(), "{text}");
         }
     }
 }

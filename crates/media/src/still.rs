@@ -47,12 +47,14 @@ impl<'a> View<'a> {
         }
         let whole = Self { image, left: 0, top: 0, width, height };
         let Some(crop) = crop else { return Ok(whole) };
+        if [crop.x, crop.y, crop.width, crop.height].iter().any(|part| part.is_nan()) {
+            return Err(MediaError::new(Kind::BadSetting, "the crop has a part that is no number", ""));
+        }
         let crop = crop.clamped();
         let left = ((crop.x * width as f32) as u32).min(width - 1) & !1;
         let top = ((crop.y * height as f32) as u32).min(height - 1) & !1;
         let right = (((crop.x + crop.width) * width as f32).ceil() as u32).clamp(left, width);
         let bottom = (((crop.y + crop.height) * height as f32).ceil() as u32).clamp(top, height);
-        // NaN becomes 0 above and is refused with the empty ones.
         if crop.area() <= 0.0 || right <= left || bottom <= top {
             return Err(MediaError::new(Kind::BadSetting, "the crop is empty or outside the picture", ""));
         }

@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{ErrorKind, Read},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -28,6 +28,8 @@ pub(super) struct Built {
     pub(super) sink: gst_app::AppSink,
     pub(super) shared: Arc<Sink>,
     pub(super) place: String,
+    /// Where it is a file.
+    pub(super) file: Option<PathBuf>,
     /// Known to be live before it plays.
     pub(super) live: bool,
 }
@@ -42,13 +44,16 @@ pub(super) fn build(options: &DecodeOptions) -> Result<Built, MediaError> {
                 .ok_or_else(|| {
                     MediaError::new(Kind::NotFound, format!("{}: no usable path", path.display()), "")
                 })?;
-            from_uri(&uri, path.display().to_string(), options)
+            let built = from_uri(&uri, path.display().to_string(), options)?;
+            Ok(Built { file: Some(path.clone()), ..built })
         }
         Location::Uri(uri) => {
-            if let Ok((path, _)) = gst::glib::filename_from_uri(uri) {
-                check_file(&path)?;
+            let file = gst::glib::filename_from_uri(uri).ok().map(|(path, _)| path);
+            if let Some(path) = &file {
+                check_file(path)?;
             }
-            from_uri(uri, without_passwords(uri), options)
+            let built = from_uri(uri, without_passwords(uri), options)?;
+            Ok(Built { file, ..built })
         }
         Location::Pipeline(text) => from_text(text, options),
     }
@@ -96,9 +101,18 @@ fn from_uri(uri: &str, place: String, options: &DecodeOptions) -> Result<Built, 
         .enable_last_sample(false)
         .build();
     source.set_property("uri", uri);
-    // Sound and subtitles are neither decoded nor waited for.
-    source.set_property("caps", gst::Caps::new_empty_simple("video/x-raw"));
-    source.set_property("expose-all-streams", false);
+    // Sound and subtitles come out as they are, and nobody takes them: nothing decodes them.
+    source.connect("autoplug-continue", false, |values| {
+        let caps = values.get(2).and_then(|value| value.get::<gst::Caps>().ok());
+        let name =
+            caps.as_ref().and_then(|caps| caps.structure(0)).map(|structure| structure.name().as_str());
+        let beside = name.is_some_and(|name| {
+            ["audio/", "text/", "subtitle/", "application/x-subtitle", "meta/"]
+                .iter()
+                .any(|kind| name.starts_with(kind))
+        });
+        Some((!beside).to_value())
+    });
     let pipeline = gst::Pipeline::new();
     pipeline
         .add_many([&source, sink.upcast_ref()])
@@ -122,8 +136,14 @@ fn from_uri(uri: &str, place: String, options: &DecodeOptions) -> Result<Built, 
     let weak = sink.downgrade();
     source.connect_pad_added(move |_, pad| {
         let Some(target) = weak.upgrade().and_then(|sink| sink.static_pad("sink")) else { return };
+        let is_video = pad
+            .current_caps()
+            .unwrap_or_else(|| pad.query_caps(None))
+            .structure(0)
+            .is_some_and(|s| s.name() == "video/x-raw");
         // The first picture of a file with several is the one that is analysed.
-        if !target.is_linked()
+        if is_video
+            && !target.is_linked()
             && let Err(error) = pad.link(&target)
         {
             tracing::warn!(%error, "a decoder's output cannot be used");
@@ -138,7 +158,7 @@ fn from_uri(uri: &str, place: String, options: &DecodeOptions) -> Result<Built, 
             shared.fail(MediaError::new(Kind::NotVideo, message, ""));
         }
     });
-    Ok(Built { pipeline, sink, shared, place, live })
+    Ok(Built { pipeline, sink, shared, place, file: None, live })
 }
 
 fn unreadable_address(place: &str, scheme: &str, error: &gst::glib::Error) -> MediaError {
@@ -172,7 +192,7 @@ fn from_text(text: &str, options: &DecodeOptions) -> Result<Built, MediaError> {
     let shared = Sink::new(WhenFull::Wait);
     shared.attach(&sink);
     shared.watch(&pipeline, &place);
-    Ok(Built { pipeline, sink, shared, place, live: false })
+    Ok(Built { pipeline, sink, shared, place, file: None, live: false })
 }
 
 fn set_up_source(source: &gst::Element, latency_ms: u32, over_tcp: bool) {

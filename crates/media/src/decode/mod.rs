@@ -2,6 +2,7 @@
 
 mod build;
 mod capture_time;
+mod container;
 mod info;
 mod picture;
 mod queue;
@@ -102,6 +103,8 @@ pub struct Decoder {
     shared: Arc<Sink>,
     /// As in messages: a path, or an address without its password.
     place: String,
+    /// Where it is a file.
+    file: Option<PathBuf>,
     info: VideoInfo,
 }
 
@@ -114,9 +117,9 @@ impl Decoder {
     /// `open_timeout`. Nothing is left running then.
     pub fn open(options: &DecodeOptions) -> Result<Self, MediaError> {
         crate::init()?;
-        let build::Built { pipeline, sink, shared, place, live } = build::build(options)?;
+        let build::Built { pipeline, sink, shared, place, file, live } = build::build(options)?;
         // A decoder from here on, so that an early return tears the pipeline down.
-        let mut decoder = Self { pipeline, sink, shared, place, info: VideoInfo::unknown(live) };
+        let mut decoder = Self { pipeline, sink, shared, place, file, info: VideoInfo::unknown(live) };
         let queue = &decoder.shared.queue;
         if decoder.pipeline.set_state(gst::State::Playing).is_err() {
             // If the bus knows better why, it was told before and its word stands.
@@ -125,6 +128,10 @@ impl Decoder {
         }
         if !queue.wait_first(options.open_timeout) {
             return Err(match queue.pop(Duration::ZERO) {
+                // A parser that finds nothing in a file says so in words of its own.
+                Popped::End(End::Failed(error)) if decoder.file.is_some() && error.kind == Kind::Internal => {
+                    MediaError { kind: Kind::NotVideo, message: format!("not a video: {error}"), ..error }
+                }
                 Popped::End(End::Failed(error)) => error,
                 Popped::End(End::Stream) => {
                     let message = format!("not a video: {} (no frame in it)", decoder.place);
@@ -187,7 +194,9 @@ impl Decoder {
         // the last of the old one is gone: the sink opens it when the flush passes.
         self.shared.expect_flush();
         self.pipeline.seek_simple(flags, gst::ClockTime::ZERO).map_err(|error| {
-            MediaError::new(Kind::Storage, format!("{} cannot be rewound", self.place), error)
+            let error = MediaError::new(Kind::Storage, format!("{} cannot be rewound", self.place), error);
+            self.shared.rewind_failed(error.clone());
+            error
         })
     }
 
@@ -207,15 +216,20 @@ impl Decoder {
         const SLACK: StreamTime = StreamTime::from_nanos(2_000_000_000);
         let end = self.shared.end_in_loop();
         match self.info.duration {
-            Some(promised) if promised > end + SLACK && promised.as_nanos() / 20 > SLACK.as_nanos() / 40 => {
-                Next::EndedEarly(format!(
-                    "{} breaks off after {:.1} s of {:.1} s: the file is cut short or damaged",
+            Some(promised) if promised > end + SLACK => Next::EndedEarly(format!(
+                "{} breaks off after {:.1} s of {:.1} s: the file is cut short or damaged",
+                self.place,
+                end.as_secs(),
+                promised.as_secs()
+            )),
+            _ => match self.file.as_deref().and_then(container::missing_bytes) {
+                Some(missing) => Next::EndedEarly(format!(
+                    "{} breaks off after {:.1} s: {missing} bytes are missing at its end",
                     self.place,
-                    end.as_secs(),
-                    promised.as_secs()
-                ))
-            }
-            _ => Next::Ended,
+                    end.as_secs()
+                )),
+                None => Next::Ended,
+            },
         }
     }
 }

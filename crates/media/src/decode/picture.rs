@@ -46,6 +46,8 @@ impl PictureMaker {
             return share(info, format, buffer).ok_or_else(|| failed("too short"));
         }
         let target = gst_video::VideoInfo::builder(gst_video::VideoFormat::I420, info.width(), info.height())
+            .fps(info.fps())
+            .interlace_mode(info.interlace_mode())
             .build()
             .map_err(|_| failed("size"))?;
         if self.converter.is_none() {

@@ -168,6 +168,13 @@ impl Sink {
         }
     }
 
+    /// No flush will come; whoever asks for the next frame is told why.
+    pub(super) fn rewind_failed(&self, error: MediaError) {
+        self.state.lock().flush = Flush::Idle;
+        self.queue.reopen();
+        self.fail(error);
+    }
+
     pub(super) fn end_in_loop(&self) -> StreamTime {
         self.state.lock().timeline.end_in_loop()
     }

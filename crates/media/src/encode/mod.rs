@@ -8,7 +8,7 @@ mod wrap;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -51,6 +51,8 @@ pub struct Encoder {
     /// Held while a frame is pushed, so that frames of two threads keep their order. Before
     /// `progress`.
     input: Mutex<Input>,
+    /// A consumer has come that needs a key frame; apart from `input`, which a push may hold long.
+    key_requested: AtomicBool,
     skipped: AtomicU64,
 }
 
@@ -109,6 +111,7 @@ impl Encoder {
             fanout,
             progress,
             input: Mutex::new(input),
+            key_requested: AtomicBool::new(false),
             skipped: AtomicU64::new(0),
         };
         match encoder.pipeline.set_state(gst::State::Playing) {
@@ -148,7 +151,7 @@ impl Encoder {
             buffer.set_pts(gst::ClockTime::from_nseconds(pts.as_nanos()));
             buffer.set_duration(gst::ClockTime::from_nseconds(self.settings.fps.frame_duration().as_nanos()));
         }
-        if pts >= input.next_key {
+        if self.key_requested.swap(false, Ordering::Relaxed) || pts >= input.next_key {
             // By time and not by count: frames of cameras do not come evenly.
             input.next_key = pts + StreamTime::from_nanos(u64::from(self.settings.keyframe_ms) * 1_000_000);
             self.force_key(pts);
@@ -169,7 +172,7 @@ impl Encoder {
 
     /// Asks for a key frame now, for a consumer that has just come.
     pub fn request_key(&self) {
-        self.input.lock().next_key = StreamTime::ZERO;
+        self.key_requested.store(true, Ordering::Relaxed);
     }
 
     fn force_key(&self, pts: StreamTime) {

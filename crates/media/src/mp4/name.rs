@@ -84,7 +84,7 @@ pub(super) fn storage(path: &Path, error: &std::io::Error) -> MediaError {
         ErrorKind::IsADirectory => {
             (Kind::BadSetting, format!("{shown} is a folder: expected a path to a file"))
         }
-        ErrorKind::NotADirectory => {
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
             (Kind::BadSetting, format!("{shown}: a part of the path is a file, not a folder"))
         }
         _ => (Kind::Storage, format!("{shown}: cannot be written: {error}")),

@@ -1,6 +1,6 @@
 //! Shapes on the planes of a picture: no colour conversion, chroma at its own half size.
 
-use watchpost_model::{PixelFormat, Size};
+use watchpost_model::Size;
 
 use super::Color;
 
@@ -33,10 +33,11 @@ impl Ink {
 /// The planes that are drawn on. Everything outside is cut off.
 pub(super) struct Canvas<'a> {
     pub(super) size: Size,
-    pub(super) format: PixelFormat,
     pub(super) luma: PlaneMut<'a>,
     /// U and V, or UV, or nothing.
     pub(super) chroma: Vec<PlaneMut<'a>>,
+    /// Where a row meets a polygon's edges; kept, because overlays have many small polygons.
+    pub(super) crossings: Vec<f32>,
 }
 
 pub(super) struct PlaneMut<'a> {
@@ -105,7 +106,7 @@ impl Canvas<'_> {
             return;
         }
         let rows = (top.max(0.0).floor() as i32)..(bottom.min(self.size.height as f32).ceil() as i32);
-        let mut crossings: Vec<f32> = Vec::with_capacity(8);
+        let mut crossings = std::mem::take(&mut self.crossings);
         for row in rows {
             let middle = row as f32 + 0.5;
             crossings.clear();
@@ -120,6 +121,7 @@ impl Canvas<'_> {
                 self.span(row, pair[0].round() as i32, pair[1].round() as i32, ink, cover);
             }
         }
+        self.crossings = crossings;
     }
 
     /// A straight stroke, `thick` pixels wide.
