@@ -25,14 +25,16 @@ mod schedule;
 mod script;
 mod secret;
 mod system;
+mod text;
 mod unreachable;
+mod zone_parts;
 mod zones;
 
 pub use instance::{
     BrokenHandler, Handler, Input, Instance, JournalLimits, OnFailure, Output, Pace, Preprocess, RenderPreset,
 };
 pub use labels::LabelTable;
-pub use load::{Base, Loaded, MAX_FILE_BYTES, load, load_document, load_file};
+pub use load::{Base, Loaded, load, load_document, load_file};
 pub use manifest::{
     Found, Framing, MANIFEST_FILE, Manifest, Setting, SettingKind, SettingValue, check_name, discover,
     load_manifest, substitute,
@@ -43,3 +45,4 @@ pub use save::save;
 pub use script::{SCRIPTS, Script};
 pub use secret::redact;
 pub use system::System;
+pub use text::MAX_FILE_BYTES;

@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 use crate::{
     Manifest, Problem, SettingValue,
     lines::escape,
-    load::{parse, read},
     object::Object,
     problem::Check,
     save,
+    text::{parse, read},
 };
 
 /// System settings. For now the settings of exporters, by exporter and setting; every other key is

@@ -256,7 +256,7 @@ fn any_json() -> impl Strategy<Value = Value> {
         ];
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            proptest::collection::vec((key, inner), 0..4).prop_map(|members| Value::from_iter(members)),
+            proptest::collection::vec((key, inner), 0..4).prop_map(Value::from_iter),
         ]
     })
 }

@@ -24,10 +24,14 @@ fn map(value: Value) -> Map<String, Value> {
 fn the_one_of_the_product_description() {
     let (manifest, warnings) = parse(include_str!("data/manifest.json")).unwrap();
     assert_eq!(warnings, []);
-    assert_eq!((manifest.name.as_str(), manifest.framing, manifest.window), ("JSONExport", Framing::Nul, 1000));
+    assert_eq!(
+        (manifest.name.as_str(), manifest.framing, manifest.window),
+        ("JSONExport", Framing::Nul, 1000)
+    );
     assert_eq!((manifest.timeout_ms, manifest.start_timeout_ms, manifest.retries), (10_000, 60_000, 5));
     let events: Vec<_> = manifest.events.iter().map(|(id, versions)| (id.as_str(), &versions[..])).collect();
-    let expected: [(&str, &[u8]); 3] = [("crop", &[1]), ("event-intrusion", &[1, 2]), ("event-line-crossing", &[1])];
+    let expected: [(&str, &[u8]); 3] =
+        [("crop", &[1]), ("event-intrusion", &[1, 2]), ("event-line-crossing", &[1])];
     assert_eq!(events, expected);
     assert_eq!(manifest.settings.len(), 6);
     assert_eq!(manifest.setting("token").unwrap().kind, SettingKind::Secret);
@@ -41,7 +45,10 @@ fn the_one_of_the_product_description() {
 #[test]
 fn defaults() {
     let (manifest, _) = parse(r#"{"name": "a", "command": "./a", "events": {}}"#).unwrap();
-    assert_eq!((manifest.batch, manifest.acknowledge, manifest.window, manifest.retries), (false, false, 1000, 5));
+    assert_eq!(
+        (manifest.batch, manifest.acknowledge, manifest.window, manifest.retries),
+        (false, false, 1000, 5)
+    );
     assert_eq!((manifest.timeout_ms, manifest.start_timeout_ms), (10_000, 60_000));
 }
 
@@ -64,11 +71,19 @@ fn names_that_are_keys_of_the_instance_file_are_refused() {
 #[test]
 fn values_are_checked_and_defaults_filled_in() {
     let (manifest, _) = parse(include_str!("data/manifest.json")).unwrap();
-    let read = |values: Value| manifest.settings_from(&map(values), Path::new("config.json"), "/exporters/JSONExport");
-    let good = read(json!({"quality": 100, "scale": 0.55, "layout": "per day", "images": false, "token": "hush"})).unwrap();
+    let read = |values: Value| {
+        manifest.settings_from(&map(values), Path::new("config.json"), "/exporters/JSONExport")
+    };
+    let good =
+        read(json!({"quality": 100, "scale": 0.55, "layout": "per day", "images": false, "token": "hush"}))
+            .unwrap();
     let shown: BTreeMap<_, _> = good.iter().map(|(name, value)| (name.as_str(), value.to_string())).collect();
     let expected = [
-        ("folder", "json-export"), ("images", "false"), ("layout", "per day"), ("quality", "100"), ("scale", "0.55"),
+        ("folder", "json-export"),
+        ("images", "false"),
+        ("layout", "per day"),
+        ("quality", "100"),
+        ("scale", "0.55"),
         ("token", "hush"),
     ];
     assert_eq!(shown, expected.map(|(name, value)| (name, value.to_owned())).into());
@@ -116,9 +131,10 @@ fn the_users_exporters_go_before_those_shipped() {
         .iter()
         .map(|found| {
             let name = found.manifest.as_ref().map(|(manifest, _)| manifest.name.clone());
-            let problem = |problems: &Vec<Problem>| problems[0].message.replace(&mine.display().to_string(), "mine");
+            let problem =
+                |problems: &Vec<Problem>| problems[0].message.replace(&mine.display().to_string(), "mine");
             let dir = found.dir.strip_prefix(folder.path()).unwrap().display();
-            format!("{dir} {}", name.unwrap_or_else(|problems| problem(problems)))
+            format!("{dir} {}", name.unwrap_or_else(problem))
         })
         .collect();
     let taken = "mine/c the name \"json\" is that of mine/b";

@@ -115,7 +115,8 @@ fn what_cannot_be_read_is_said() {
 
     std::fs::write(at("empty.mp4"), "").unwrap();
     assert!(refused(Location::File(at("empty.mp4"))).message.contains("is empty"));
-    std::fs::write(at("noise.mp4"), (0..40_000u32).map(|n| (n * n >> 3) as u8).collect::<Vec<_>>()).unwrap();
+    std::fs::write(at("noise.mp4"), (0..40_000u32).map(|n| ((n * n) >> 3) as u8).collect::<Vec<_>>())
+        .unwrap();
     assert_eq!(refused(Location::File(at("noise.mp4"))).kind, MediaErrorKind::NotVideo);
     assert!(refused(Location::File(folder.path().into())).message.contains("is a folder"));
 

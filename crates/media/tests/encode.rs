@@ -201,7 +201,7 @@ fn nothing_pushed_leaves_no_file() {
     encoder.finish().unwrap();
     assert_eq!(writer.finish().unwrap().frames, 0);
     assert!(!path.exists());
-    assert_eq!(encoder.push(&picture(PixelFormat::I420, SIZE, 0), StreamTime::ZERO).is_err(), true);
+    assert!(encoder.push(&picture(PixelFormat::I420, SIZE, 0), StreamTime::ZERO).is_err());
 }
 
 #[test]

@@ -14,9 +14,9 @@ pub use settings::{Setting, SettingKind, SettingValue};
 
 use crate::{
     Problem,
-    load::{parse, read},
     object::{Object, one_of, wrong},
     problem::Check,
+    text::{parse, read},
 };
 
 /// A program that is fed records, as its manifest describes it.

@@ -48,8 +48,10 @@ pub(super) fn gather(decoder: &Decoder) -> VideoInfo {
     let seen = decoder.shared.seen();
     let video = seen.video.as_ref();
     let live = decoder.info.live || {
+        // Above the sink: one that keeps time calls itself live whatever feeds it.
         let mut latency = gst::query::Latency::new();
-        decoder.pipeline.query(&mut latency) && latency.result().0
+        let pad = decoder.sink.static_pad("sink");
+        pad.is_some_and(|pad| pad.peer_query(&mut latency)) && latency.result().0
     };
     // The sink's pad first: it knows the picture's own duration, not that of the sound beside it.
     let duration = decoder

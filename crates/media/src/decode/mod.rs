@@ -128,6 +128,10 @@ impl Decoder {
         }
         if !queue.wait_first(options.open_timeout) {
             return Err(match queue.pop(Duration::ZERO) {
+                // A parser that finds nothing in a file says so in words of its own.
+                Popped::End(End::Failed(error)) if decoder.file.is_some() && error.kind == Kind::Internal => {
+                    MediaError { kind: Kind::NotVideo, message: format!("not a video: {error}"), ..error }
+                }
                 Popped::End(End::Failed(error)) => error,
                 Popped::End(End::Stream) => {
                     let message = format!("not a video: {} (no frame in it)", decoder.place);

@@ -36,6 +36,8 @@ pub(super) struct Canvas<'a> {
     pub(super) luma: PlaneMut<'a>,
     /// U and V, or UV, or nothing.
     pub(super) chroma: Vec<PlaneMut<'a>>,
+    /// Where a row meets a polygon's edges; kept, because overlays have many small polygons.
+    pub(super) crossings: Vec<f32>,
 }
 
 pub(super) struct PlaneMut<'a> {
@@ -104,7 +106,7 @@ impl Canvas<'_> {
             return;
         }
         let rows = (top.max(0.0).floor() as i32)..(bottom.min(self.size.height as f32).ceil() as i32);
-        let mut crossings: Vec<f32> = Vec::with_capacity(8);
+        let mut crossings = std::mem::take(&mut self.crossings);
         for row in rows {
             let middle = row as f32 + 0.5;
             crossings.clear();
@@ -119,6 +121,7 @@ impl Canvas<'_> {
                 self.span(row, pair[0].round() as i32, pair[1].round() as i32, ink, cover);
             }
         }
+        self.crossings = crossings;
     }
 
     /// A straight stroke, `thick` pixels wide.

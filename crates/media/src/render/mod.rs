@@ -7,7 +7,7 @@ mod text;
 
 use std::sync::Arc;
 
-use watchpost_model::{Image, PixelFormat, Plane, Point, Rect, Size};
+use watchpost_model::{Image, Plane, Point, Rect, Size};
 
 use canvas::{Canvas, Ink, OPAQUE, PlaneMut};
 pub use overlay::{Color, Flash, Overlay, OverlayArea, OverlayBox, OverlayLine};
@@ -47,18 +47,18 @@ impl Renderer {
         let (mut bytes, layout) = self.copy(image)?;
         let mut planes = Vec::with_capacity(layout.len());
         let mut rest = bytes.bytes_mut();
-        for (stride, rows, _) in &layout {
+        for PlaneLayout { stride, rows, .. } in &layout {
             let (data, after) = rest.split_at_mut(stride * rows);
             planes.push(PlaneMut { data, stride: *stride });
             rest = after;
         }
         let chroma = planes.split_off(1);
         let luma = planes.pop()?;
-        Painter::new(Canvas { size: image.size, luma, chroma }).paint(overlay);
+        Painter::new(Canvas { size: image.size, luma, chroma, crossings: Vec::new() }).paint(overlay);
 
         let data: Arc<PooledBytes> = Arc::new(bytes);
         let mut offset = 0;
-        let planes = layout.into_iter().map(|(stride, rows, row_bytes)| {
+        let planes = layout.into_iter().map(|PlaneLayout { stride, rows, row_bytes }| {
             let plane = Plane::new(data.clone(), offset, stride, rows, row_bytes);
             offset += stride * rows;
             plane
@@ -66,8 +66,8 @@ impl Renderer {
         Some(Image { format: image.format, size: image.size, planes: planes.collect::<Option<_>>()? })
     }
 
-    /// A copy of the pixels; stride, rows and bytes a row of each plane.
-    fn copy(&self, image: &Image) -> Option<(PooledBytes, Vec<(usize, usize, usize)>)> {
+    /// A copy of the pixels, and how it lies.
+    fn copy(&self, image: &Image) -> Option<(PooledBytes, Vec<PlaneLayout>)> {
         let mut layout = Vec::with_capacity(image.planes.len());
         for (index, plane) in image.planes.iter().enumerate() {
             let (rows, row_bytes) = plane_extent(image.format, image.size, index);
@@ -75,11 +75,11 @@ impl Renderer {
             if row_bytes > plane.stride || plane.bytes().len() < needed {
                 return None;
             }
-            layout.push((row_bytes.next_multiple_of(ROW_ALIGNMENT), rows, row_bytes));
+            layout.push(PlaneLayout { stride: row_bytes.next_multiple_of(ROW_ALIGNMENT), rows, row_bytes });
         }
-        let mut bytes = self.pool.take(layout.iter().map(|(stride, rows, _)| stride * rows).sum());
+        let mut bytes = self.pool.take(layout.iter().map(|plane| plane.stride * plane.rows).sum());
         let mut rest = bytes.bytes_mut();
-        for (plane, (stride, rows, row_bytes)) in image.planes.iter().zip(&layout) {
+        for (plane, PlaneLayout { stride, rows, row_bytes }) in image.planes.iter().zip(&layout) {
             let (target, after) = rest.split_at_mut(stride * rows);
             for (row, target) in target.chunks_exact_mut(*stride).enumerate() {
                 target[..*row_bytes].copy_from_slice(plane.row(row, *row_bytes));
@@ -88,6 +88,13 @@ impl Renderer {
         }
         Some((bytes, layout))
     }
+}
+
+/// Where a plane lies in a drawn picture; all in bytes but `rows`.
+struct PlaneLayout {
+    stride: usize,
+    rows: usize,
+    row_bytes: usize,
 }
 
 /// Draws one overlay on one canvas.

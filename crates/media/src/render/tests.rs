@@ -1,3 +1,5 @@
+use watchpost_model::PixelFormat;
+
 use super::*;
 
 fn flat(format: PixelFormat, width: u32, height: u32) -> Image {

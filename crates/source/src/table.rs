@@ -1,0 +1,189 @@
+//! What kinds of sources there are, and how one is opened.
+
+use watchpost_config::{Input, Paths, split_scheme};
+use watchpost_media::Location;
+
+use crate::{
+    Source, SourceError, beside,
+    ndjson::{self, Origin},
+    video::Video,
+};
+
+/// Every kind of source, in the order they are shown.
+pub static SOURCES: &[&SourceKind] = &[&FILE, &RTSP, &HTTP, &PIPELINE, &CAMERA, &NDJSON];
+
+/// One kind of source.
+#[derive(Debug)]
+pub struct SourceKind {
+    /// Short name, lower case, stable.
+    pub name: &'static str,
+    /// As shown to people.
+    pub title: &'static str,
+    /// One line: what it is.
+    pub summary: &'static str,
+    /// URI schemes that mean it, without `://`; `""` stands for a bare path.
+    pub schemes: &'static [&'static str],
+    /// What it gives.
+    pub yields: Yields,
+    /// An `Input.uri` of it.
+    pub example: &'static str,
+    /// Opens it. Called through [`open`] only.
+    pub build: fn(&Request<'_>) -> Result<Box<dyn Source>, SourceError>,
+}
+
+/// What a source gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Yields {
+    /// Pictures.
+    Pictures,
+    /// Detections; pictures too if `Input.video_uri` is given.
+    Detections,
+}
+
+/// What a source is built from.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The kind that was found.
+    pub kind: &'static SourceKind,
+    /// The URI of it: `Input.uri`, or `Input.video_uri` for the video beside detections.
+    pub uri: &'a str,
+    /// JSON pointer of the key that holds it.
+    pub path: &'static str,
+    /// Everything else.
+    pub input: &'a Input,
+    /// Where relative paths lead.
+    pub paths: &'a Paths,
+}
+
+static FILE: SourceKind = SourceKind {
+    name: "file",
+    title: "Video file",
+    summary: "A video file of any format that GStreamer decodes, once or in a loop",
+    schemes: &["", "file"],
+    yields: Yields::Pictures,
+    example: "file:///srv/video/clip.mp4",
+    build: |request| {
+        let location = match split_scheme(request.uri) {
+            None => Location::File(request.paths.bare(request.uri).path),
+            Some(_) => Location::Uri(request.uri.to_owned()),
+        };
+        video(request, location, false)
+    },
+};
+
+static RTSP: SourceKind = SourceKind {
+    name: "rtsp",
+    title: "RTSP camera",
+    summary: "A network camera; reconnects by itself",
+    schemes: &["rtsp", "rtsps"],
+    yields: Yields::Pictures,
+    example: "rtsp://user:password@192.0.2.10:554/stream1",
+    build: |request| video(request, Location::Uri(request.uri.to_owned()), true),
+};
+
+static HTTP: SourceKind = SourceKind {
+    name: "http",
+    title: "Video over HTTP",
+    summary: "A file or a stream (HLS, MJPEG) of a web server",
+    schemes: &["http", "https"],
+    yields: Yields::Pictures,
+    example: "https://example.com/clip.mp4",
+    build: |request| video(request, Location::Uri(request.uri.to_owned()), false),
+};
+
+static PIPELINE: SourceKind = SourceKind {
+    name: "pipeline",
+    title: "GStreamer pipeline",
+    summary: "A pipeline of your own that ends in `appsink name=cvdsink`, with any raw caps",
+    schemes: &["gstreamer"],
+    yields: Yields::Pictures,
+    example: "gstreamer:///videotestsrc is-live=true ! videoconvert ! appsink drop=true name=cvdsink",
+    build: |request| video(request, Location::Pipeline(request.uri.to_owned()), false),
+};
+
+static CAMERA: SourceKind = SourceKind {
+    name: "v4l2",
+    title: "Local camera",
+    summary: "A camera of this machine",
+    schemes: &["v4l2"],
+    yields: Yields::Pictures,
+    example: "v4l2:///dev/video0",
+    build: |request| video(request, Location::Uri(request.uri.to_owned()), true),
+};
+
+static NDJSON: SourceKind = SourceKind {
+    name: "ndjson",
+    title: "Your own detections",
+    summary: "One JSON object a frame from a file or STDIN, alone or beside a video (Input.video_uri)",
+    schemes: &["ndjson"],
+    yields: Yields::Detections,
+    example: "ndjson:///detections.ndjson",
+    build: |request| {
+        let origin = Origin::of(request)?;
+        let Some(uri) = &request.input.video_uri else { return ndjson::open(request, origin) };
+        let kind = find(uri, "/Input/video_uri")?;
+        if kind.yields != Yields::Pictures {
+            let message = format!(
+                "`{uri}` is not a video: expected {}",
+                schemes(|kind| kind.yields == Yields::Pictures)
+            );
+            return Err(SourceError::new("/Input/video_uri", message));
+        }
+        // The limit holds for frames that were matched, and so is applied behind the video.
+        let input = Input { frame_rate_limit: None, ..request.input.clone() };
+        let video =
+            (kind.build)(&Request { kind, uri, path: "/Input/video_uri", input: &input, ..*request })?;
+        beside::open(request, origin, video)
+    },
+};
+
+fn video(request: &Request<'_>, location: Location, live: bool) -> Result<Box<dyn Source>, SourceError> {
+    Ok(Box::new(Video::open(request, location, live)?))
+}
+
+/// Opens the source that `input` names. Returns at once for a camera that cannot be reached: it is
+/// tried again from [`Source::next`].
+///
+/// # Errors
+/// No source named, an unknown scheme, or whatever keeps the source from ever giving a frame.
+pub fn open(input: &Input, paths: &Paths) -> Result<Box<dyn Source>, SourceError> {
+    const PATH: &str = "/Input/uri";
+    if input.uri.is_empty() {
+        let message = "the instance has no source: set Input.uri, for example to \"rtsp://camera/stream\"";
+        return Err(SourceError::new(PATH, message));
+    }
+    if input.detector_cmd.is_some() {
+        let message = "this version does not run detector commands: remove Input.detector_cmd, or give \
+                       its answers as ndjson:// beside Input.video_uri";
+        return Err(SourceError::new("/Input/detector_cmd", message));
+    }
+    let kind = find(&input.uri, PATH)?;
+    if input.video_uri.is_some() && kind.yields == Yields::Pictures {
+        let message = "Input.uri is a video itself: put your detections there (ndjson://...), or remove \
+                       Input.video_uri";
+        return Err(SourceError::new("/Input/video_uri", message));
+    }
+    (kind.build)(&Request { kind, uri: &input.uri, path: PATH, input, paths })
+}
+
+/// The kind of source that `uri` means. `path` is the JSON pointer of its key.
+///
+/// # Errors
+/// There is none for its scheme; the valid ones are listed.
+pub fn find(uri: &str, path: &'static str) -> Result<&'static SourceKind, SourceError> {
+    let scheme = split_scheme(uri).map(|(scheme, _)| scheme).unwrap_or_default();
+    let kind = SOURCES.iter().find(|kind| kind.schemes.contains(&scheme.as_str()));
+    kind.copied().ok_or_else(|| {
+        SourceError::new(path, format!("there is no source `{scheme}://`: expected {}", schemes(|_| true)))
+    })
+}
+
+fn schemes(wanted: impl Fn(&SourceKind) -> bool) -> String {
+    let kinds = SOURCES.iter().filter(|kind| wanted(kind));
+    let names: Vec<_> = kinds
+        .flat_map(|kind| kind.schemes)
+        .filter(|name| !name.is_empty())
+        .map(|name| format!("{name}://"))
+        .collect();
+    format!("a path or one of {}", names.join(", "))
+}
