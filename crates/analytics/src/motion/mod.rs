@@ -1,0 +1,258 @@
+//! Finds what moves: adaptive background subtraction on a small luma plane.
+//!
+//! A frame goes through these steps, each in its own file: reduce, undo the camera's shake, follow
+//! the light, compare with the background, clean the mask, find blobs, drop shadows and ghosts, merge
+//! fragments, learn.
+
+mod background;
+mod blobs;
+mod fragments;
+mod light;
+mod mask;
+mod reduce;
+mod shake;
+mod texture;
+
+use watchpost_model::{Image, Rect, StreamTime};
+
+use self::{
+    background::Background,
+    blobs::Labeller,
+    light::light_change,
+    mask::Morphology,
+    reduce::{Plane8, Reducer},
+    shake::{Profile, unshift},
+};
+use crate::settings::MotionSettings;
+
+pub(crate) use self::blobs::Blob;
+
+/// The background learns at this pace, whatever the frame rate.
+const LEARN_EVERY: StreamTime = StreamTime::from_nanos(200_000_000);
+/// After so many pictures, `LEARN_EVERY` apart, the scene is taken anew from their median: the first
+/// is early enough to see something, the last late enough for those who stood there to have gone.
+const MEDIANS_AT: [usize; 3] = [4, 12, 25];
+/// Foreground above this share of the picture is no object: the camera was turned, or a lamp went on.
+const MOST_FOREGROUND: f32 = 0.6;
+/// So long may that last before the scene is learnt anew.
+const BLIND_FOR: StreamTime = StreamTime::from_nanos(1_000_000_000);
+/// Gaps of up to twice so many reduced rows are closed.
+const CLOSE_ROWS: usize = 3;
+
+/// What moves, seen in one frame.
+#[derive(Clone, Debug)]
+pub(crate) struct MotionBlob {
+    /// In parts of the frame.
+    pub rect: Rect,
+    /// By contrast, 0..1.
+    pub confidence: f32,
+    /// Its pixels.
+    pub blob: Blob,
+}
+
+/// Finds what moves in the frames of one camera.
+#[derive(Debug)]
+pub(crate) struct MotionDetector {
+    settings: MotionSettings,
+    scene: Option<Scene>,
+}
+
+/// Everything that depends on the picture's size.
+#[derive(Debug)]
+struct Scene {
+    reducer: Reducer,
+    now: Plane8,
+    background: Background,
+    mask: Vec<u8>,
+    objects: Vec<u8>,
+    spare: Vec<u8>,
+    morphology: Morphology,
+    labeller: Labeller,
+    profile: Profile,
+    still_profile: Profile,
+    learning: Learning,
+    learned_at: Option<StreamTime>,
+    blind_since: Option<StreamTime>,
+}
+
+/// How well the scene is known.
+#[derive(Debug)]
+enum Learning {
+    /// Pictures are gathered for medians.
+    Starting(Vec<Vec<u8>>),
+    /// The scene is known and follows slowly.
+    Following,
+}
+
+impl MotionDetector {
+    pub fn new(settings: MotionSettings) -> Self {
+        Self { settings, scene: None }
+    }
+
+    /// Width and height of a reduced pixel in parts of the frame; nothing before the first frame.
+    pub fn pixel_size(&self) -> Option<(f32, f32)> {
+        self.scene.as_ref().map(Scene::pixel_size)
+    }
+
+    /// What moves in `image`, at `time` on the stream's clock. A picture of another size than the
+    /// last starts anew.
+    pub fn detect(&mut self, image: &Image, time: StreamTime) -> Vec<MotionBlob> {
+        if self.scene.as_ref().is_none_or(|scene| scene.reducer.source() != image.size) {
+            let reducer = Reducer::new(image.size);
+            let (width, height) = reducer.reduced();
+            if width < 16 || height < 16 {
+                return Vec::new();
+            }
+            self.scene = Some(Scene::new(reducer, width, height, self.settings));
+        }
+        self.scene.as_mut().map_or_else(Vec::new, |scene| scene.detect(image, time, self.settings))
+    }
+}
+
+impl Scene {
+    fn new(reducer: Reducer, width: usize, height: usize, settings: MotionSettings) -> Self {
+        Self {
+            reducer,
+            now: Plane8::new(width, height),
+            background: Background::new(width, height, settings.sensitivity.min_contrast()),
+            mask: vec![0; width * height],
+            objects: vec![0; width * height],
+            spare: Vec::new(),
+            morphology: Morphology::new(width, height),
+            labeller: Labeller::default(),
+            profile: Profile::default(),
+            still_profile: Profile::default(),
+            learning: Learning::Starting(Vec::new()),
+            learned_at: None,
+            blind_since: None,
+        }
+    }
+
+    fn detect(&mut self, image: &Image, time: StreamTime, settings: MotionSettings) -> Vec<MotionBlob> {
+        self.reducer.reduce(image, &mut self.now);
+        let known = match &self.learning {
+            Learning::Starting(pictures) => pictures.len() >= MEDIANS_AT[0],
+            Learning::Following => true,
+        };
+        let mut found = Vec::new();
+        if known {
+            self.steady();
+            found = self.foreground(time, settings);
+        }
+        // A clock that jumps back (a loop) is a reason to go on, not to wait for the old time.
+        if self.learned_at.is_none_or(|at| time < at || time.since(at) >= LEARN_EVERY) {
+            self.learned_at = Some(time);
+            self.learn(&found);
+        }
+        found
+    }
+
+    /// What the whole factor cuts off at the right and lower edge of the picture must not stretch
+    /// the rest, so this is not quite one over the reduced size.
+    fn pixel_size(&self) -> (f32, f32) {
+        let (source, factor) = (self.reducer.source(), self.reducer.factor() as f32);
+        (factor / source.width as f32, factor / source.height as f32)
+    }
+
+    /// Undoes the camera's shake and follows the light.
+    fn steady(&mut self) {
+        self.profile.take(&self.now);
+        let shift = self.profile.shift_against(&self.still_profile);
+        if shift != (0, 0) {
+            unshift(&mut self.now, shift, &mut self.spare);
+        }
+        if let Some(change) = light_change(&self.background.picture, &self.now) {
+            self.background.retone(change.gain, change.offset);
+        }
+    }
+
+    fn foreground(&mut self, time: StreamTime, settings: MotionSettings) -> Vec<MotionBlob> {
+        self.background.compare(&self.now.data, &mut self.mask);
+        let set: usize = self.mask.chunks(255).map(|c| usize::from(c.iter().sum::<u8>())).sum();
+        if set as f32 > MOST_FOREGROUND * self.mask.len() as f32 {
+            let since = *self.blind_since.get_or_insert(time);
+            if time < since || time.since(since) >= BLIND_FOR {
+                self.blind_since = None;
+                self.learning = Learning::Starting(Vec::new());
+            }
+            return Vec::new();
+        }
+        self.blind_since = None;
+        let (width, height) = (self.now.width, self.now.height);
+        self.morphology.majority(&mut self.mask, 4);
+        self.morphology.close_columns(&mut self.mask, CLOSE_ROWS);
+        self.morphology.close_rows(&mut self.mask);
+        let min_pixels = ((settings.min_area * (width * height) as f32) as u32).max(6);
+        let fragments = self.labeller.blobs(&self.mask, width, (min_pixels / 4).max(4));
+        let mut blobs = Vec::with_capacity(fragments.len());
+        for blob in fragments {
+            if texture::is_light(&blob, &self.background.picture, &self.now) {
+                continue;
+            }
+            if blob.pixels >= min_pixels && texture::is_ghost(&blob, &self.background.picture, &self.now) {
+                texture::forget(&blob, &mut self.background, &self.now);
+                continue;
+            }
+            blobs.push(blob);
+        }
+        fragments::merge(&mut blobs, min_pixels);
+        blobs.into_iter().map(|blob| self.seen(blob)).collect()
+    }
+
+    fn seen(&self, blob: Blob) -> MotionBlob {
+        let (x, y) = self.pixel_size();
+        let rect = Rect::new(
+            blob.left as f32 * x,
+            blob.top as f32 * y,
+            blob.width() as f32 * x,
+            blob.height() as f32 * y,
+        );
+        let contrast: u32 = blob
+            .runs
+            .iter()
+            .map(|run| {
+                let row = usize::from(run.y) * self.now.width;
+                let range = row + usize::from(run.from)..row + usize::from(run.to);
+                let pixels = self.now.data[range.clone()].iter().zip(&self.background.picture.data[range]);
+                pixels.map(|(n, b)| u32::from(n.abs_diff(*b))).sum::<u32>()
+            })
+            .sum();
+        let confidence = 0.3 + 0.7 * (contrast as f32 / blob.pixels.max(1) as f32 / 64.0).min(1.0);
+        MotionBlob { rect, confidence, blob }
+    }
+
+    fn learn(&mut self, found: &[MotionBlob]) {
+        let restart = match &mut self.learning {
+            Learning::Starting(pictures) => {
+                pictures.push(self.now.data.clone());
+                if MEDIANS_AT.contains(&pictures.len()) {
+                    self.background.take_median(pictures);
+                }
+                pictures.len() >= MEDIANS_AT[MEDIANS_AT.len() - 1]
+            }
+            Learning::Following => {
+                self.mark_objects(found);
+                self.background.learn(&self.now.data, &self.objects);
+                false
+            }
+        };
+        if restart {
+            self.learning = Learning::Following;
+        }
+        self.still_profile.take(&self.background.picture);
+    }
+
+    /// Marks what is under or beside an object: it must not be learnt as background.
+    fn mark_objects(&mut self, found: &[MotionBlob]) {
+        self.objects.fill(0);
+        for run in found.iter().flat_map(|seen| &seen.blob.runs) {
+            let row = usize::from(run.y) * self.now.width;
+            let from = usize::from(run.from).saturating_sub(2);
+            let to = (usize::from(run.to) + 2).min(self.now.width);
+            self.objects[row + from..row + to].fill(1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

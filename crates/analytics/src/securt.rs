@@ -1,0 +1,202 @@
+//! The solution: from a frame to everything that is to be said of it.
+
+use watchpost_model::{
+    Area, Detection, Frame, Id, Instant, Line, ObjectClass, StreamTime, Track, TrackPhase,
+};
+
+use crate::{
+    Analysis, OpenEvent, Settings,
+    crops::BestShots,
+    ids::Ids,
+    motion::{MotionBlob, MotionDetector},
+    outbox::Outbox,
+    track::{Grid, Observation, Sight, Tracker},
+    zones::Zones,
+};
+
+/// Frames without a picture are taken to have this shape.
+const USUAL_ASPECT: f32 = 16.0 / 9.0;
+
+/// The `securt` solution of one instance.
+///
+/// Give it each frame in turn, on one thread. It has no clock: all intervals are measured on the
+/// frames' own times. A stream whose time jumps back by more than a second (a file that loops without
+/// counting on) ends what is open and starts anew.
+#[derive(Debug)]
+pub struct Securt {
+    motion_class: ObjectClass,
+    ids: Ids,
+    motion: MotionDetector,
+    tracker: Tracker,
+    zones: Zones,
+    crops: BestShots,
+    outbox: Outbox,
+    tracks: Vec<Track>,
+    last: Option<Instant>,
+}
+
+impl Securt {
+    /// A solution that has seen nothing yet.
+    pub fn new(settings: Settings) -> Self {
+        let mut ids = Ids::new(settings.ids);
+        let mut zones = Zones::default();
+        zones.replace(settings.areas, settings.lines, &[], StreamTime::ZERO, &mut ids);
+        Self {
+            motion_class: settings.motion_class,
+            ids,
+            motion: MotionDetector::new(settings.motion),
+            tracker: Tracker::new(),
+            zones,
+            crops: BestShots::default(),
+            outbox: Outbox::new(settings.debug),
+            tracks: Vec::new(),
+            last: None,
+        }
+    }
+
+    /// Analyses a frame. With `detections` they are followed, and the picture serves crops only;
+    /// without, what moves in the picture is.
+    pub fn process(&mut self, frame: &Frame, detections: Option<&[Detection]>) -> Analysis {
+        let at = Instant { frame_id: frame.id, time: frame.time, timestamp: frame.timestamp, size: frame.size };
+        let mut out = Analysis::default();
+        if self.last.is_some_and(|last| last.time.since(at.time) > StreamTime::from_nanos(1_000_000_000)) {
+            self.end_all(&mut out);
+        }
+        self.last = Some(at);
+        let blobs = match (detections, &frame.image) {
+            (None, Some(image)) => self.motion.detect(image, frame.time),
+            _ => Vec::new(),
+        };
+        out.detections = detections.map_or_else(|| self.found(&blobs), <[Detection]>::to_vec);
+        let lost = self.follow(frame, &out.detections, &blobs);
+        self.note_attributes(&at, &mut out);
+        self.take_pictures(frame);
+        for track in &lost {
+            for happening in self.zones.lose(track, at.time, &mut self.ids) {
+                self.outbox.put(happening, &at, &mut self.crops, &mut out);
+            }
+            self.outbox.lost(track, &at, &mut out);
+            self.crops.forget(track.id);
+        }
+        for happening in self.zones.step(&self.tracks, at.time, &mut self.ids) {
+            self.outbox.put(happening, &at, &mut self.crops, &mut out);
+        }
+        for track in &self.tracks {
+            self.outbox.living(track, &at, &mut self.crops, &mut out);
+        }
+        self.outbox.forget(at.time);
+        self.summarise(&mut out);
+        out
+    }
+
+    /// Ends everything that is open, as of the last frame. Tracks are forgotten; the scene is not, so
+    /// `process` may be called again.
+    pub fn stop(&mut self) -> Analysis {
+        let mut out = Analysis::default();
+        self.end_all(&mut out);
+        self.summarise(&mut out);
+        out
+    }
+
+    /// Replaces areas and lines while running, as of the last frame. What has changed, but for name,
+    /// colour and schedule, is ended and begins anew.
+    pub fn set_zones(&mut self, areas: Vec<Area>, lines: Vec<Line>) -> Analysis {
+        let mut out = Analysis::default();
+        let time = self.last.map_or(StreamTime::ZERO, |at| at.time);
+        let ends = self.zones.replace(areas, lines, &self.tracks, time, &mut self.ids);
+        if let Some(at) = self.last {
+            for end in ends {
+                self.outbox.put(end, &at, &mut self.crops, &mut out);
+            }
+        }
+        self.summarise(&mut out);
+        out
+    }
+
+    /// Arms or disarms an area or line from the next frame on (schedules are the runtime's, which
+    /// knows the time of day). All are armed at first. Disarming ends what is open there; it is no exit.
+    pub fn set_armed(&mut self, zone: Id, armed: bool) {
+        self.zones.set_armed(zone, armed);
+    }
+
+    /// Everything that is open, with the last frame in which its track was seen.
+    pub fn open_events(&self) -> Vec<OpenEvent> {
+        self.outbox.open_events()
+    }
+
+    /// Updates the tracks; returns those that are lost.
+    fn follow(&mut self, frame: &Frame, detections: &[Detection], blobs: &[MotionBlob]) -> Vec<Track> {
+        let observations: Vec<Observation<'_>> = detections
+            .iter()
+            .enumerate()
+            .map(|(index, detection)| Observation {
+                rect: detection.rect,
+                class: detection.class,
+                confidence: detection.confidence,
+                external_id: detection.track_id.as_deref(),
+                blob: blobs.get(index).map(|seen| &seen.blob),
+            })
+            .collect();
+        let aspect = frame.size.map_or(USUAL_ASPECT, |size| size.width as f32 / size.height.max(1) as f32);
+        let (x, y) = self.motion.pixel_size().unwrap_or_default();
+        let lost =
+            self.tracker.update(&observations, frame.time, aspect, Grid { x, y }, &mut self.ids);
+        self.tracks = self.tracker.objects.iter().map(|object| object.track(frame.time)).collect();
+        lost.iter().map(|object| object.track(frame.time)).collect()
+    }
+
+    fn found(&self, blobs: &[MotionBlob]) -> Vec<Detection> {
+        let found = blobs.iter().map(|seen| Detection {
+            class: self.motion_class,
+            label: self.motion_class.name().to_owned(),
+            confidence: seen.confidence,
+            rect: seen.rect.clamped(),
+            track_id: None,
+            attributes: Vec::new(),
+        });
+        found.collect()
+    }
+
+    fn note_attributes(&mut self, at: &Instant, out: &mut Analysis) {
+        for index in 0..out.detections.len() {
+            if out.detections[index].attributes.is_empty() {
+                continue;
+            }
+            if let Some(track) = self.tracker.matches[index].map(|object| self.tracks[object].id) {
+                let attributes = std::mem::take(&mut out.detections[index].attributes);
+                self.outbox.attributes(track, &attributes, at, out);
+                out.detections[index].attributes = attributes;
+            }
+        }
+    }
+
+    fn take_pictures(&mut self, frame: &Frame) {
+        let Some(image) = &frame.image else { return };
+        for (object, track) in self.tracker.objects.iter().zip(&self.tracks) {
+            if object.sight != Sight::Missed {
+                let occluded = object.sight == Sight::Shared;
+                self.crops.consider(track.id, image, &track.rect, occluded, frame.time);
+            }
+        }
+    }
+
+    fn end_all(&mut self, out: &mut Analysis) {
+        let Some(at) = self.last else { return };
+        for happening in self.zones.stop(&self.tracks, at.time, &mut self.ids) {
+            self.outbox.put(happening, &at, &mut self.crops, out);
+        }
+        for track in std::mem::take(&mut self.tracks) {
+            self.outbox.lost(&track, &at, out);
+            self.crops.forget(track.id);
+        }
+        self.tracker = Tracker::new();
+    }
+
+    fn summarise(&self, out: &mut Analysis) {
+        out.tracks.clone_from(&self.tracks);
+        out.occupancy = self.zones.occupancy(&self.tracks);
+        for track in self.tracks.iter().filter(|track| track.phase != TrackPhase::Tentative) {
+            out.counts.add(track.class);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! What an instance chooses.
+
+use watchpost_model::{Area, Line, ObjectClass};
+
+use crate::IdSource;
+
+/// What a [`crate::Securt`] is to do.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Areas, in the order in which their events of one frame are reported.
+    pub areas: Vec<Area>,
+    /// Lines; their events come before those of areas.
+    pub lines: Vec<Line>,
+    /// The class of objects found by motion (`Input.motion_class`).
+    pub motion_class: ObjectClass,
+    /// Noise control off: every locked track, attribute and crop is reported
+    /// (`SolutionManager.enable_debug`).
+    pub debug: bool,
+    /// The motion detector's own settings.
+    pub motion: MotionSettings,
+    /// Where ids come from.
+    pub ids: IdSource,
+}
+
+/// How the motion detector sees.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MotionSettings {
+    /// How little contrast makes an object.
+    pub sensitivity: Sensitivity,
+    /// Smallest object, in parts of the frame's area; a person far away in a wide view is 0.001.
+    pub min_area: f32,
+}
+
+impl Default for MotionSettings {
+    fn default() -> Self {
+        Self { sensitivity: Sensitivity::Medium, min_area: 0.0004 }
+    }
+}
+
+/// How little contrast makes an object (`movementSensitivity` of REFERENCE "REST").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sensitivity {
+    /// Noisy or windy scenes.
+    Low,
+    /// Most scenes.
+    #[default]
+    Medium,
+    /// Clean pictures of low contrast.
+    High,
+}
+
+impl Sensitivity {
+    /// The least difference to the background, in steps of luma, that counts.
+    pub(crate) const fn min_contrast(self) -> u8 {
+        match self {
+            Self::Low => 26,
+            Self::Medium => 16,
+            Self::High => 10,
+        }
+    }
+}

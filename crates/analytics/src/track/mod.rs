@@ -1,0 +1,13 @@
+//! Follows objects from frame to frame.
+
+mod assign;
+mod kalman;
+mod object;
+mod shared;
+mod tracker;
+
+pub(crate) use self::{
+    object::{Object, Sight},
+    shared::Grid,
+    tracker::{HISTORY, Observation, Tracker},
+};
