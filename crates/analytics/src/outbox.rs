@@ -85,7 +85,8 @@ impl Outbox {
         }
         self.record(track, at, false, out);
         if track.phase != TrackPhase::Coasting {
-            for open in self.open.iter_mut().filter(|open| open.event.event.subjects[0].track_id == track.id) {
+            for open in self.open.iter_mut().filter(|open| open.event.event.subjects[0].track_id == track.id)
+            {
                 open.event.last_seen = *at;
                 if at.time.since(open.told) >= RECORD_EVERY {
                     open.told = at.time;
@@ -111,17 +112,24 @@ impl Outbox {
     }
 
     /// Takes in attributes seen on a track.
-    pub fn attributes(&mut self, track: Id, seen: &[(String, AttributeValue)], at: &Instant, out: &mut Analysis) {
+    pub fn attributes(
+        &mut self,
+        track: Id,
+        seen: &[(String, AttributeValue)],
+        at: &Instant,
+        out: &mut Analysis,
+    ) {
         let debug = self.debug;
         let history = self.histories.entry(track).or_default();
         for (name, value) in seen {
             let attribute =
                 Attribute { track_id: track, name: name.clone(), value: value.clone(), confidence: None };
-            match history.attributes.iter_mut().find(|known| known.name == *name) {
-                Some(known) if known.value == *value => continue,
-                Some(known) => *known = attribute.clone(),
-                None if history.attributes.len() < MAX_ATTRIBUTES => history.attributes.push(attribute.clone()),
-                None => continue,
+            let known = history.attributes.iter().position(|known| known.name == *name);
+            match known {
+                Some(index) if history.attributes[index].value == *value => continue,
+                Some(index) => history.attributes[index] = attribute.clone(),
+                None if history.attributes.len() == MAX_ATTRIBUTES => continue,
+                None => history.attributes.push(attribute.clone()),
             }
             if debug || !history.events.is_empty() {
                 out.groups.push(Group { at: *at, records: vec![Record::Attribute(attribute)] });

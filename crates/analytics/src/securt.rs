@@ -57,7 +57,8 @@ impl Securt {
     /// Analyses a frame. With `detections` they are followed, and the picture serves crops only;
     /// without, what moves in the picture is.
     pub fn process(&mut self, frame: &Frame, detections: Option<&[Detection]>) -> Analysis {
-        let at = Instant { frame_id: frame.id, time: frame.time, timestamp: frame.timestamp, size: frame.size };
+        let at =
+            Instant { frame_id: frame.id, time: frame.time, timestamp: frame.timestamp, size: frame.size };
         let mut out = Analysis::default();
         if self.last.is_some_and(|last| last.time.since(at.time) > StreamTime::from_nanos(1_000_000_000)) {
             self.end_all(&mut out);
@@ -139,8 +140,7 @@ impl Securt {
             .collect();
         let aspect = frame.size.map_or(USUAL_ASPECT, |size| size.width as f32 / size.height.max(1) as f32);
         let (x, y) = self.motion.pixel_size().unwrap_or_default();
-        let lost =
-            self.tracker.update(&observations, frame.time, aspect, Grid { x, y }, &mut self.ids);
+        let lost = self.tracker.update(&observations, frame.time, aspect, Grid { x, y }, &mut self.ids);
         self.tracks = self.tracker.objects.iter().map(|object| object.track(frame.time)).collect();
         lost.iter().map(|object| object.track(frame.time)).collect()
     }

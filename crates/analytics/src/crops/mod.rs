@@ -48,7 +48,8 @@ impl BestShots {
         let (dx, dy) = (rect.width * PADDING, rect.height * PADDING);
         let padded = Rect::new(rect.x - dx, rect.y - dy, rect.width + 2.0 * dx, rect.height + 2.0 * dy);
         let Some(picture) = Picture::copy(image, &padded) else { return };
-        let bytes = self.bytes - self.shots.get(&track).map_or(0, |shot| shot.picture.bytes()) + picture.bytes();
+        let bytes =
+            self.bytes - self.shots.get(&track).map_or(0, |shot| shot.picture.bytes()) + picture.bytes();
         if bytes <= MAX_BYTES {
             self.bytes = bytes;
             self.shots.insert(track, Shot { picture, confidence, rect: *rect, taken_at: time, jpeg: None });
@@ -81,7 +82,8 @@ impl BestShots {
 fn confidence(image: &Image, rect: &Rect, occluded: bool) -> f32 {
     let size = (rect.area() / GOOD_AREA).sqrt().min(1.0);
     let sharp = (sharpness(image, rect) / GOOD_SHARPNESS).min(1.0);
-    let whole = rect.x > 0.004 && rect.y > 0.004 && rect.x + rect.width < 0.996 && rect.y + rect.height < 0.996;
+    let whole =
+        rect.x > 0.004 && rect.y > 0.004 && rect.x + rect.width < 0.996 && rect.y + rect.height < 0.996;
     let base = 0.2 + 0.45 * size + 0.35 * sharp;
     base * if whole { 1.0 } else { 0.5 } * if occluded { 0.4 } else { 1.0 }
 }

@@ -34,7 +34,8 @@ impl Picture {
         }
         let step = wide.max(high).div_ceil(LONGEST);
         let (width, height) = (wide / step & !1, high / step & !1);
-        let luma = Sampler { plane: 0, pixel_stride: 1, offset: 0 }.copy(image, left, top, width, height, step);
+        let luma =
+            Sampler { plane: 0, pixel_stride: 1, offset: 0 }.copy(image, left, top, width, height, step);
         let of_chroma = |plane, pixel_stride, offset| {
             let sampler = Sampler { plane, pixel_stride, offset };
             sampler.copy(image, left / 2, top / 2, width / 2, height / 2, step)
@@ -74,7 +75,15 @@ struct Sampler {
 
 impl Sampler {
     /// Every `step`-th pixel from (`left`, `top`) on; what lies outside repeats the last one.
-    fn copy(&self, image: &Image, left: usize, top: usize, width: usize, height: usize, step: usize) -> Vec<u8> {
+    fn copy(
+        &self,
+        image: &Image,
+        left: usize,
+        top: usize,
+        width: usize,
+        height: usize,
+        step: usize,
+    ) -> Vec<u8> {
         let Some(plane) = image.planes.get(self.plane) else { return vec![128; width * height] };
         let bytes = plane.bytes();
         let mut out = Vec::with_capacity(width * height);

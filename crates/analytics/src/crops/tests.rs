@@ -14,8 +14,11 @@ fn image(width: usize, height: usize, contrast: u8) -> Image {
     let data: Arc<Vec<u8>> = Arc::new(data);
     let luma = width * height;
     let plane = |offset, w, h| Plane::new(data.clone(), offset, w, h, w).unwrap();
-    let planes =
-        vec![plane(0, width, height), plane(luma, width / 2, height / 2), plane(luma * 5 / 4, width / 2, height / 2)];
+    let planes = vec![
+        plane(0, width, height),
+        plane(luma, width / 2, height / 2),
+        plane(luma * 5 / 4, width / 2, height / 2),
+    ];
     Image { format: PixelFormat::I420, size: Size { width: width as u32, height: height as u32 }, planes }
 }
 

@@ -24,7 +24,8 @@ pub(crate) struct Blob {
 impl Blob {
     /// The blob that `runs` make up.
     pub fn of(runs: Vec<Run>) -> Self {
-        let mut blob = Self { left: i32::MAX, top: i32::MAX, right: 0, bottom: 0, pixels: 0, runs: Vec::new() };
+        let mut blob =
+            Self { left: i32::MAX, top: i32::MAX, right: 0, bottom: 0, pixels: 0, runs: Vec::new() };
         for run in &runs {
             blob.left = blob.left.min(i32::from(run.from));
             blob.right = blob.right.max(i32::from(run.to));

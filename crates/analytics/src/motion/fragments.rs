@@ -44,5 +44,6 @@ fn belong_together(a: &Blob, b: &Blob) -> bool {
         return false;
     }
     // Two whole people, one behind the other, are both large: parts differ, or are of one height.
-    gap <= (MAX_GAP * height).max(2.0) && !(a.height() as f32 > 0.45 * height && b.height() as f32 > 0.45 * height)
+    gap <= (MAX_GAP * height).max(2.0)
+        && !(a.height() as f32 > 0.45 * height && b.height() as f32 > 0.45 * height)
 }

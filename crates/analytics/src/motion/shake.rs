@@ -41,7 +41,11 @@ fn best_shift(now: &[u32], still: &[u32]) -> isize {
     let light = mean(now) - mean(still);
     let error = |shift: isize| -> i64 {
         let moved = now[(inner.start as isize + shift) as usize..].iter();
-        still[inner.clone()].iter().zip(moved).map(|(&s, &n)| (i64::from(n) - i64::from(s) - light).abs()).sum()
+        still[inner.clone()]
+            .iter()
+            .zip(moved)
+            .map(|(&s, &n)| (i64::from(n) - i64::from(s) - light).abs())
+            .sum()
     };
     let still_error = error(0);
     let reach = REACH as isize;

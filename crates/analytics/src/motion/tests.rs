@@ -11,7 +11,9 @@ const HEIGHT: usize = 360;
 
 /// Noise that repeats: a hash of place and time, -1..1.
 fn noise(x: usize, y: usize, t: usize) -> f32 {
-    let mut h = (x as u32).wrapping_mul(0x9E37_79B1) ^ (y as u32).wrapping_mul(0x85EB_CA77) ^ (t as u32 * 0xC2B2_AE3D);
+    let mut h = (x as u32).wrapping_mul(0x9E37_79B1)
+        ^ (y as u32).wrapping_mul(0x85EB_CA77)
+        ^ (t as u32 * 0xC2B2_AE3D);
     h = (h ^ (h >> 15)).wrapping_mul(0x2C1B_3C6D);
     h = (h ^ (h >> 12)).wrapping_mul(0x297A_2D39);
     ((h ^ (h >> 15)) & 0xFFFF) as f32 / 32768.0 - 1.0
@@ -70,7 +72,9 @@ fn light_that_fades_or_jumps_is_no_object() {
 fn a_camera_that_shakes_is_no_object() {
     for reach in [1, 2] {
         nothing_in(&found(60, |t, x, y| {
-            let shift = |seed: usize| if t < 22 { 0 } else { (noise(t, seed, 9) * (reach as f32 + 0.49)).round() as isize };
+            let shift = |seed: usize| {
+                if t < 22 { 0 } else { (noise(t, seed, 9) * (reach as f32 + 0.49)).round() as isize }
+            };
             scene(x as isize + shift(1), y as isize + shift(2)) + 2.0 * noise(x, y, t)
         }));
     }
@@ -99,7 +103,11 @@ fn what_moves_is_found_where_it_is() {
     let found = found(60, |t, x, y| {
         let left = t * 8;
         let inside = (left..left + 24).contains(&x) && (150..210).contains(&y);
-        if inside { 40.0 + 20.0 * noise(x / 6, y / 6, 3) } else { scene(x as isize, y as isize) + 3.0 * noise(x, y, t) }
+        if inside {
+            40.0 + 20.0 * noise(x / 6, y / 6, 3)
+        } else {
+            scene(x as isize, y as isize) + 3.0 * noise(x, y, t)
+        }
     });
     for (index, blobs) in found.iter().enumerate() {
         let t = index + 20;

@@ -23,8 +23,11 @@ impl Axis {
         let [p, c, v] = self.covariance;
         let q = acceleration * acceleration;
         self.position += self.velocity * dt;
-        self.covariance =
-            [p + 2.0 * dt * c + dt * dt * v + q * dt.powi(4) / 4.0, c + dt * v + q * dt.powi(3) / 2.0, v + q * dt * dt];
+        self.covariance = [
+            p + 2.0 * dt * c + dt * dt * v + q * dt.powi(4) / 4.0,
+            c + dt * v + q * dt.powi(3) / 2.0,
+            v + q * dt * dt,
+        ];
     }
 
     /// Takes in a position known to `sigma`.

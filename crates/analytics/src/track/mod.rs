@@ -7,7 +7,7 @@ mod shared;
 mod tracker;
 
 pub(crate) use self::{
-    object::{Object, Sight},
+    object::Sight,
     shared::Grid,
     tracker::{HISTORY, Observation, Tracker},
 };

@@ -73,7 +73,13 @@ pub(crate) struct Object {
 
 impl Object {
     /// `aspect` is the frame's width divided by its height.
-    pub fn new(id: Id, external_id: Option<String>, first: &Measurement, time: StreamTime, aspect: f32) -> Self {
+    pub fn new(
+        id: Id,
+        external_id: Option<String>,
+        first: &Measurement,
+        time: StreamTime,
+        aspect: f32,
+    ) -> Self {
         let center = first.rect.center();
         let mut object = Self {
             id,
@@ -191,9 +197,10 @@ impl Object {
             self.trail.pop_front();
         }
         let (sx, sy) = self.scales();
-        let moved = self.trail.front().map_or(0.0, |&(_, x, y)| {
-            ((self.x.position - x) / sx).hypot((self.y.position - y) / sy)
-        });
+        let moved = self
+            .trail
+            .front()
+            .map_or(0.0, |&(_, x, y)| ((self.x.position - x) / sx).hypot((self.y.position - y) / sy));
         self.is_moving = moved > MOVED_SHARE;
     }
 

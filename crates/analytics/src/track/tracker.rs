@@ -254,7 +254,8 @@ fn is_lost(object: &Object, time: StreamTime) -> bool {
     let rect = object.rect();
     let center = rect.center();
     let outside = !(0.0..=1.0).contains(&center.x) || !(0.0..=1.0).contains(&center.y);
-    let at_edge = rect.x < 0.005 || rect.y < 0.005 || rect.x + rect.width > 0.995 || rect.y + rect.height > 0.995;
+    let at_edge =
+        rect.x < 0.005 || rect.y < 0.005 || rect.x + rect.width > 0.995 || rect.y + rect.height > 0.995;
     let limit = match () {
         () if object.external_id.is_some() => COAST,
         () if outside => StreamTime::ZERO,

@@ -81,8 +81,14 @@ impl Zones {
                     close(area, &mut watch.areas[index], track, time, ids, &mut ends);
                 }
             }
-            watch.areas = areas_from.iter().map(|from| from.map_or_else(Default::default, |i| watch.areas[i])).collect();
-            watch.lines = lines_from.iter().map(|from| from.map_or_else(Default::default, |i| watch.lines[i])).collect();
+            watch.areas = areas_from
+                .iter()
+                .map(|from| from.map_or_else(Default::default, |i| watch.areas[i]))
+                .collect();
+            watch.lines = lines_from
+                .iter()
+                .map(|from| from.map_or_else(Default::default, |i| watch.lines[i]))
+                .collect();
         }
         let crowds = areas_from.iter().map(|from| from.map_or_else(Default::default, |i| self.areas[i].1));
         self.areas = areas.into_iter().zip(crowds.collect::<Vec<_>>()).collect();

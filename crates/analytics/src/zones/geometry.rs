@@ -30,8 +30,11 @@ fn edges(polygon: &[Point]) -> impl Iterator<Item = (Point, Point)> {
 fn distance_to_segment(a: Point, b: Point, point: Point) -> f32 {
     let (dx, dy) = (b.x - a.x, b.y - a.y);
     let length = dx * dx + dy * dy;
-    let along =
-        if length > 0.0 { (((point.x - a.x) * dx + (point.y - a.y) * dy) / length).clamp(0.0, 1.0) } else { 0.0 };
+    let along = if length > 0.0 {
+        (((point.x - a.x) * dx + (point.y - a.y) * dy) / length).clamp(0.0, 1.0)
+    } else {
+        0.0
+    };
     (point.x - a.x - along * dx).hypot(point.y - a.y - along * dy)
 }
 
