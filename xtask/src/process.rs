@@ -45,8 +45,6 @@ pub fn output(command: &mut Command) -> anyhow::Result<String> {
 pub struct Cost {
     /// From start to end.
     pub wall: Duration,
-    /// User and system time of the process and all children it waited for.
-    pub cpu: Duration,
     /// Largest resident size of the process itself, or of its largest child if that was larger.
     pub peak_bytes: u64,
 }
@@ -61,12 +59,8 @@ pub fn measure(command: &mut Command) -> anyhow::Result<(ExitStatus, Cost)> {
     let child = command.spawn().with_context(|| format!("cannot start {}", shown(command)))?;
     let pid = i32::try_from(child.id())?;
     let (status, usage) = wait4(pid)?;
-    let seconds = |time: libc::timeval| {
-        Duration::from_secs(time.tv_sec.unsigned_abs()) + Duration::from_micros(time.tv_usec.unsigned_abs())
-    };
     let cost = Cost {
         wall: start.elapsed(),
-        cpu: seconds(usage.ru_utime) + seconds(usage.ru_stime),
         // Linux counts in KiB.
         peak_bytes: usage.ru_maxrss.unsigned_abs() * 1024,
     };

@@ -152,3 +152,19 @@ fn finished(command: &mut Command) -> anyhow::Result<Cost> {
 fn size(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |metadata| metadata.len())
 }
+
+#[cfg(test)]
+mod tests {
+    use watchpost_config::{Base, load_file};
+
+    /// What is shown to everybody must be without a fault.
+    #[test]
+    fn the_demo_instance_is_valid_and_earns_no_warning() {
+        let file = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../demo/vtest.json"));
+        let loaded = load_file(file, Base::InstanceFile).unwrap();
+        assert!(loaded.broken.is_empty(), "{:?}", loaded.broken);
+        assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+        assert_eq!((loaded.instance.areas.len(), loaded.instance.lines.len()), (2, 1));
+        assert_eq!(loaded.instance.output.handlers.len(), 6);
+    }
+}
