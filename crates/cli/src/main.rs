@@ -4,6 +4,7 @@
 
 mod commands;
 mod exit;
+mod load;
 mod logging;
 mod output;
 

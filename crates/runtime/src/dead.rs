@@ -80,17 +80,12 @@ impl DeadLetters {
         }
         Ok(())
     }
-
-    /// How many there are.
-    pub fn count(&self) -> u64 {
-        self.log.end() - self.log.start()
-    }
 }
 
 fn letter_item(item: &Item) -> LetterItem<'_> {
     let kind = match item.kind {
         ItemKind::Record(schema, version) => format!("{schema}:{}", version.number()),
-        ItemKind::Object(stream) => stream.name().to_owned(),
+        ItemKind::Object(stream) => stream.as_str().to_owned(),
     };
     let json = serde_json::from_slice::<&RawValue>(&item.json).ok();
     let text = json.is_none().then(|| String::from_utf8_lossy(&item.json).into_owned());

@@ -19,7 +19,7 @@ use std::sync::{
 
 use bytes::{BufMut, Bytes, BytesMut};
 use thiserror::Error;
-use watchpost_schema::{SchemaId, StreamName, Version};
+use watchpost_schema::{SchemaId, Version, streams::StreamName};
 
 const GROUP: u8 = 1;
 const OBJECT: u8 = 2;
@@ -97,7 +97,7 @@ impl Entry {
             Body::Object(stream, json) => {
                 out.put_u8(OBJECT);
                 out.put_i64_le(self.time_ms);
-                put_name(&mut out, stream.name());
+                put_name(&mut out, stream.as_str());
                 out.put_slice(json);
             }
         }
@@ -107,7 +107,7 @@ impl Entry {
     fn encoded_len(&self) -> usize {
         9 + match &self.body {
             Body::Group(records) => records.iter().map(|r| r.schema.as_str().len() + 6 + r.json.len()).sum(),
-            Body::Object(stream, json) => 1 + stream.name().len() + json.len(),
+            Body::Object(stream, json) => 1 + stream.as_str().len() + json.len(),
         }
     }
 
@@ -164,7 +164,7 @@ impl<'a> Cursor<'a> {
 
     fn record(&mut self) -> Option<Stored> {
         let schema = self.name()?.parse().ok()?;
-        let version = Version::from_number(self.u8()?)?;
+        let version = Version::try_from(u64::from(self.u8()?)).ok()?;
         let length = self.take(4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes)? as usize;
         let start = self.at;
         self.take(length)?;

@@ -17,7 +17,7 @@ use watchpost_export::{Output, Plan, Written};
 use watchpost_journal as journal;
 use watchpost_model::Id;
 use watchpost_schema::Version;
-use watchpost_source::{Source, SourceError};
+use watchpost_source::{SourceError, SourceInfo};
 
 use crate::{
     intake::Intake,
@@ -64,6 +64,7 @@ pub struct Instance {
     name: String,
     log: InstanceLog,
     source: Arc<SourceStatus>,
+    frames_expected: Option<u64>,
     receivers: Receivers,
     statuses: Vec<Arc<ReceiverStatus>>,
     preprocess: Option<PreprocessTask>,
@@ -74,7 +75,7 @@ pub struct Instance {
 
 impl Instance {
     /// Starts everything of `loaded`. Receivers that have a cursor go on from there.
-    pub fn start(loaded: &config::Loaded, around: &Surroundings) -> Result<Self, StartError> {
+    pub(crate) fn start(loaded: &config::Loaded, around: &Surroundings) -> Result<Self, StartError> {
         let wishes = &loaded.instance;
         let source = watchpost_source::open(&wishes.input, &around.paths)?;
         let info = plans::info(wishes, wishes.input.pace == Pace::Fast && !source.info().live);
@@ -100,6 +101,7 @@ impl Instance {
         let (intake, preprocess) = PreprocessTask::start(wishes, recorder, around)?;
         end_left_open(&intake).map_err(|error| StartError::Record(error.to_string()))?;
         let status = Arc::new(SourceStatus::new(source.info().fps));
+        let frames_expected = frames_expected(&source.info(), wishes.input.looping);
         let gate = Arc::new(Gate::default());
         let bounds = Bounds::new(&wishes.journal, info.lossless);
         let keeper = Keeper::new(log.clone(), bounds, receivers.statuses(), gate.clone());
@@ -120,6 +122,7 @@ impl Instance {
             name: wishes.name.clone(),
             log,
             source: status,
+            frames_expected,
             receivers,
             statuses,
             preprocess,
@@ -137,6 +140,11 @@ impl Instance {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// How many frames the source has, where that is known: a file that does not loop.
+    pub fn frames_expected(&self) -> Option<u64> {
+        self.frames_expected
     }
 
     /// Frames in, analysed, skipped, and where in the stream it is.
@@ -230,6 +238,11 @@ impl Final {
         let settled = |r: &ReceiverSnapshot| r.waiting == 0 && r.refused == 0 && r.state != State::Failed.name();
         matches!(self.ended, Ended::Finished | Ended::Stopped) && receivers.into_iter().all(settled)
     }
+}
+
+fn frames_expected(source: &SourceInfo, looping: bool) -> Option<u64> {
+    let seconds = source.duration.filter(|_| !looping)?.as_secs();
+    Some((seconds * source.fps?).round() as u64)
 }
 
 /// Events that a crash has left open get their ends now, before anything new.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use watchpost_journal as journal;
 use watchpost_model::Group;
-use watchpost_schema::StreamName;
+use watchpost_schema::streams::StreamName;
 
 use crate::{
     log::StateChange,
@@ -35,7 +35,7 @@ impl Intake {
         match self {
             Self::Direct(recorder) => recorder.record(groups, objects, state),
             Self::Inbox { inbox, recorder } => {
-                let entries = recorder.messages(groups)?;
+                let entries = recorder.messages(groups);
                 if !entries.is_empty() || !state.is_empty() {
                     inbox.append(journal::Commit { entries, state })?;
                 }

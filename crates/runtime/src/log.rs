@@ -100,10 +100,6 @@ impl InstanceLog {
         self.store.end()
     }
 
-    pub fn start(&self) -> u64 {
-        self.store.start()
-    }
-
     pub fn store(&self) -> &journal::Log {
         &self.store
     }

@@ -6,7 +6,7 @@ use watchpost_analytics::Analysis;
 use watchpost_config::{self as config, RenderPreset};
 use watchpost_export::{InstanceInfo, Picture};
 use watchpost_media::{Color, Flash, Overlay, OverlayBox, Renderer};
-use watchpost_model::{Event, EventKind, Frame, Group, Id, Point, Record, StreamTime, Track, TrackPhase};
+use watchpost_model::{Event, EventKind, Frame, Group, Id, Instant, Point, Record, StreamTime, Track, TrackPhase};
 use watchpost_schema::{self as schema, Context, SchemaId, Version};
 
 /// How long an event's frame stays in the picture, in stream time.
@@ -70,19 +70,22 @@ impl Painter {
             Some(scene) => scene.renderer.draw(image, &scene.overlay),
             None => image.clone(),
         };
-        let frame_keys = schema::streams::frame_keys(frame, self.instance.id);
-        Some(Picture { frame: frame.clone(), shown, frame_keys, events })
+        let at = Instant { frame_id: frame.id, time: frame.time, timestamp: frame.timestamp, size: frame.size };
+        let context = Context { instance_id: self.instance.id, instance_name: &self.instance.name };
+        let mut frame_keys = Vec::with_capacity(256);
+        schema::streams::encode_frame_keys(&at, &context, &mut frame_keys);
+        Some(Picture { frame: frame.clone(), shown, frame_keys: frame_keys.into(), events })
     }
 
     /// The group's `event-*` records as JSON, for names and conditions of stills.
     fn events(&self, group: &Group) -> Vec<bytes::Bytes> {
         let context = Context { instance_id: self.instance.id, instance_name: &self.instance.name };
-        let encode = |record: &Record| {
+        let encode = |record: &Record| -> bytes::Bytes {
             let mut json = Vec::new();
-            schema::encode(Version::V2, record, &group.at, &context, None, &mut json).ok()?;
-            Some(json.into())
+            schema::encode(Version::V2, record, &group.at, &context, None, &mut json);
+            json.into()
         };
-        group.records.iter().filter(|record| SchemaId::of(record).is_event()).filter_map(encode).collect()
+        group.records.iter().filter(|record| SchemaId::of(record).is_event()).map(encode).collect()
     }
 }
 

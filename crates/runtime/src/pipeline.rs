@@ -19,7 +19,7 @@ use std::{
 };
 
 use watchpost_analytics::{Analysis, Securt};
-use watchpost_model::Frame;
+use watchpost_model::{Diagnostics, Frame, Group, Record};
 use watchpost_source::{Item, Next, Source};
 
 use crate::{
@@ -83,8 +83,9 @@ impl Pipeline {
                     self.pass(item)
                 }
                 Ok(Next::Idle) => continue,
-                Ok(Next::Ended) => return Ended::Finished,
-                Ok(Next::BrokeOff(reason)) => return Ended::BrokeOff(reason),
+                Ok(Next::Notice(notice)) => self.notice(notice),
+                Ok(Next::Ended { early: None }) => return Ended::Finished,
+                Ok(Next::Ended { early: Some(reason) }) => return Ended::BrokeOff(reason),
                 Err(error) => return Ended::Failed(error.to_string()),
             };
             if let Err(error) = passed {
@@ -97,7 +98,7 @@ impl Pipeline {
     /// One frame's way.
     fn pass(&mut self, item: Item) -> Result<(), RecordError> {
         let Item { frame, detections, analyse } = item;
-        self.status.arrived(&frame);
+        self.status.arrived(&frame, self.source.status());
         if !analyse {
             // A frame over `frame_rate_limit`: shown, with what was last seen, but not looked at.
             self.pictures.show_again(&frame);
@@ -109,6 +110,13 @@ impl Pipeline {
         self.record(Some(&frame), &analysis)?;
         self.pictures.show(&frame, &analysis);
         Ok(())
+    }
+
+    /// Something the user should know of the source: into the log of the program, and as a record.
+    fn notice(&mut self, notice: Diagnostics) -> Result<(), RecordError> {
+        tracing::warn!("{}: {}", notice.title, notice.message);
+        let group = Group { at: self.status.last_instant(), records: vec![Record::Diagnostics(notice)] };
+        self.intake.take(&[&group], vec![], vec![])
     }
 
     /// Records, stream objects and the state of open events enter the log in one write.

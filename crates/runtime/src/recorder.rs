@@ -13,7 +13,7 @@ use uuid::Uuid;
 use watchpost_export::InstanceInfo;
 use watchpost_journal as journal;
 use watchpost_model::{Group, Id};
-use watchpost_schema::{self as schema, Context, SchemaId, Stamp, StreamName, Version};
+use watchpost_schema::{self as schema, Context, SchemaId, Stamp, Version, streams::StreamName};
 
 use crate::{
     entry::{Body, Entry, Stored},
@@ -98,7 +98,7 @@ impl Recorder {
                     }
                     let stamp = numbers.next();
                     let mut json = Vec::with_capacity(512);
-                    schema::encode(self.version, record, &group.at, &context, Some(&stamp), &mut json)?;
+                    schema::encode(self.version, record, &group.at, &context, Some(&stamp), &mut json);
                     records.push(Stored::new(id, self.version, json.into()));
                 }
                 if !records.is_empty() {
@@ -137,7 +137,7 @@ impl Recorder {
 
     /// The records of `groups` as the preprocess command sees them: not numbered yet, one message a
     /// group.
-    pub fn messages(&self, groups: &[&Group]) -> Result<Vec<Bytes>, RecordError> {
+    pub fn messages(&self, groups: &[&Group]) -> Vec<Bytes> {
         let name = self.instance_name.read();
         let context = Context { instance_id: self.instance_id, instance_name: &name };
         groups
@@ -149,12 +149,12 @@ impl Recorder {
                     if list {
                         message.push(if index == 0 { b'[' } else { b',' });
                     }
-                    schema::encode(self.version, record, &group.at, &context, None, &mut message)?;
+                    schema::encode(self.version, record, &group.at, &context, None, &mut message);
                 }
                 if list {
                     message.push(b']');
                 }
-                Ok(message.into())
+                message.into()
             })
             .collect()
     }

@@ -21,8 +21,9 @@ pub struct SourceStatus {
     frames: AtomicU64,
     analysed: AtomicU64,
     skipped: AtomicU64,
-    /// The last frame's stream time, in ns.
-    position: AtomicU64,
+    refused: AtomicU64,
+    /// The last frame's moment, and the source's own counts then.
+    last: Mutex<Option<(Instant, watchpost_source::Status)>>,
     interval: Mutex<Interval>,
 }
 
@@ -43,6 +44,8 @@ pub struct SourceSnapshot {
     pub analysed: u64,
     /// Frames that a live source could not wait with.
     pub skipped: u64,
+    /// Lines and detections that were malformed.
+    pub refused: u64,
     /// The last frame's stream time.
     pub position: StreamTime,
 }
@@ -55,7 +58,8 @@ impl SourceStatus {
             frames: AtomicU64::new(0),
             analysed: AtomicU64::new(0),
             skipped: AtomicU64::new(0),
-            position: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            last: Mutex::default(),
             interval: Mutex::default(),
         }
     }
@@ -66,17 +70,23 @@ impl SourceStatus {
             frames: self.frames.load(Ordering::Relaxed),
             analysed: self.analysed.load(Ordering::Relaxed),
             skipped: self.skipped.load(Ordering::Relaxed),
-            position: StreamTime::from_nanos(self.position.load(Ordering::Relaxed)),
+            refused: self.refused.load(Ordering::Relaxed),
+            position: self.last_instant().time,
         }
     }
 
-    pub(crate) fn arrived(&self, frame: &Frame) {
+    pub(crate) fn arrived(&self, frame: &Frame, source: watchpost_source::Status) {
         add(&self.frames, 1);
-        self.position.store(frame.time.as_nanos(), Ordering::Relaxed);
+        self.skipped.store(source.skipped, Ordering::Relaxed);
+        self.refused.store(source.refused, Ordering::Relaxed);
+        *self.last.lock() = Some((instant(frame), source));
     }
 
-    pub(crate) fn skipped(&self, in_all: u64) {
-        self.skipped.store(in_all, Ordering::Relaxed);
+    /// The moment of the last frame; before the first, the stream's beginning, now.
+    pub(crate) fn last_instant(&self) -> Instant {
+        let beginning =
+            || Instant { frame_id: 0, time: StreamTime::ZERO, timestamp: self.started_at, size: None };
+        self.last.lock().map_or_else(beginning, |(at, _)| at)
     }
 
     pub(crate) fn analysed(&self, took: Duration) {
@@ -103,13 +113,16 @@ impl SourceStatus {
             framerate: analysed as f64 / elapsed.as_secs(),
             source_framerate: self.source_framerate,
             latency_ms: busy.as_secs_f64() * 1e3 / analysed.max(1) as f64,
-            input_queue_size: 0,
+            input_queue_size: self.last.lock().map_or(0, |(_, source)| source.waiting),
             started_at: self.started_at,
             format: frame.image.as_ref().map(|image| format!("{:?}", image.format).to_uppercase()),
             resolution: frame.size,
             source_resolution: frame.size,
         };
-        let at = Instant { frame_id: frame.id, time: frame.time, timestamp: frame.timestamp, size: frame.size };
-        Some(Group { at, records: vec![Record::Statistics(statistics)] })
+        Some(Group { at: instant(frame), records: vec![Record::Statistics(statistics)] })
     }
+}
+
+fn instant(frame: &Frame) -> Instant {
+    Instant { frame_id: frame.id, time: frame.time, timestamp: frame.timestamp, size: frame.size }
 }

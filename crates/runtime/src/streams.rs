@@ -8,8 +8,8 @@ use watchpost_analytics::{Analysis, Occupancy};
 use watchpost_export::InstanceInfo;
 use watchpost_model::{Frame, Instant, Record, StreamTime, TrackPhase};
 use watchpost_schema::{
-    Context, StreamName,
-    streams::{self, ObjectStats, ZoneStats},
+    Context,
+    streams::{self, ObjectStats, StreamName, ZoneStats},
 };
 
 use crate::wanted::Wanted;

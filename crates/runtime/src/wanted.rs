@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use parking_lot::RwLock;
 use watchpost_export::Selection;
-use watchpost_schema::{SchemaId, StreamName};
+use watchpost_schema::{SchemaId, streams::StreamName};
 
 /// The union of what an instance's receivers have selected. Changes while the instance runs.
 #[derive(Debug, Default)]

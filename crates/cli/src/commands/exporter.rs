@@ -27,8 +27,8 @@ fn list(global: &Global) -> anyhow::Result<Exit> {
     let found = load::exporters(global);
     let bad = found.iter().any(|found| found.manifest.is_err());
     if global.json {
-        let rows: Vec<_> = found.iter().map(|found| match &found.manifest {
-            Ok(manifest) => json!({
+        let rows = found.iter().map(|found| match &found.manifest {
+            Ok((manifest, _)) => json!({
                 "name": manifest.name, "description": manifest.description, "events": manifest.events,
                 "command": manifest.command, "folder": found.dir,
             }),
@@ -45,7 +45,7 @@ fn list(global: &Global) -> anyhow::Result<Exit> {
     let mut table = Table::new(&["name", "records>", "description", "folder"]);
     for found in &found {
         match &found.manifest {
-            Ok(manifest) => table.row([
+            Ok((manifest, _)) => table.row([
                 manifest.name.clone(),
                 manifest.events.values().filter(|versions| !versions.is_empty()).count().to_string(),
                 manifest.description.clone(),

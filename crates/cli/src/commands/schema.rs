@@ -64,7 +64,7 @@ fn list(global: &Global) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     let mut table = Table::new(&["id", "versions", "summary"]);
-    for schema in SCHEMAS {
+    for schema in &SCHEMAS {
         let versions: Vec<_> = schema
             .versions
             .iter()
@@ -88,7 +88,7 @@ impl Show {
             Some(text) => text
                 .parse()
                 .ok()
-                .and_then(Version::from_number)
+                .and_then(|number: u64| Version::try_from(number).ok())
                 .with_context(|| format!("`{id}` has no version `{text}`: expected 1 or 2"))?,
         };
         println!("{}", watchpost_schema::json_schema(id, version));

@@ -141,7 +141,7 @@ impl Task {
     }
 
     fn hangs(&self, child: &Child, hand: &InHand) -> Option<String> {
-        let limit = self.settings.timeout;
+        let limit = Duration::from_millis(self.settings.timeout_ms);
         if child.stalled_for().is_some_and(|stalled| stalled > limit) {
             return Some(format!("has not read anything for {} ms although there was something", limit.as_millis()));
         }
@@ -152,10 +152,11 @@ impl Task {
     /// Its STDIN closes; it is finished when it closes STDOUT, ends, or has read all and is silent.
     async fn last_words(&mut self, child: Child, mut hand: InHand) -> Result<After, RecordError> {
         let mut look = tokio::time::interval(LOOK);
+        let silence = Duration::from_millis(self.settings.drain_ms);
         child.close_stdin();
         loop {
             tokio::select! {
-                lines = child.drain_lines(self.settings.drain) => {
+                lines = child.drain_lines(silence) => {
                     if lines.is_empty() {
                         break;
                     }

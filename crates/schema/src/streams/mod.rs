@@ -52,6 +52,11 @@ impl Head {
     }
 }
 
+/// Appends an object of the frame keys alone to `out`: what a picture is named by.
+pub fn encode_frame_keys(at: &Instant, context: &Context<'_>, out: &mut Vec<u8>) {
+    crate::encode::write(&Head::new(at, context), out);
+}
+
 /// An object of a stream: the frame keys, then its own.
 #[derive(Serialize)]
 struct Object<B> {
