@@ -21,7 +21,8 @@
 //! operations, length of the run, first position, count, CRC of the header), the *operations*
 //! (`ops`: log made or deleted, trimmed, state set or unset) and the run, if there is one. Group
 //! numbers go up by one from block to block over all files: a gap means acknowledged data is
-//! damaged; nothing valid behind a bad block means an unfinished write. Files are allocated before
+//! damaged; nothing valid behind a bad block means an unfinished write (so a flipped byte in the
+//! header of the very newest block is the one damage that cannot be told from it). Files are allocated before
 //! use and used again under a new number; blocks of the old number are as good as free space.
 //!
 //! **Segment file.** A header (magic, version, log number, first position, log id, name, CRC) and

@@ -133,10 +133,18 @@ impl Replaying<'_> {
         }
         let mut ops = frame.ops.unwrap_or_default();
         if let Some(Op::Made { id, name }) = ops.first() {
-            let known = self.logs.contains_key(&header.log);
-            if !known {
-                // Said twice: if only the second is intact, what came between is lost.
-                self.make(header.log, *id, name.clone(), 0);
+            // Said twice. If only the second is intact, the log is known under a stand-in's name, or
+            // what came before is lost.
+            match self.logs.get(&header.log) {
+                Some(known) if known.id == *id => {}
+                Some(known) => {
+                    let view = std::mem::take(&mut *known.view.lock());
+                    let named = LogCore::new(header.log, *id, name.clone(), known.start(), view);
+                    self.logs.insert(header.log, Arc::new(named));
+                }
+                None => {
+                    self.make(header.log, *id, name.clone(), 0);
+                }
             }
             ops.remove(0);
         }

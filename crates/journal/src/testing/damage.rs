@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{fake_files::FakeDisk, model::tiny};
-use crate::{Commit, Journal, Log, Options, ReadLimit, Repair};
+use crate::{Commit, Journal, Log, Options, ReadLimit, Repair, format::BLOCK_HEADER};
 
 const WAIT: std::time::Duration = std::time::Duration::from_secs(20);
 
@@ -108,7 +108,9 @@ fn a_flipped_byte_in_a_running_store() {
                 lost += count_lost(log) + (60 - log.end());
             }
             assert!(lost <= 20, "{name} at {at}: {lost} lost, {repairs:?}");
-            assert!(lost == 0 || !repairs.is_empty(), "{name} at {at}");
+            // The newest block without its header is like one that was never written.
+            let newest = at >= blocks / 4096 * 4096 && at % 4096 < BLOCK_HEADER;
+            assert!(lost == 0 || !repairs.is_empty() || newest, "{name} at {at}");
         }
     }
 }

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use bytes::Bytes;
 use proptest::prelude::*;
+use uuid::Uuid;
 
 use super::fake_files::FakeDisk;
 use crate::{Commit, Journal, Log, Options, ReadLimit, Repair};
@@ -92,8 +93,8 @@ struct Model {
     journal: Option<Journal>,
     logs: Vec<Log>,
     expected: Vec<Expected>,
-    /// A deletion may not have reached the disk.
-    deleted: BTreeMap<usize, Expected>,
+    /// Deletions that may not have reached the disk: the log of before, with what it held.
+    deleted: BTreeMap<usize, (Uuid, Expected)>,
     made: u64,
 }
 
@@ -133,6 +134,10 @@ impl Model {
     }
 
     fn durable(&mut self) {
+        if !self.deleted.is_empty() {
+            // What is appended after a deletion is not durable before it.
+            self.append(0, &[1]);
+        }
         for (log, expected) in self.logs.iter().zip(&self.expected) {
             log.wait_durable_blocking(expected.entries.len() as u64, WAIT).unwrap();
         }
@@ -149,11 +154,12 @@ impl Model {
     fn check_read(&self, log: usize, mut from: u64) {
         let (log, expected) = (&self.logs[log], &self.expected[log]);
         let end = log.durable_end();
+        from = from.max(log.start());
         while from < end {
             let batch = log.read(from, ReadLimit { entries: 7, bytes: 600 }).unwrap();
             assert_eq!(batch.lost, None);
             assert!(!batch.entries.is_empty());
-            assert_eq!(batch.entries[0].position, from.max(log.start()));
+            assert_eq!(batch.entries[0].position, from);
             for entry in &batch.entries {
                 assert_eq!(entry.data, expected.entries[entry.position as usize]);
             }
@@ -167,16 +173,11 @@ impl Model {
             let log = &self.logs[n];
             let end = log.end();
             let state = log.state("end").map_or(0, |s| u64::from_le_bytes(s[..].try_into().unwrap()));
-            let first = log.read(log.start(), ReadLimit { entries: 1, bytes: 1 }).unwrap().entries;
-            // After a deletion that a crash undid, the old log is there.
-            if let Some(old) = self.deleted.remove(&n) {
-                let at = log.start() as usize;
-                let is_old = first.first().is_some_and(|entry| old.entries.get(at) == Some(&entry.data))
-                    || (end > 0 && first.is_empty() && self.expected[n].acknowledged == 0);
-                if is_old && self.expected[n].acknowledged == 0 {
-                    // Its files may be gone already, which counts as trimmed.
-                    self.expected[n] = Expected { acknowledged: 0, trimmed: u64::MAX, ..old };
-                }
+            if let Some((id, old)) = self.deleted.remove(&n)
+                && log.id() == id
+            {
+                assert_eq!(self.expected[n].acknowledged, 0, "log {n} came back in place of a durable one");
+                self.expected[n] = old;
             }
             let expected = &mut self.expected[n];
             assert_eq!(state, end, "state and entries of log {n} are not of the same commit");
@@ -203,12 +204,17 @@ impl Model {
                 self.expected[log].trimmed = self.expected[log].trimmed.max(before);
             }
             Step::Delete { log } => {
+                if self.deleted.contains_key(&log) {
+                    self.durable();
+                }
+                self.note_acknowledged();
                 let name = format!("log {log}");
+                let id = self.logs[log].id();
                 let journal = self.journal.as_ref().unwrap();
                 journal.delete(&name).unwrap();
                 self.logs[log] = journal.log(&name).unwrap();
                 let old = std::mem::take(&mut self.expected[log]);
-                self.deleted.entry(log).or_insert(old);
+                self.deleted.insert(log, (id, old));
             }
             Step::FailSyncs(count) => self.disk.fail_syncs(count),
             Step::Full { appends } => {
