@@ -7,7 +7,8 @@
 //! journal/state-<group>                 the snapshot (see `snapshot`)
 //! ```
 //!
-//! **Entries** are opaque bytes. On disk each is `len u32, crc u32 (of len and data), data`.
+//! **Entries** are opaque bytes. On disk each is `len u32, crc u32 (of position, len and data),
+//! data`: the position is summed but not written, so that an entry is never taken for another one.
 //! Entries of one log that became durable in one group form a **run**: a 28-byte header (magic,
 //! log number, first position, count, bytes that follow, CRC of the header) and the entries.
 //! A run has the same bytes in the write-ahead file and in the segment file, so it is built and
@@ -20,7 +21,8 @@
 //! operations, length of the run, first position, count, CRC of the header), the *operations*
 //! (`ops`: log made or deleted, trimmed, state set or unset) and the run, if there is one. Group
 //! numbers go up by one from block to block over all files: a gap means acknowledged data is
-//! damaged; nothing valid behind a bad block means an unfinished write. Files are allocated before
+//! damaged; nothing valid behind a bad block means an unfinished write (so a flipped byte in the
+//! header of the very newest block is the one damage that cannot be told from it). Files are allocated before
 //! use and used again under a new number; blocks of the old number are as good as free space.
 //!
 //! **Segment file.** A header (magic, version, log number, first position, log id, name, CRC) and
@@ -111,36 +113,39 @@ impl RunHeader {
     }
 }
 
-fn entry_crc(len: [u8; 4], data: &[u8]) -> u32 {
+fn entry_crc(position: u64, len: [u8; 4], data: &[u8]) -> u32 {
     let mut crc = crc32fast::Hasher::new();
-    crc.update(&len);
+    let mut head = [0; 12];
+    head[..8].copy_from_slice(&position.to_le_bytes());
+    head[8..].copy_from_slice(&len);
+    crc.update(&head);
     crc.update(data);
     crc.finalize()
 }
 
 /// Appends one entry.
-pub(crate) fn put_entry(out: &mut Vec<u8>, data: &[u8]) {
+pub(crate) fn put_entry(out: &mut Vec<u8>, position: u64, data: &[u8]) {
     let len = (data.len() as u32).to_le_bytes();
     out.extend_from_slice(&len);
-    out.extend_from_slice(&entry_crc(len, data).to_le_bytes());
+    out.extend_from_slice(&entry_crc(position, len, data).to_le_bytes());
     out.extend_from_slice(data);
 }
 
-/// Whether `framed`, one entry with its header, is as it was written.
-pub(crate) fn entry_intact(framed: &[u8]) -> bool {
+/// Whether `framed`, one entry with its header, is as it was written for this position.
+pub(crate) fn entry_intact(position: u64, framed: &[u8]) -> bool {
     let (Some(len), Some(crc)) = (u32_at(framed, 0), u32_at(framed, 4)) else { return false };
     let data = &framed[ENTRY_HEADER..];
-    len as usize == data.len() && crc == entry_crc(len.to_le_bytes(), data)
+    len as usize == data.len() && crc == entry_crc(position, len.to_le_bytes(), data)
 }
 
 /// Whether a run (header and entries) is complete and every entry intact.
 pub(crate) fn run_intact(run: &[u8]) -> bool {
     let Some(header) = RunHeader::decode(run) else { return false };
     let mut rest = &run[RUN_HEADER..];
-    for _ in 0..header.count {
+    for position in header.first..header.end() {
         let Some(len) = u32_at(rest, 0) else { return false };
         let Some(framed) = rest.get(..ENTRY_HEADER + len as usize) else { return false };
-        if !entry_intact(framed) {
+        if !entry_intact(position, framed) {
             return false;
         }
         rest = &rest[framed.len()..];

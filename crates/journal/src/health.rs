@@ -1,6 +1,9 @@
 //! Whether the store can write.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, SystemTime},
+};
 
 use parking_lot::Mutex;
 
@@ -26,20 +29,29 @@ pub(crate) enum Part {
 }
 
 #[derive(Default)]
-pub(crate) struct HealthCell(Mutex<[Option<(String, SystemTime)>; 2]>);
+pub(crate) struct HealthCell {
+    parts: Mutex<[Option<(String, SystemTime)>; 2]>,
+    /// The writer cannot go on before a checkpoint is done.
+    waiting: AtomicBool,
+}
 
 impl HealthCell {
     pub fn get(&self) -> Health {
-        let parts = self.0.lock();
+        let [writer, checkpoint] = &*self.parts.lock();
         // A checkpoint that fails only matters to others once the writer waits for it.
-        match parts.iter().flatten().next() {
+        let waited_for = checkpoint.as_ref().filter(|_| self.waiting.load(Ordering::Acquire));
+        match writer.as_ref().or(waited_for) {
             Some((reason, since)) => Health::Blocked { reason: reason.clone(), since: *since },
             None => Health::Writing,
         }
     }
 
+    pub fn set_waiting(&self, waiting: bool) {
+        self.waiting.store(waiting, Ordering::Release);
+    }
+
     pub fn blocked(&self, part: Part, reason: String) {
-        let mut parts = self.0.lock();
+        let mut parts = self.parts.lock();
         match &mut parts[part as usize] {
             Some((old, _)) => *old = reason,
             free => {
@@ -50,7 +62,7 @@ impl HealthCell {
     }
 
     pub fn writing(&self, part: Part) {
-        if let Some((_, since)) = self.0.lock()[part as usize].take() {
+        if let Some((_, since)) = self.parts.lock()[part as usize].take() {
             let paused_ms = since.elapsed().unwrap_or_default().as_millis() as u64;
             tracing::info!(paused_ms, "journal is written again");
         }

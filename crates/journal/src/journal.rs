@@ -10,21 +10,9 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use crate::{
-    error::Error,
-    files::Files,
-    health::Health,
-    lock::FolderLock,
-    log::Log,
-    log_core::LogCore,
-    ops::Op,
-    options::Options,
-    os_files::OsFiles,
-    recover::{Failure, recover},
-    repair::Repair,
-    shared::Shared,
-    view::View,
-    wal::Wal,
-    writer::Writer,
+    error::Error, files::Files, health::Health, lock::FolderLock, log::Log, log_core::LogCore, ops::Op,
+    options::Options, os_files::OsFiles, recover::recover, repair::Repair, salvage::Failure, shared::Shared,
+    view::View, wal::Wal, writer::Writer,
 };
 
 /// Longest name of a log.
@@ -127,11 +115,13 @@ impl Journal {
         let (number, id) = (catalogue.next_number, Uuid::new_v4());
         catalogue.next_number += 1;
         let core = Arc::new(LogCore::new(number, id, name.to_owned(), 0, View::default()));
+        {
+            let mut pending = core.pending.lock();
+            (pending.announce, pending.queued) = (2, true);
+        }
         catalogue.by_name.insert(name.to_owned(), core.clone());
-        drop(catalogue);
-        let log = self.handle(core);
-        log.add_op(&Op::Made { id, name: name.to_owned() })?;
-        Ok(log)
+        self.shared.enqueue(core.clone());
+        Ok(self.handle(core))
     }
 
     fn handle(&self, core: Arc<LogCore>) -> Log {
@@ -148,8 +138,9 @@ impl Journal {
     /// Deletes a log with entries and state. Its handles answer [`Error::Deleted`] from then on.
     /// Its files go with the next group; after a crash before that it may be there again.
     pub fn delete(&self, name: &str) -> Result<(), Error> {
-        let core = self.shared.catalogue.lock().by_name.remove(name);
-        let core = core.ok_or_else(|| Error::Unknown(name.to_owned()))?;
+        // Locked meanwhile: a log made anew under this name must be written after the deletion.
+        let mut catalogue = self.shared.catalogue.lock();
+        let core = catalogue.by_name.remove(name).ok_or_else(|| Error::Unknown(name.to_owned()))?;
         self.handle(core).add_op(&Op::Deleted)
     }
 

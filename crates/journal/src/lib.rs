@@ -34,7 +34,10 @@ mod recover;
 mod repair;
 mod replay;
 mod rewrite;
+mod runs;
+mod salvage;
 mod segment;
+mod settle;
 mod shared;
 mod snapshot;
 mod view;
@@ -48,3 +51,6 @@ pub use journal::Journal;
 pub use log::Log;
 pub use options::Options;
 pub use repair::Repair;
+
+#[cfg(test)]
+mod testing;

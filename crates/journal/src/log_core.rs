@@ -52,6 +52,9 @@ pub(crate) struct Pending {
     pub cost: u64,
     /// Size of the run before: the next one is probably alike.
     hint: usize,
+    /// Frames that still have to say that the log was made: two, so that one damaged block does
+    /// not cost a log its name.
+    pub announce: u8,
 }
 
 /// One log's part of a group.
@@ -79,9 +82,9 @@ impl Pending {
             self.run.reserve(self.hint.min(MOST_ROOM) + RUN_HEADER);
             self.run.resize(RUN_HEADER, 0);
         }
-        for entry in &commit.entries {
+        for (position, entry) in (first..).zip(&commit.entries) {
             self.offsets.push(self.run.len() as u32);
-            put_entry(&mut self.run, entry);
+            put_entry(&mut self.run, position, entry);
         }
         self.end += commit.entries.len() as u64;
         for (key, value) in &commit.state {
@@ -104,15 +107,22 @@ impl Pending {
     }
 
     /// Hands everything over to the writer.
-    pub fn take(&mut self, log: u32) -> Frame {
+    pub fn take(&mut self, log: &LogCore) -> Frame {
         self.queued = false;
-        let ops = std::mem::take(&mut self.ops);
+        let mut ops = std::mem::take(&mut self.ops);
+        if self.announce > 0 {
+            self.announce -= 1;
+            let mut made = Vec::new();
+            Op::Made { id: log.id, name: log.name.clone() }.encode(&mut made);
+            made.append(&mut ops);
+            ops = made;
+        }
         let count = self.offsets.len();
         let first = self.end - count as u64;
         let mut bytes = std::mem::take(&mut self.run);
         let run = (count > 0).then(|| {
             let len = (bytes.len() - RUN_HEADER) as u32;
-            let header = RunHeader { log, first, count: count as u32, len };
+            let header = RunHeader { log: log.number, first, count: count as u32, len };
             bytes[..RUN_HEADER].copy_from_slice(&header.encode());
             self.hint = bytes.len() + bytes.len() / 8;
             if bytes.capacity() > bytes.len() + bytes.len() / 2 {
@@ -124,7 +134,7 @@ impl Pending {
             self.hint = 0;
         }
         let header = FrameHeader {
-            log,
+            log: log.number,
             ops_len: ops.len() as u32,
             ops_crc: crc32fast::hash(&ops),
             run_len: run.as_ref().map_or(0, |run| run.bytes.len() as u32),

@@ -44,7 +44,7 @@ impl Default for Options {
         Options {
             group_interval_ms: 5,
             group_bytes: 4 << 20,
-            pending_bytes: 16 << 20,
+            pending_bytes: 8 << 20,
             tail_bytes: 32 << 20,
             store_bytes: 128 << 10,
             segment_bytes: 16 << 20,

@@ -1,23 +1,26 @@
 //! Reading entries: recent ones from the memory tail, older ones from segment files, a damaged
 //! one stepped over.
 
-use std::{io, ops::Range, sync::Arc};
+use std::{io, ops::Range};
 
 use bytes::Bytes;
 
 use crate::{
     commit::{Batch, Entry, ReadLimit},
     error::Error,
-    files::{File, OpenFiles},
-    format::{
-        ENTRY_HEADER, RUN_HEADER, RUN_MAGIC_BYTES, RunHeader, decode_segment_header, entry_intact, u32_at,
-    },
+    files::OpenFiles,
+    format::{ENTRY_HEADER, RUN_HEADER, RunHeader, entry_intact, u32_at},
     log_core::LogCore,
+    runs::{Window, next_run, scan},
     view::{Run, Segment},
 };
 
 /// Least and most read from a segment file at once.
 const READ_BYTES: (usize, usize) = (16 << 10, 256 << 10);
+
+/// Most bytes summed in search of an entry behind a damaged one: damage is rare, but must not
+/// hold a reader up for long.
+const SEEK_BYTES: usize = 256 << 20;
 
 /// Reads on from `from`; empty once it has reached the durable end.
 pub(crate) fn read(open: &OpenFiles, log: &LogCore, from: u64, limit: ReadLimit) -> Result<Batch, Error> {
@@ -142,44 +145,54 @@ fn from_segment(
             let lost = gathered.next..header.first.min(segment.end);
             return Ok(gathered.batch(Some(lost)));
         }
-        let mut position = header.first;
-        let mut at = at + RUN_HEADER as u64;
-        while position < header.end() {
-            let framed = entry_len(&mut window, at, offset)?;
-            let wanted = position >= gathered.next;
-            if wanted
-                && let Some(len) = framed
-                && !gathered.fits(len - ENTRY_HEADER)
-            {
-                return Ok(gathered.batch(None));
-            }
-            let found = if wanted { good(&mut window, at, framed)? } else { framed.map(|len| (len, None)) };
-            match found {
-                Some((len, data)) => {
-                    at += len as u64;
-                    position += 1;
-                    if let Some(data) = data {
-                        gathered.push(data);
-                    }
-                }
-                None => {
-                    // Only its data is damaged if the entry behind it is intact, or the run ends there.
-                    let behind = framed.map(|len| at + len as u64);
-                    let skippable = match behind {
-                        Some(behind) if position + 1 == header.end() => behind == offset,
-                        Some(behind) => {
-                            let len = entry_len(&mut window, behind, offset)?;
-                            good(&mut window, behind, len)?.is_some()
-                        }
-                        None => false,
-                    };
-                    let end = if skippable { position + 1 } else { header.end() };
-                    let lost = gathered.next..end.max(gathered.next + 1);
-                    return Ok(gathered.batch(Some(lost)));
-                }
-            }
+        if let Some(lost) = entries_of_run(&mut window, at, &header, &mut gathered)? {
+            return Ok(gathered.batch(lost));
         }
     }
+}
+
+/// Gathers the entries of a run from the one wanted on. `Some` ends the batch: with what is lost,
+/// or because the limit is reached.
+fn entries_of_run(
+    window: &mut Window,
+    run: u64,
+    header: &RunHeader,
+    gathered: &mut Gathered,
+) -> io::Result<Option<Option<Range<u64>>>> {
+    let begin = run + RUN_HEADER as u64;
+    let end = begin + u64::from(header.len);
+    let mut at = begin;
+    // Entries before the wanted one are skipped by their length, unseen.
+    for _ in header.first..gathered.next {
+        match entry_len(window, at, end)? {
+            Some(len) => at += len as u64,
+            None => break,
+        }
+    }
+    while gathered.next < header.end() {
+        let mut len = entry_len(window, at, end)?;
+        if len.is_some_and(|len| !gathered.fits(len - ENTRY_HEADER)) {
+            return Ok(Some(None));
+        }
+        let mut found = intact(window, at, len, gathered.next)?;
+        if found.is_none() {
+            // This one is damaged, or the length of one before it.
+            let position = gathered.next;
+            if let Some(place) = seek(window, begin, end, position)? {
+                (at, len) = (place.0, Some(place.1));
+                found = intact(window, at, len, position)?;
+            }
+            if found.is_none() {
+                let one = position + 1 == header.end() || seek(window, begin, end, position + 1)?.is_some();
+                return Ok(Some(Some(position..if one { position + 1 } else { header.end() })));
+            }
+        }
+        if let (Some(len), Some(data)) = (len, found) {
+            at += len as u64;
+            gathered.push(data);
+        }
+    }
+    Ok(None)
 }
 
 /// Length with header of the entry at `at`, if it can be right within a run that ends at `end`.
@@ -189,11 +202,28 @@ fn entry_len(window: &mut Window, at: u64, end: u64) -> io::Result<Option<usize>
     Ok(framed.filter(|framed| at + *framed as u64 <= end))
 }
 
-/// The entry at `at` with its length, if intact.
-fn good(window: &mut Window, at: u64, len: Option<usize>) -> io::Result<Option<(usize, Option<Bytes>)>> {
+/// The entry at `at`, if it is the one of this position and intact.
+fn intact(window: &mut Window, at: u64, len: Option<usize>, position: u64) -> io::Result<Option<Bytes>> {
     let Some(len) = len else { return Ok(None) };
-    let framed = window.get(at, len)?.filter(|framed| entry_intact(framed));
-    Ok(framed.map(|framed| (len, Some(framed.slice(ENTRY_HEADER..)))))
+    let framed = window.get(at, len)?.filter(|framed| entry_intact(position, framed));
+    Ok(framed.map(|framed| framed.slice(ENTRY_HEADER..)))
+}
+
+/// Place and length of the entry of this position anywhere in a run whose lengths cannot be
+/// trusted.
+fn seek(window: &mut Window, begin: u64, end: u64, position: u64) -> io::Result<Option<(u64, usize)>> {
+    let mut summed = 0;
+    for at in begin..end {
+        let Some(len) = entry_len(window, at, end)? else { continue };
+        if intact(window, at, Some(len), position)?.is_some() {
+            return Ok(Some((at, len)));
+        }
+        summed += len;
+        if summed > SEEK_BYTES {
+            break;
+        }
+    }
+    Ok(None)
 }
 
 /// Where to begin looking for `from`: the last indexed run before it. Builds the index if this
@@ -213,96 +243,4 @@ fn start_offset(window: &mut Window, log: &LogCore, segment: &Segment, from: u64
         known.index.get_or_insert(index);
     }
     Ok(found)
-}
-
-/// Index of a whole segment, and the end of its last run.
-pub(crate) fn scan(window: &mut Window, log: u32) -> io::Result<(Vec<(u64, u64)>, Option<(u64, u64)>)> {
-    let (mut index, mut offset, mut last) = (Vec::new(), 0, None);
-    while let Some((at, header)) = next_run(window, log, offset)? {
-        offset = at + (RUN_HEADER + header.len as usize) as u64;
-        if offset > window.end {
-            break;
-        }
-        Segment::note(&mut index, header.first, at);
-        last = Some((header.end(), offset));
-    }
-    Ok((index, last))
-}
-
-/// The run at `offset`, or the first one behind it: past the file's header, or past damage.
-fn next_run(window: &mut Window, log: u32, mut offset: u64) -> io::Result<Option<(u64, RunHeader)>> {
-    if offset == 0 {
-        let head = window.get(0, 256.min(window.end as usize))?.unwrap_or_default();
-        offset = decode_segment_header(&head).map_or(0, |(_, _, len)| len);
-    }
-    loop {
-        let Some(head) = window.get(offset, RUN_HEADER)? else { return Ok(None) };
-        if let Some(header) = RunHeader::decode(&head).filter(|header| header.log == log) {
-            return Ok(Some((offset, header)));
-        }
-        offset += 1;
-        // Look through what is at hand for the next magic number.
-        let rest = window.rest(offset)?;
-        match rest.windows(RUN_MAGIC_BYTES.len()).position(|four| four == RUN_MAGIC_BYTES) {
-            Some(at) => offset += at as u64,
-            None => offset += (rest.len() as u64).saturating_sub(3).max(1),
-        }
-    }
-}
-
-/// A file read piece by piece, up to `end`.
-pub(crate) struct Window {
-    file: Arc<dyn File>,
-    pub end: u64,
-    piece: usize,
-    held: Bytes,
-    offset: u64,
-}
-
-impl Window {
-    pub fn new(file: Arc<dyn File>, end: u64, piece: usize) -> Self {
-        Window { file, end, piece, held: Bytes::new(), offset: 0 }
-    }
-
-    /// `len` bytes at `offset`, if the file has them.
-    pub fn get(&mut self, offset: u64, len: usize) -> io::Result<Option<Bytes>> {
-        if offset.checked_add(len as u64).is_none_or(|end| end > self.end) {
-            return Ok(None);
-        }
-        let held_to = self.offset + self.held.len() as u64;
-        if offset < self.offset || offset + len as u64 > held_to {
-            let want = (self.end - offset).min(len.max(self.piece) as u64) as usize;
-            let mut piece = vec![0; want];
-            read_around_errors(&*self.file, &mut piece, offset)?;
-            self.held = piece.into();
-            self.offset = offset;
-        }
-        let at = (offset - self.offset) as usize;
-        Ok(Some(self.held.slice(at..at + len)))
-    }
-
-    /// What is at hand from `offset` on, at least a few bytes unless the file ends.
-    fn rest(&mut self, offset: u64) -> io::Result<Bytes> {
-        let few = self.end.saturating_sub(offset).min(16) as usize;
-        self.get(offset, few)?;
-        let at = offset.saturating_sub(self.offset).min(self.held.len() as u64) as usize;
-        Ok(self.held.slice(at..))
-    }
-}
-
-/// Fills `buf`; what the file does not have is left zero. A bad sector must only cost what is on
-/// it, so after an error the piece is read page by page, and pages that fail are left zero: their
-/// CRC tells.
-fn read_around_errors(file: &dyn File, buf: &mut [u8], offset: u64) -> io::Result<()> {
-    const PAGE: usize = 4096;
-    if file.read_at(buf, offset).is_ok() {
-        return Ok(());
-    }
-    tracing::error!(offset, "journal: reading a segment failed, trying page by page");
-    for (n, page) in buf.chunks_mut(PAGE).enumerate() {
-        if file.read_at(page, offset + (n * PAGE) as u64).is_err() {
-            page.fill(0);
-        }
-    }
-    Ok(())
 }

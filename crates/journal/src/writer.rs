@@ -15,42 +15,39 @@ use std::{
 };
 
 use crate::{
-    checkpoint::{self, Job, Outcome, Outcomes, Task, finish, sync_segments},
+    checkpoint::{self, Outcomes, Task, finish, sync_segments},
     format::SegmentName,
     health::{Part, Pauses, reason},
     log_core::{Frame, LogCore},
-    rewrite::rewrite,
-    segment::{drop_trimmed, store},
+    segment::drop_trimmed,
+    settle::{LINGER_BYTES, remove},
     shared::{Shared, Work},
-    snapshot,
     wal::Wal,
 };
 
-/// A trimmed-out last segment below this size is kept for the next entries.
-const LINGER_BYTES: u64 = 256 << 10;
 /// Free space is looked at this often at most.
 const SPACE_INTERVAL: Duration = Duration::from_millis(200);
 /// Cap of the free space kept, and the part of the file system (PRODUCT 12: min(5 %, 1 GiB)).
 const KEEP_FREE: (u64, u64) = (1 << 30, 20);
 
 pub(crate) struct Writer {
-    shared: Arc<Shared>,
-    wal: Wal,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) wal: Wal,
     tasks: mpsc::Sender<Task>,
     checkpoints: Option<JoinHandle<()>>,
-    outcomes: Arc<Outcomes>,
+    pub(crate) outcomes: Arc<Outcomes>,
     /// A checkpoint is under way.
-    busy: bool,
+    pub(crate) busy: bool,
     /// The next write-ahead file was asked for.
     asked: bool,
     /// Segments written since the last checkpoint began.
-    dirty: BTreeSet<SegmentName>,
+    pub(crate) dirty: BTreeSet<SegmentName>,
     /// Logs with entries in memory only.
-    unstored: HashMap<u32, Arc<LogCore>>,
-    unstored_bytes: u64,
+    pub(crate) unstored: HashMap<u32, Arc<LogCore>>,
+    pub(crate) unstored_bytes: u64,
     /// Runs in memory, oldest first, with what they hold.
-    tail: VecDeque<(Arc<LogCore>, u64)>,
-    tail_bytes: u64,
+    pub(crate) tail: VecDeque<(Arc<LogCore>, u64)>,
+    pub(crate) tail_bytes: u64,
     space_seen: Option<Instant>,
 }
 
@@ -126,14 +123,19 @@ impl Writer {
 
     /// One group: written, synced, seen.
     fn group(&mut self, logs: &[Arc<LogCore>]) -> Option<()> {
-        let mut frames: Vec<Frame> = logs.iter().map(|log| log.pending.lock().take(log.number)).collect();
+        let mut frames: Vec<Frame> = logs.iter().map(|log| log.pending.lock().take(log)).collect();
         // Recovery time is bounded by the files waiting for a checkpoint.
         while self.wal.is_full(&frames)
             && self.wal.retired.len() + 1 >= self.shared.options.wal_files
             && self.busy
-            && !self.shared.wait_nudge()
         {
+            self.shared.health.set_waiting(true);
+            let stop = self.shared.wait_nudge();
+            self.shared.health.set_waiting(false);
             self.outcomes()?;
+            if stop {
+                break;
+            }
         }
         self.until_done("writing", |writer| {
             writer.check_space()?;
@@ -166,114 +168,14 @@ impl Writer {
         Some(())
     }
 
-    /// What a frame entails besides being visible.
-    fn settle(&mut self, log: &Arc<LogCore>, frame: &Frame) -> Option<()> {
-        if frame.deleted {
-            log.start.store(u64::MAX, std::sync::atomic::Ordering::Release);
-            let unstored = std::mem::take(&mut log.view.lock().unstored_bytes);
-            self.unstored_bytes -= unstored;
-            self.unstored.remove(&log.number);
-            log.view.lock().stored_end = u64::MAX;
-        }
-        drop_trimmed(&self.shared.open, log, if frame.deleted { 0 } else { LINGER_BYTES }, |name| {
-            remove(&self.shared, name);
-        });
-        let unstored = log.view.lock().unstored_bytes;
-        if unstored >= self.shared.options.store_bytes {
-            self.store(log)?;
-        } else if unstored > 0 {
-            self.unstored.entry(log.number).or_insert_with(|| log.clone());
-        }
-        Some(())
-    }
-
-    fn store(&mut self, log: &Arc<LogCore>) -> Option<()> {
-        let before = log.view.lock().unstored_bytes;
-        self.until_done("writing segments", |writer| {
-            store(&writer.shared.open, writer.shared.options.segment_bytes, log, &mut writer.dirty)
-        })?;
-        self.unstored_bytes -= before;
-        self.unstored.remove(&log.number);
-        Some(())
-    }
-
-    fn store_all(&mut self) -> Option<()> {
-        let logs: Vec<_> = self.unstored.values().cloned().collect();
-        logs.iter().try_for_each(|log| self.store(log))
-    }
-
-    /// Frees the oldest runs in memory until `limit` holds.
-    fn evict(&mut self, limit: u64) -> Option<()> {
-        while self.tail_bytes > limit {
-            let Some((log, cost)) = self.tail.pop_front() else { break };
-            let unstored = {
-                let view = log.view.lock();
-                view.tail.front().is_some_and(|run| run.end() > view.stored_end)
-            };
-            if unstored {
-                self.store(&log)?;
-            }
-            log.view.lock().tail.pop_front();
-            self.tail_bytes -= cost;
-        }
-        Some(())
-    }
-
-    /// Everything to segments, and a snapshot of how things stand.
-    fn capture(&mut self) -> Option<Job> {
-        self.store_all()?;
-        let mut writing = snapshot::Writing::new();
-        let mut ends = Vec::new();
-        let catalogue = self.shared.catalogue.lock();
-        for log in catalogue.by_name.values() {
-            let view = log.view.lock();
-            writing.add(log, &view);
-            if view.synced != view.stored() {
-                ends.push((log.clone(), view.stored()));
-            }
-        }
-        let group = self.wal.group - 1;
-        Some(Job {
-            group,
-            snapshot: writing.finish(group, catalogue.next_number),
-            dirty: std::mem::take(&mut self.dirty),
-            ends,
-            retired: std::mem::take(&mut self.wal.retired),
-            want_len: self.wal.want_len(),
-        })
-    }
-
-    /// Looks at how the checkpoint under way has ended, if it has.
-    fn outcomes(&mut self) -> Option<()> {
-        let ended = std::mem::take(&mut *self.outcomes.lock());
-        for outcome in ended {
-            self.busy = false;
-            if let Outcome::Failed { mut job, bad } = outcome {
-                job.retired.append(&mut self.wal.retired);
-                self.wal.retired = job.retired;
-                self.dirty.append(&mut job.dirty);
-                let logs: Vec<_> = {
-                    let catalogue = self.shared.catalogue.lock();
-                    let is_bad = |log: &&Arc<LogCore>| bad.iter().any(|name| name.log == log.number);
-                    catalogue.by_name.values().filter(is_bad).cloned().collect()
-                };
-                for log in logs {
-                    self.until_done("writing segments anew", |writer| {
-                        rewrite(&writer.shared, &log, &mut writer.dirty)
-                    })?;
-                }
-            }
-        }
-        Some(())
-    }
-
     /// Tries until it succeeds; `None` once the store is closed meanwhile.
-    fn until_done(
+    pub(crate) fn until_done(
         &mut self,
         doing: &str,
         mut attempt: impl FnMut(&mut Self) -> io::Result<()>,
     ) -> Option<()> {
         let mut pauses = Pauses::new(self.shared.options.retry_ms);
+        let mut stop = false;
         loop {
             match attempt(self) {
                 Ok(()) => {
@@ -282,7 +184,8 @@ impl Writer {
                 }
                 Err(error) => {
                     self.shared.health.blocked(Part::Writer, reason(doing, &error));
-                    if self.shared.pause(pauses.next()) {
+                    // A store that is closed gets one last try.
+                    if std::mem::replace(&mut stop, self.shared.pause(pauses.next())) {
                         return None;
                     }
                     // Trimming may be what frees the space that is missing.
@@ -311,15 +214,5 @@ impl Writer {
         }
         self.space_seen = Some(Instant::now());
         Ok(())
-    }
-}
-
-/// Removes a segment; what cannot be removed goes at the next opening.
-fn remove(shared: &Shared, name: SegmentName) {
-    match shared.files.remove(&name.to_string()) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            tracing::warn!(segment = %name, %error, "journal: a trimmed segment could not be removed");
-        }
-        _ => {}
     }
 }
