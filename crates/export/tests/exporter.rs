@@ -141,7 +141,10 @@ async fn a_child_that_dies_again_and_again_loses_nothing_it_acknowledges() {
     let mut receiver = bench.receiver();
     let (_, errors) = drive(&mut receiver, &numbered(1..101)).await;
     assert!(errors.len() >= 12, "{errors:?}");
-    assert!(errors.iter().all(|e| matches!(e, ReceiverError::Died(t) if t.contains("signal 9"))), "{errors:?}");
+    assert!(
+        errors.iter().all(|e| matches!(e, ReceiverError::Died(t) if t.contains("signal 9"))),
+        "{errors:?}"
+    );
     let mut seen: Vec<String> = bench.file("got").lines().map(str::to_owned).collect();
     seen.dedup();
     let expected: Vec<String> = (1..101).map(|n| format!("{{\"n\": {n}}}")).collect();
@@ -158,7 +161,8 @@ async fn an_error_is_sent_again_before_anything_newer_then_refused() {
     assert_eq!(errors, []);
     let refused = Outcome::Refused { position: 2, item: Some(0), reason: "bad thing".into() };
     assert!(outcomes.contains(&refused), "{outcomes:?}");
-    let order: Vec<_> = bench.file("got").lines().map(|l| l.trim_matches(|c: char| !c.is_ascii_digit()).to_owned()).collect();
+    let order: Vec<_> =
+        bench.file("got").lines().map(|l| l.trim_matches(|c: char| !c.is_ascii_digit()).to_owned()).collect();
     assert_eq!(order, ["1", "2", "2", "2", "2", "3"]);
 }
 
@@ -184,7 +188,10 @@ async fn children_that_hang_are_ended_and_the_reason_said() {
                 Err(error) => break error,
             }
         };
-        assert!(matches!(&error, ReceiverError::Died(text) if text.contains(expected)), "{expected}: {error:?}");
+        assert!(
+            matches!(&error, ReceiverError::Died(text) if text.contains(expected)),
+            "{expected}: {error:?}"
+        );
     }
 }
 
@@ -224,7 +231,8 @@ async fn the_program_finds_its_settings_and_groups_as_lists() {
 #[test]
 fn what_cannot_be_started_is_refused_with_its_place() {
     let dir = tempfile::tempdir().unwrap();
-    let try_plan = |manifest: Value| plan(dir.path(), &manifest.to_string(), Map::new(), dir.path()).err().unwrap();
+    let try_plan =
+        |manifest: Value| plan(dir.path(), &manifest.to_string(), Map::new(), dir.path()).err().unwrap();
     let error = try_plan(json!({"name": "T", "events": {"track": 7}, "command": "x"}));
     assert!(error.contains("/events") && error.contains("asked for in version 7"), "{error}");
     let error = try_plan(json!({"name": "T", "events": {"track": 1}, "command": "x \"y"}));
@@ -246,10 +254,13 @@ async fn jsonexport_writes_events_and_images() {
     let broken = r#"{"$id":"crop","image":"%%%","system_timestamp":1}"#;
     let mut receiver = bench.receiver();
     let (outcomes, errors) =
-        drive(&mut receiver, &[delivery(1, &[event, crop]), delivery(2, &[broken]), delivery(3, &[event])]).await;
+        drive(&mut receiver, &[delivery(1, &[event, crop]), delivery(2, &[broken]), delivery(3, &[event])])
+            .await;
     assert_eq!(errors, []);
     assert!(
-        outcomes.iter().any(|o| matches!(o, Outcome::Refused { position: 2, reason, .. } if reason.contains("not base64"))),
+        outcomes.iter().any(
+            |o| matches!(o, Outcome::Refused { position: 2, reason, .. } if reason.contains("not base64"))
+        ),
         "{outcomes:?}"
     );
     let stem = "json-export/2026-07-27/14-10-53.812Z_event-intrusion_e1";

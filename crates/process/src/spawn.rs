@@ -225,7 +225,6 @@ fn resources(error: rustix::io::Errno) -> SpawnError {
 fn exec_error(path: PathBuf, errno: i32) -> SpawnError {
     let hint = match errno {
         libc::ENOENT => interpreter_hint(&path),
-        libc::ENOEXEC => "; a script must begin with a line like `#!/usr/bin/env python3`".to_owned(),
         libc::EACCES => {
             "; check its permissions, and that its file system is not mounted `noexec`".to_owned()
         }

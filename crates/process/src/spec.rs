@@ -99,6 +99,8 @@ impl Spec {
     }
 
     /// The variables of [`INHERITED`] as Watchpost has them, `PATH` always.
+    // Children inherit by nature; everywhere else the environment is a parameter.
+    #[allow(clippy::disallowed_methods)]
     pub fn inherit() -> Vec<(OsString, OsString)> {
         let own = |name: &&str| Some((OsString::from(name), std::env::var_os(name)?));
         let mut env: Vec<_> = INHERITED.iter().filter_map(own).collect();

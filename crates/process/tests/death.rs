@@ -4,7 +4,14 @@
 //! proves that nothing did. It starts a stand-in for Watchpost (itself, with a variable set), which begins
 //! with `Guardian::start` as the real one does, and kills this or that. No test harness: it would have threads
 //! before `main`'s first line.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::print_stdout
+)]
 
 mod common;
 
@@ -12,7 +19,7 @@ use std::io::{BufRead, BufReader, Lines};
 use std::os::unix::process::CommandExt;
 use std::process::{ChildStdout, Command, Stdio};
 
-use common::{BOUND, processes_with, state, until_blocking, words};
+use common::{BOUND, PYTHON, processes_with, state, until_blocking, words};
 use rustix::io::Errno;
 use rustix::process::{
     Pid, Signal, WaitOptions, getpid, kill_process, kill_process_group, set_child_subreaper, wait,
@@ -60,7 +67,7 @@ if os.fork() == 0:
     if os.fork() == 0:
         for s in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT): signal.signal(s, signal.SIG_IGN)
         os.closerange(0, 100)
-        os.execve('/bin/sleep', [sys.argv[1] + '-grandchild', '100000'], {})
+        os.execve('/bin/sleep', [sys.argv[1], '100000'], {})
     os._exit(0)
 signal.pause()
 "#;
@@ -69,7 +76,7 @@ signal.pause()
         let mut children = Vec::new();
         for n in 0..3 {
             let mark = format!("{mark}-{n}");
-            let child = guardian.spawn(words(&["python3", "-c", daemon, &mark], &here)).await.unwrap();
+            let child = guardian.spawn(words(&[PYTHON, "-c", daemon, &mark], &here)).await.unwrap();
             println!("child {}", child.pid());
             children.push(child);
         }
@@ -119,7 +126,7 @@ impl StandIn {
         // Each child's own command line and its grandchild's.
         until_blocking("3 children with 3 grandchildren", || {
             let all = processes_with(&stand_in.mark);
-            let grown = |pid: &i32| cmdline(*pid).contains("-grandchild");
+            let grown = |pid: &i32| cmdline(*pid).starts_with(&stand_in.mark);
             all.len() == 6 && all.iter().filter(|pid| grown(pid)).count() == 3
         });
         stand_in
@@ -139,6 +146,13 @@ impl StandIn {
             std::thread::sleep(std::time::Duration::from_millis(2));
         }
         assert_eq!(processes_with(&self.mark), Vec::<i32>::new());
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        // After a failed assertion; all it started follows it.
+        let _ = kill_process(self.pid, Signal::KILL);
     }
 }
 

