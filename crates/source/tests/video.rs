@@ -1,6 +1,12 @@
 //! Files, pipelines and cameras: clocks, loops, limits, and what cannot be read.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::disallowed_methods
+)]
 
 mod common;
 
