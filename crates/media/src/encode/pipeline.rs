@@ -1,0 +1,163 @@
+//! The encoder's pipeline: appsrc, conversions if asked for, encoder, appsink.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use gst::prelude::*;
+use gstreamer as gst;
+use gstreamer_app as gst_app;
+
+use super::{EncodePace, EncoderSettings, Fanout, Preset, Progress, State};
+use crate::{MediaError, MediaErrorKind as Kind, bus, decode::make};
+
+/// Constant quality, x264's scale (0 lossless to 51): its own default.
+const QUALITY: u32 = 23;
+
+/// Window of the rate bound, in ms: a key frame of a still scene must fit.
+const VBV_MS: u32 = 2000;
+
+pub(super) struct Built {
+    pub(super) pipeline: gst::Pipeline,
+    pub(super) appsrc: gst_app::AppSrc,
+}
+
+pub(super) fn build(
+    settings: &EncoderSettings,
+    max_waiting: u64,
+    fanout: Arc<Fanout>,
+    progress: Arc<Progress>,
+) -> Result<Built, MediaError> {
+    let appsrc = gst_app::AppSrc::builder()
+        .name("frames")
+        .format(gst::Format::Time)
+        .handle_segment_change(true)
+        .max_buffers(max_waiting)
+        .max_bytes(0)
+        .block(settings.pace == EncodePace::Fast)
+        .build();
+    let pipeline = gst::Pipeline::new();
+    let mut chain: Vec<gst::Element> = vec![appsrc.clone().upcast()];
+    // Passes frames through untouched unless their size or format is not the encoder's.
+    let convert = make("videoconvertscale")?;
+    convert.set_property("n-threads", 2u32);
+    chain.push(convert);
+    if settings.resample {
+        chain.push(make("videorate")?);
+    }
+    let mut raw = gst::Caps::builder("video/x-raw")
+        .field("width", settings.size.width as i32)
+        .field("height", settings.size.height as i32);
+    if settings.resample {
+        raw = raw.field("framerate", settings.fps.to_gst());
+    }
+    let filter = make("capsfilter")?;
+    filter.set_property("caps", raw.build());
+    // Frames change size when a camera's settings do: the old size must not be asked for again.
+    filter.set_property_from_str("caps-change-mode", "immediate");
+    chain.push(filter);
+    chain.push(encoder(settings)?);
+    let sink = gst_app::AppSink::builder()
+        .caps(
+            &gst::Caps::builder("video/x-h264")
+                .field("stream-format", "byte-stream")
+                .field("alignment", "au")
+                .build(),
+        )
+        .sync(false)
+        .async_(false)
+        .enable_last_sample(false)
+        .build();
+    chain.push(sink.clone().upcast());
+    let failed = |error| MediaError::new(Kind::Internal, "the encoder's pipeline cannot be built", error);
+    pipeline.add_many(&chain).map_err(failed)?;
+    gst::Element::link_many(&chain).map_err(failed)?;
+
+    let (counts, samples) = (Arc::clone(&progress), Arc::clone(&fanout));
+    let ended = Arc::clone(&progress);
+    sink.set_callbacks(
+        gst_app::AppSinkCallbacks::builder()
+            .new_sample(move |sink| {
+                let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+                counts.encoded.fetch_add(1, Ordering::Relaxed);
+                samples.deliver(&sample);
+                Ok(gst::FlowSuccess::Ok)
+            })
+            .eos(move |_| {
+                fanout.end();
+                ended.set(State::Ended);
+            })
+            .build(),
+    );
+    if let Some(bus) = pipeline.bus() {
+        let weak = appsrc.downgrade();
+        bus.set_sync_handler(move |_, message| {
+            if let gst::MessageView::Error(error) = message.view() {
+                progress.set(State::Failed(bus::error_from(error, "the encoder")));
+                // A push may wait for room that a failed pipeline never makes.
+                if let Some(appsrc) = weak.upgrade() {
+                    appsrc.set_block(false);
+                    appsrc.set_max_buffers(0);
+                }
+            }
+            gst::BusSyncReply::Drop
+        });
+    }
+    Ok(Built { pipeline, appsrc })
+}
+
+impl Progress {
+    /// The first end or failure stands.
+    pub(super) fn set(&self, new: State) {
+        let mut state = self.state.lock();
+        if matches!(&*state, State::Running) {
+            *state = new;
+        }
+        self.changed.notify_all();
+    }
+}
+
+fn encoder(settings: &EncoderSettings) -> Result<gst::Element, MediaError> {
+    match gst::ElementFactory::find("x264enc") {
+        Some(_) => x264(settings),
+        None => openh264(settings).map_err(|_| {
+            let message = "no H.264 encoder is installed: install the Debian package gstreamer1.0-plugins-ugly \
+                           (x264) or gstreamer1.0-plugins-bad (openh264)";
+            MediaError::new(Kind::MissingElement, message, "neither x264enc nor openh264enc")
+        }),
+    }
+}
+
+fn x264(settings: &EncoderSettings) -> Result<gst::Element, MediaError> {
+    let encoder = make("x264enc")?;
+    encoder.set_property_from_str("speed-preset", settings.preset.name());
+    if settings.pace == EncodePace::Live {
+        encoder.set_property_from_str("tune", "zerolatency");
+    }
+    // Without B-frames decoding order is display order: no negative times, no edit lists, and a
+    // stream that breaks off has no holes.
+    encoder.set_property("bframes", 0u32);
+    // Key frames are forced by time; this only bounds what comes if frames come faster than `fps`.
+    let keyframe_frames = settings.fps.as_f64() * f64::from(settings.keyframe_ms) / 1000.0;
+    encoder.set_property("key-int-max", (keyframe_frames * 2.0).ceil().max(1.0) as u32);
+    encoder.set_property("bitrate", settings.max_kbps());
+    encoder.set_property("vbv-buf-capacity", VBV_MS);
+    if settings.bitrate_kbps.is_none() {
+        encoder.set_property_from_str("pass", "qual");
+        encoder.set_property("quantizer", QUALITY);
+    }
+    Ok(encoder)
+}
+
+fn openh264(settings: &EncoderSettings) -> Result<gst::Element, MediaError> {
+    let encoder = make("openh264enc")?;
+    let complexity = match settings.preset {
+        Preset::Ultrafast | Preset::Superfast | Preset::Veryfast => "low",
+        Preset::Faster | Preset::Fast => "medium",
+        Preset::Medium | Preset::Slow => "high",
+    };
+    encoder.set_property_from_str("complexity", complexity);
+    encoder.set_property_from_str("rate-control", "bitrate");
+    encoder.set_property("bitrate", settings.max_kbps().saturating_mul(1000));
+    let keyframe_frames = settings.fps.as_f64() * f64::from(settings.keyframe_ms) / 1000.0;
+    encoder.set_property("gop-size", (keyframe_frames * 2.0).ceil().max(1.0) as u32);
+    Ok(encoder)
+}

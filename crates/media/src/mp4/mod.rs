@@ -1,0 +1,288 @@
+//! MP4 files that play up to their last second however the process ends.
+//!
+//! The file is fragmented (ISO/IEC 14496-12, section 8.8): a header, then pieces of half a second,
+//! each written with one call as soon as it is complete. Nothing has to be mended after a crash.
+
+mod name;
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use gst::prelude::*;
+use gstreamer as gst;
+use gstreamer_app as gst_app;
+use parking_lot::{Condvar, Mutex};
+use watchpost_model::StreamTime;
+
+pub use name::Overwrite;
+
+use crate::{
+    Encoder, MediaError, MediaErrorKind as Kind, bus,
+    decode::make,
+    encode::{Fanout, Subscription},
+};
+
+/// A piece of the file, in ms: what a crash may cost, with room to spare below one second.
+const CHUNK_MS: u64 = 500;
+
+/// How long [`Mp4Writer::finish`] waits for the last piece: all of Watchpost must end within 10 s.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// A file that is being written. Dropping it without [`Mp4Writer::finish`] stops at the last piece.
+pub struct Mp4Writer {
+    path: PathBuf,
+    pipeline: gst::Pipeline,
+    subscription: Arc<Subscription>,
+    shared: Arc<Shared>,
+}
+
+/// What a finished file holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mp4Summary {
+    /// Where it is; not what was asked for if that was taken.
+    pub path: PathBuf,
+    /// Frames in it; with 0 there is no file.
+    pub frames: u64,
+    /// Its size.
+    pub bytes: u64,
+    /// From its first frame to the end of its last.
+    pub duration: StreamTime,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    phase: Phase,
+    frames: u64,
+    /// First PTS and the end of the last frame, in ns of the stream's own count.
+    extent: Option<(u64, u64)>,
+}
+
+/// Where a file has got to.
+#[derive(Clone, Debug, Default)]
+enum Phase {
+    /// Takes frames.
+    #[default]
+    Writing,
+    /// Told to end; frames it has are still written.
+    Finishing,
+    /// All is written.
+    Ended,
+    /// Broke off; the file is good up to its last piece.
+    Failed(MediaError),
+}
+
+impl Mp4Writer {
+    /// Begins a file at `path` with the encoder's next key frame. Folders are created.
+    ///
+    /// # Errors
+    /// The file cannot be created, or an element is missing.
+    pub fn start(path: &Path, overwrite: Overwrite, encoder: &Encoder) -> Result<Self, MediaError> {
+        let path = name::create(path, overwrite)?;
+        let appsrc = Fanout::make_source();
+        let shared = Arc::new(Shared::default());
+        let pipeline = build(&path, &appsrc, encoder.settings().keyframe_ms, &shared)?;
+        let subscription = Arc::new(encoder.feed(&appsrc));
+        if let Some(bus) = pipeline.bus() {
+            let (shared, place) = (Arc::clone(&shared), path.display().to_string());
+            let weak = Arc::downgrade(&subscription);
+            bus.set_sync_handler(move |_, message| {
+                match message.view() {
+                    gst::MessageView::Eos(_) => shared.ended(&place),
+                    gst::MessageView::Error(error) => {
+                        shared.set(Phase::Failed(bus::error_from(error, &place)));
+                        // The encoder must not wait for a pipeline that takes nothing any more.
+                        if let Some(subscription) = weak.upgrade() {
+                            subscription.leave();
+                        }
+                    }
+                    _ => {}
+                }
+                gst::BusSyncReply::Drop
+            });
+        }
+        let writer = Self { path, pipeline, subscription, shared };
+        match writer.pipeline.set_state(gst::State::Playing) {
+            Ok(_) => Ok(writer),
+            Err(error) => {
+                let message = format!("{}: cannot be written", writer.path.display());
+                Err(writer.error().unwrap_or_else(|| MediaError::new(Kind::Internal, message, error)))
+            }
+        }
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Frames handed to the file so far.
+    pub fn frames(&self) -> u64 {
+        self.shared.state.lock().frames
+    }
+
+    /// Encoded frames the file did not get, before its first key frame or because the disk was slow.
+    pub fn dropped(&self) -> u64 {
+        self.subscription.dropped()
+    }
+
+    /// Why it broke off, if it did: no space, most likely.
+    pub fn error(&self) -> Option<MediaError> {
+        match &self.shared.state.lock().phase {
+            Phase::Failed(error) => Some(error.clone()),
+            _ => None,
+        }
+    }
+
+    /// Ends the file: writes what it was given, syncs file and folder. To lose no frame that the
+    /// encoder still holds, call [`Encoder::finish`] before.
+    ///
+    /// # Errors
+    /// Writing failed, now or before; the file is then good up to its last half second.
+    pub fn finish(self) -> Result<Mp4Summary, MediaError> {
+        {
+            let mut state = self.shared.state.lock();
+            if matches!(state.phase, Phase::Writing) {
+                state.phase = Phase::Finishing;
+            }
+        }
+        self.subscription.finish();
+        let ended = self.shared.wait_end(&self.path);
+        let stopped = self.pipeline.set_state(gst::State::Null);
+        ended?;
+        stopped.map_err(|error| {
+            MediaError::new(Kind::Storage, format!("{}: was not closed properly", self.path.display()), error)
+        })?;
+        let (frames, extent) = {
+            let state = self.shared.state.lock();
+            (state.frames, state.extent)
+        };
+        let summary = |bytes| Mp4Summary {
+            path: self.path.clone(),
+            frames,
+            bytes,
+            duration: StreamTime::from_nanos(extent.map_or(0, |(first, end)| end - first)),
+        };
+        let failed = |error: std::io::Error| name::storage(&self.path, &error);
+        if frames == 0 {
+            // Without a frame there is no header either: nothing plays that.
+            std::fs::remove_file(&self.path).map_err(failed)?;
+            return Ok(summary(0));
+        }
+        let file = File::open(&self.path).map_err(failed)?;
+        file.sync_all().map_err(failed)?;
+        if let Some(folder) = self.path.parent() {
+            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+            File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+        }
+        Ok(summary(file.metadata().map_err(failed)?.len()))
+    }
+}
+
+impl Drop for Mp4Writer {
+    fn drop(&mut self) {
+        self.subscription.leave();
+        if self.pipeline.set_state(gst::State::Null).is_err() {
+            tracing::warn!(path = %self.path.display(), "a file's pipeline did not stop cleanly");
+        }
+        if let Some(bus) = self.pipeline.bus() {
+            bus.unset_sync_handler();
+        }
+    }
+}
+
+impl Shared {
+    fn set(&self, phase: Phase) {
+        let mut state = self.state.lock();
+        if !matches!(state.phase, Phase::Failed(_) | Phase::Ended) {
+            state.phase = phase;
+        }
+        self.changed.notify_all();
+    }
+
+    /// The muxer said that it is done.
+    fn ended(&self, place: &str) {
+        // A muxer that is given times it cannot order ends at once, without an error and with an
+        // empty file; an encoder that ends has ended all its consumers on purpose.
+        let empty = {
+            let state = self.state.lock();
+            state.frames == 0 && matches!(state.phase, Phase::Writing)
+        };
+        if empty {
+            tracing::debug!(place, "a file ended before its first frame");
+        }
+        self.set(Phase::Ended);
+    }
+
+    fn wait_end(&self, path: &Path) -> Result<(), MediaError> {
+        let deadline = Instant::now() + FINISH_TIMEOUT;
+        let mut state = self.state.lock();
+        loop {
+            match &state.phase {
+                Phase::Ended => return Ok(()),
+                Phase::Failed(error) => return Err(error.clone()),
+                Phase::Writing | Phase::Finishing => {}
+            }
+            if self.changed.wait_until(&mut state, deadline).timed_out() {
+                let message = format!("{}: the disk did not take the rest within 8 s", path.display());
+                return Err(MediaError::new(Kind::Timeout, message, ""));
+            }
+        }
+    }
+}
+
+fn build(
+    path: &Path,
+    appsrc: &gst_app::AppSrc,
+    keyframe_ms: u32,
+    shared: &Arc<Shared>,
+) -> Result<gst::Pipeline, MediaError> {
+    let parse = make("h264parse")?;
+    let mux = make("isofmp4mux")?;
+    let sink = make("filesink")?;
+    mux.set_property("fragment-duration", u64::from(keyframe_ms) * 1_000_000);
+    mux.set_property("chunk-duration", CHUNK_MS * 1_000_000);
+    // A file that begins late in a stream still begins at zero.
+    mux.set_property("offset-to-zero", true);
+    // Key frames are the encoder's business; others share them.
+    mux.set_property("send-force-keyunit", false);
+    // A file that ends properly also says how long it is and where its key frames are.
+    mux.set_property("write-mehd", true);
+    mux.set_property("write-mfra", true);
+    mux.set_property_from_str("header-update-mode", "rewrite");
+    sink.set_property("location", path);
+    // Each piece goes to the kernel whole and at once: what it has, kill -9 does not take.
+    sink.set_property_from_str("buffer-mode", "unbuffered");
+    sink.set_property("sync", false);
+    sink.set_property("async", false);
+    let chain = [appsrc.upcast_ref(), &parse, &mux, &sink];
+    let pipeline = gst::Pipeline::new();
+    let failed = |error| MediaError::new(Kind::Internal, "the MP4 pipeline cannot be built", error);
+    pipeline.add_many(chain).map_err(failed)?;
+    gst::Element::link_many(chain).map_err(failed)?;
+    if let Some(pad) = parse.static_pad("src") {
+        let shared = Arc::clone(shared);
+        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+            if let Some(buffer) = info.buffer() {
+                let mut state = shared.state.lock();
+                state.frames += 1;
+                if let Some(pts) = buffer.pts().map(gst::ClockTime::nseconds) {
+                    let end = pts + buffer.duration().map_or(0, gst::ClockTime::nseconds);
+                    let first = state.extent.map_or(pts, |(first, _)| first);
+                    state.extent = Some((first, end));
+                }
+            }
+            gst::PadProbeReturn::Ok
+        });
+    }
+    Ok(pipeline)
+}
