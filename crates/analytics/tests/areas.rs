@@ -5,7 +5,7 @@
 mod stage;
 
 use stage::{Stage, all_triggers, area};
-use watchpost_analytics::{IdSource, Settings, end_left_open};
+use watchpost_analytics::{IdSource, end_left_open};
 use watchpost_model::{
     AreaTriggers, ClassFilter, EventKind, Id, ObjectClass, Record, SizeLimits, StreamTime,
 };
