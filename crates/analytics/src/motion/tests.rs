@@ -13,7 +13,7 @@ const HEIGHT: usize = 360;
 fn noise(x: usize, y: usize, t: usize) -> f32 {
     let mut h = (x as u32).wrapping_mul(0x9E37_79B1)
         ^ (y as u32).wrapping_mul(0x85EB_CA77)
-        ^ (t as u32 * 0xC2B2_AE3D);
+        ^ (t as u32).wrapping_mul(0xC2B2_AE3D);
     h = (h ^ (h >> 15)).wrapping_mul(0x2C1B_3C6D);
     h = (h ^ (h >> 12)).wrapping_mul(0x297A_2D39);
     ((h ^ (h >> 15)) & 0xFFFF) as f32 / 32768.0 - 1.0
