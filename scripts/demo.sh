@@ -22,6 +22,9 @@ mkdir -p demo-data
 data=$(mktemp -d "$PWD/demo-data/$(date +%Y-%m-%d_%H%M%S)-XXX")
 echo "demo: data folder $data"
 
+# Shipped exporters are found beside the program, unless cargo builds outside of this folder.
+[ -z "${CARGO_TARGET_DIR:-}" ] || ln -s "$PWD/exporters" "$data/exporters"
+
 # The instance file names the clip; its relative preprocess command is looked for beside it.
 cp demo/add_site.py "$data/"
 python3 - "$clip" "$data/vtest.json" <<'EOF'

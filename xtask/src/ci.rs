@@ -34,7 +34,7 @@ enum Outcome {
 }
 
 /// In order: what is quick to fail comes first.
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     Step { name: "fmt", run: || all(&[&["fmt", "--all", "--check"]]) },
     Step { name: "clippy", run: clippy },
     Step { name: "build", run: || all(&[&["build", "--workspace", "--all-targets", "--locked", "--quiet"]]) },
@@ -42,6 +42,7 @@ const STEPS: [Step; 9] = [
     Step { name: "tests", run: || all(&[&["nextest", "run", "--workspace", "--profile", "ci", "--locked"]]) },
     Step { name: "doctests", run: || all(&[&["test", "--doc", "--workspace", "--locked", "--quiet"]]) },
     Step { name: "schemas", run: schemas },
+    Step { name: "docs", run: docs },
     Step { name: "python", run: python },
     Step { name: "deny", run: deny },
 ];
@@ -114,6 +115,11 @@ fn fuzz() -> anyhow::Result<Outcome> {
 
 fn schemas() -> anyhow::Result<Outcome> {
     all(&[&["run", "--quiet", "--locked", "--package", "xtask", "--", "schemas", "--check"]])
+}
+
+/// The reference pages say what the code says.
+fn docs() -> anyhow::Result<Outcome> {
+    all(&[&["run", "--quiet", "--locked", "--package", "xtask", "--", "docs", "--check"]])
 }
 
 /// Other people's tools must agree with what is published: Python's `jsonschema` on schemas and samples.

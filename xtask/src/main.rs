@@ -7,6 +7,7 @@
 mod arrows;
 mod bench;
 mod ci;
+mod docs;
 mod process;
 mod schemas;
 
@@ -23,6 +24,7 @@ struct Xtask {
 enum Command {
     Ci(ci::Ci),
     Bench(bench::Bench),
+    Docs(docs::Docs),
     Schemas(schemas::Schemas),
 }
 
@@ -32,6 +34,7 @@ fn main() -> anyhow::Result<()> {
     match Xtask::parse().command {
         Command::Ci(ci) => ci.run(),
         Command::Bench(bench) => bench.run(),
+        Command::Docs(docs) => docs.run(),
         Command::Schemas(schemas) => schemas.run(),
     }
 }

@@ -107,6 +107,8 @@ fn watchpost(
     let file = data.join("vtest.json");
     fs::write(&file, serde_json::to_vec_pretty(&instance)?)?;
     fs::copy("demo/add_site.py", data.join("add_site.py"))?;
+    // Found beside the program too, unless cargo builds somewhere else.
+    std::os::unix::fs::symlink(fs::canonicalize("exporters")?, data.join("exporters"))?;
     let mut command = Command::new(&bed.watchpost);
     command.arg("run").arg(&file).arg("--data").arg(&data).stdout(Stdio::null()).stderr(Stdio::null());
     let cost = finished(&mut command)?;

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: how fast and how small, each figure beside a peer that does the same work on the same machine
 //! in the same minute. Prints a table and writes `docs/benchmarks.md`.
 
+mod analysis;
 mod demo;
 mod machine;
 mod peers;
@@ -22,7 +23,7 @@ pub struct Bench {
     #[arg(long)]
     quick: bool,
     /// Run only this one (repeatable).
-    #[arg(long, value_name = "NAME", value_parser = ["demo", "rows"])]
+    #[arg(long, value_name = "NAME", value_parser = ["analysis", "demo", "rows"])]
     only: Vec<String>,
     /// Set by the command itself once everything is built in release.
     #[arg(long, hide = true)]
@@ -62,7 +63,7 @@ impl Bed {
 
 type Benchmark = (&'static str, fn(&Bed) -> anyhow::Result<Vec<Figure>>);
 
-const BENCHMARKS: [Benchmark; 2] = [("demo", demo::run), ("rows", rows::run)];
+const BENCHMARKS: [Benchmark; 3] = [("analysis", analysis::run), ("demo", demo::run), ("rows", rows::run)];
 
 impl Bench {
     pub fn run(&self) -> anyhow::Result<()> {
