@@ -33,7 +33,8 @@ async fn main() {
         receiver.open(None).await.unwrap();
         let (start, mut sending, mut end) = (Instant::now(), std::time::Duration::ZERO, 0);
         for first in (0..RECORDS).step_by(BATCH as usize) {
-            let one = |position| Delivery { position, time_ms: 1_782_909_296_789, items: vec![record.clone()] };
+            let one =
+                |position| Delivery { position, time_ms: 1_782_909_296_789, items: vec![record.clone()] };
             let batch = (first..first + BATCH).map(one).collect();
             let before = Instant::now();
             receiver.send(batch).await.unwrap();
@@ -65,9 +66,16 @@ fn receiver(folder: &std::path::Path, format: &str, config: Value) -> Box<dyn Re
         config: config.as_object().unwrap().clone(),
         path: String::new(),
     };
-    let instance =
-        InstanceInfo { id: uuid::Uuid::nil(), name: "x".to_owned(), time_zone: "UTC".to_owned(), lossless: true };
-    match watchpost_export::plan(&Request { handler: &handler, paths: &paths, instance: &instance }).unwrap().output {
+    let instance = InstanceInfo {
+        id: uuid::Uuid::nil(),
+        name: "x".to_owned(),
+        time_zone: "UTC".to_owned(),
+        lossless: true,
+    };
+    match watchpost_export::plan(&Request { handler: &handler, paths: &paths, instance: &instance })
+        .unwrap()
+        .output
+    {
         Output::Receiver(make) => make(),
         Output::Pictures(_) => unreachable!(),
     }
