@@ -1,1 +1,34 @@
-fn main() {}
+//! The project's own chores, run as `cargo xtask COMMAND`. One file per command; nothing here ships.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool")]
+#![allow(clippy::disallowed_methods, reason = "reads the environment that cargo gives it")]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+#[cfg(test)]
+mod arrows;
+mod bench;
+mod ci;
+mod process;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own chores", arg_required_else_help = true)]
+struct Xtask {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Ci(ci::Ci),
+    Bench(bench::Bench),
+}
+
+fn main() -> anyhow::Result<()> {
+    // All paths below are relative to the repository, wherever the command was typed.
+    std::env::set_current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))?;
+    match Xtask::parse().command {
+        Command::Ci(ci) => ci.run(),
+        Command::Bench(bench) => bench.run(),
+    }
+}

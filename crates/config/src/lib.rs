@@ -1,1 +1,45 @@
-//! The instance file and system settings: parse, check, lower.
+//! The instance file, exporters' manifests and system settings: parse, check, lower.
+//!
+//! A file is read in three steps. *Parse*: text to a JSON document, in which keys that nobody here
+//! knows stay in their place, and to the line of every value. *Check*: every key that is known is
+//! held against its type and range, and every problem is kept, not only the first. *Lower*: what
+//! passed becomes a typed [`Instance`], [`Manifest`] or [`System`], with all defaults filled in.
+//!
+//! Nothing here knows formats, schemas or programs: a handler's `uri` and `config` are handed on
+//! as they are, a manifest's event ids are only checked for their form.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+mod input;
+mod instance;
+mod labels;
+mod lines;
+mod load;
+mod manifest;
+mod object;
+mod output;
+mod paths;
+mod problem;
+mod save;
+mod schedule;
+mod script;
+mod secret;
+mod system;
+mod unreachable;
+mod zones;
+
+pub use instance::{
+    BrokenHandler, Handler, Input, Instance, JournalLimits, OnFailure, Output, Pace, Preprocess, RenderPreset,
+};
+pub use labels::LabelTable;
+pub use load::{Base, Loaded, MAX_FILE_BYTES, load, load_document, load_file};
+pub use manifest::{
+    Found, Framing, MANIFEST_FILE, Manifest, Setting, SettingKind, SettingValue, check_name, discover,
+    load_manifest, substitute,
+};
+pub use paths::{PathError, Paths, Resolved, Root, looks_absolute, split_scheme};
+pub use problem::Problem;
+pub use save::save;
+pub use script::{SCRIPTS, Script};
+pub use secret::redact;
+pub use system::System;

@@ -1,0 +1,176 @@
+//! What an instance file says, with every default filled in.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use watchpost_model::{Area, Id, Line, ObjectClass, Timestamp};
+
+use crate::{LabelTable, Problem};
+
+/// One video (or metadata) source, its analytics and its outputs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Instance {
+    /// `InstanceId`; where absent, made from the file's path, so the same file keeps the same id.
+    pub id: Id,
+    /// `DisplayName`; where absent, the file's name without its ending.
+    pub name: String,
+    /// `Solution`; only `securt` exists.
+    pub solution: String,
+    /// `AutoStart`; absent: off.
+    pub auto_start: bool,
+    /// Where frames come from.
+    pub input: Input,
+    /// `SolutionManager.enable_debug`: noise control is off.
+    pub debug: bool,
+    /// `SolutionManager.run_statistics`; absent: on.
+    pub run_statistics: bool,
+    /// `SolutionManager.send_diagnostics`; absent: on.
+    pub send_diagnostics: bool,
+    /// `SolutionManager.send_metadata`; absent: on.
+    pub send_metadata: bool,
+    /// `Zone.Zones`, in the order of the file.
+    pub areas: Vec<Area>,
+    /// `Tripwire.Tripwires`, in the order of the file.
+    pub lines: Vec<Line>,
+    /// What leaves the instance.
+    pub output: Output,
+    /// `journal`: bounds of the instance's log.
+    pub journal: JournalLimits,
+}
+
+/// Where frames and detections come from, and how they are timed (PRODUCT section 4).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Input {
+    /// As written; empty where an instance of a server has no source yet.
+    pub uri: String,
+    /// The video beside a source of bare detections.
+    pub video_uri: Option<String>,
+    /// `loop`: a file starts again when it has ended.
+    pub looping: bool,
+    /// How fast a file plays.
+    pub pace: Pace,
+    /// When a file's first frame was taken.
+    pub start_time: Option<Timestamp>,
+    /// IANA name for text that shows local time; `UTC` where absent.
+    pub time_zone: String,
+    /// Analysed frames per second of stream time, at most; `None`: all.
+    pub frame_rate_limit: Option<f64>,
+    /// Pixels of an analysed frame, at most; `None`: no limit.
+    pub input_pixel_limit: Option<u64>,
+    /// Class of what motion finds.
+    pub motion_class: ObjectClass,
+    /// Detectors' words to classes.
+    pub labels: LabelTable,
+    /// The user's own detector, a command that is given frames.
+    pub detector_cmd: Option<String>,
+    /// Frames per second given to it, at most; `None`: as many as it takes.
+    pub detector_fps: Option<f64>,
+}
+
+/// How fast a file plays. A live source has its own pace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// At the speed of its slowest part, nothing skipped.
+    Fast,
+    /// One second a second, as a camera would.
+    Realtime,
+}
+
+/// What leaves an instance.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Output {
+    /// The custom exports that could be read; see [`crate::Loaded::broken`] for the others.
+    pub handlers: Vec<Handler>,
+    /// Exporters named here, and whether they are on for this instance.
+    pub exporters: Vec<(String, bool)>,
+    /// The command that every record passes first.
+    pub preprocess: Option<Preprocess>,
+    /// What is drawn into exported video.
+    pub render_preset: RenderPreset,
+}
+
+/// One custom export. What `uri`, `sink` and `config` mean is known to the export room only.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Handler {
+    /// Its name; in the older array form made from the URI.
+    pub name: String,
+    /// As written.
+    pub uri: String,
+    /// The stream exported; `None` (absent or empty): records chosen by `config.schema_events`.
+    pub sink: Option<String>,
+    /// Absent: on.
+    pub enabled: bool,
+    /// As written, but with `script` replaced by what it stands for ([`crate::SCRIPTS`]).
+    pub config: Map<String, Value>,
+    /// JSON pointer of the entry in the file.
+    pub path: String,
+}
+
+/// A custom export that cannot run as it is written. The instance and its other exports can.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BrokenHandler {
+    /// Its name.
+    pub name: String,
+    /// JSON pointer of the entry in the file.
+    pub path: String,
+    /// What is wrong; never empty.
+    pub problems: Vec<Problem>,
+}
+
+/// `Output.preprocess_*` (PRODUCT section 8).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preprocess {
+    /// One line, to be split into words without a shell.
+    pub command: String,
+    /// Record version it sees, 1 or 2; absent: 1, what existing filters expect.
+    pub version: u8,
+    /// What records do while it is down.
+    pub on_failure: OnFailure,
+    /// It answers one line per message; absent: no.
+    pub acknowledge: bool,
+    /// Its output is held against the schemas; absent: no.
+    pub validate: bool,
+    /// It hangs when something stays unread for this long; absent: 10 000.
+    pub timeout_ms: u64,
+    /// At the end, silence of this length means that it is done; absent: 1 000.
+    pub drain_ms: u64,
+}
+
+/// What records do while the preprocess command is down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// They wait in the journal.
+    Hold,
+    /// They pass unfiltered.
+    Bypass,
+}
+
+/// `Output.render_preset`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum RenderPreset {
+    /// Absent, empty or `NONE`: clean pictures.
+    #[default]
+    None,
+    /// `Default`: boxes, areas, lines and labels are drawn.
+    Default,
+    /// A preset of the reference system that does not exist here; clean pictures, with a warning.
+    Other(String),
+}
+
+/// `journal`: how much of the instance's log is kept (PRODUCT section 12 "Limits").
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct JournalLimits {
+    /// `keep.hours`: delivered records stay this long for replay, ...
+    pub keep: Duration,
+    /// `keep.bytes`: ... but never more of them than this.
+    pub keep_bytes: u64,
+    /// `bytes`: bound of the whole log, what waits included.
+    pub bytes: u64,
+}
+
+impl Default for JournalLimits {
+    /// 24 h or 256 MiB kept, 1 GiB at most.
+    fn default() -> Self {
+        Self { keep: Duration::from_secs(24 * 3600), keep_bytes: 256 << 20, bytes: 1 << 30 }
+    }
+}

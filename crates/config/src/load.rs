@@ -1,0 +1,264 @@
+//! Text to [`Loaded`]: the instance, the document it came from, and what is doubtful about it.
+
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde_json::{Map, Value};
+use watchpost_model::Id;
+
+use crate::{
+    BrokenHandler, Instance, JournalLimits, Pace, Problem,
+    input::{input, stem},
+    lines::Lines,
+    object::{Object, wrong},
+    output::output,
+    problem::Check,
+    unreachable,
+    zones::{self, MAX_NAME_BYTES, parse_id},
+};
+
+/// Largest file that is read, in bytes. A thousand areas of a thousand corners fit.
+pub const MAX_FILE_BYTES: u64 = 64 << 20;
+
+/// Who loads the file, which decides what bare paths in it are relative to and how files play.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Base {
+    /// `run`, `validate`: relative to the folder of the instance file; files play `fast`.
+    InstanceFile,
+    /// `serve`: relative to the data folder; files play in `realtime`.
+    DataFolder,
+}
+
+impl Base {
+    pub(crate) const fn pace(self) -> Pace {
+        match self {
+            Self::InstanceFile => Pace::Fast,
+            Self::DataFolder => Pace::Realtime,
+        }
+    }
+}
+
+/// An instance file that can be used.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What it says, in types.
+    pub instance: Instance,
+    /// The document itself, unknown keys and the order of keys included, to be changed and saved.
+    pub document: Map<String, Value>,
+    /// Custom exports that cannot run; everything else of the instance can.
+    pub broken: Vec<BrokenHandler>,
+    /// Unknown keys, and what can never do anything.
+    pub warnings: Vec<Problem>,
+    origin: PathBuf,
+    lines: Lines,
+}
+
+impl Loaded {
+    /// Fills in file and line of a problem that another room found at its `path`.
+    pub fn locate(&self, mut problem: Problem) -> Problem {
+        problem.line = self.lines.of(&problem.path);
+        problem.file.clone_from(&self.origin);
+        problem
+    }
+
+    /// The errors of all broken exports: what `validate` refuses the file for.
+    pub fn errors(&self) -> impl Iterator<Item = &Problem> {
+        self.broken.iter().flat_map(|handler| &handler.problems)
+    }
+}
+
+/// Reads the instance file at `path`.
+///
+/// # Errors
+/// All that is wrong with it, or the one reason why it could not be read.
+pub fn load_file(path: &Path, base: Base) -> Result<Loaded, Vec<Problem>> {
+    load(&read(path)?, path, base)
+}
+
+/// Reads an instance file's `text`. `origin` is its path, for errors and, where the file gives
+/// none, for name and id.
+///
+/// # Errors
+/// All that is wrong with it, broken exports included. Broken exports alone are no error here but
+/// stand in [`Loaded::broken`].
+pub fn load(text: &str, origin: &Path, base: Base) -> Result<Loaded, Vec<Problem>> {
+    let (document, lines) = parse(text, origin)?;
+    lower(document, lines, origin, base)
+}
+
+/// As [`load`], for a document that was changed in memory and has no lines.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_document(
+    document: Map<String, Value>,
+    origin: &Path,
+    base: Base,
+) -> Result<Loaded, Vec<Problem>> {
+    lower(document, Lines::default(), origin, base)
+}
+
+fn lower(
+    document: Map<String, Value>,
+    lines: Lines,
+    origin: &Path,
+    base: Base,
+) -> Result<Loaded, Vec<Problem>> {
+    let twice = lines.twice().to_vec();
+    let mut check = Check::new(origin, lines);
+    for path in twice {
+        check.warn(&path, "the key stands twice: only this one counts", "remove one of them");
+    }
+    let (instance, broken) = instance(&mut check, &mut Object::new(&document, ""), origin, base);
+    let Check { mut errors, mut warnings, lines, .. } = check;
+    warnings.sort_by_key(|problem| problem.line);
+    if errors.is_empty() {
+        return Ok(Loaded { instance, document, broken, warnings, origin: origin.to_owned(), lines });
+    }
+    errors.extend(broken.into_iter().flat_map(|handler| handler.problems));
+    errors.sort_by_key(|problem| problem.line);
+    Err(errors)
+}
+
+fn instance(
+    check: &mut Check<'_>,
+    root: &mut Object<'_>,
+    origin: &Path,
+    base: Base,
+) -> (Instance, Vec<BrokenHandler>) {
+    let id = instance_id(check, root, origin);
+    let unnamed = root.map.get("DisplayName").and_then(Value::as_str) == Some("");
+    let name = if unnamed { None } else { root.name(check, "DisplayName", MAX_NAME_BYTES) };
+    let name = name.map_or_else(|| stem(origin), str::to_owned);
+    root.choice(check, "Solution", &[("securt", ())]);
+    let auto_start = root.bool(check, "AutoStart").unwrap_or(false);
+    let (input, manager) = input(check, root, base);
+    let context = zones::Context { instance: id, time_zone: &input.time_zone };
+    let areas = zones::areas(check, root, &context);
+    let lines = zones::lines(check, root, &context);
+    unreachable::warn(check, &input, &areas, &lines);
+    let (output, broken) = output(check, root);
+    let journal = journal(check, root);
+    let instance = Instance {
+        id,
+        name,
+        solution: "securt".to_owned(),
+        auto_start,
+        input,
+        debug: manager.debug,
+        run_statistics: manager.run_statistics,
+        send_diagnostics: manager.send_diagnostics,
+        send_metadata: manager.send_metadata,
+        areas: areas.into_iter().map(|(area, _)| area).collect(),
+        lines: lines.into_iter().map(|(line, _)| line).collect(),
+        output,
+        journal,
+    };
+    std::mem::replace(root, Object::new(root.map, "")).finish(check, UNUSED_KEYS);
+    (instance, broken)
+}
+
+/// Keys of the reference system (REFERENCE "Instance file") that are kept and mean nothing here.
+const UNUSED_KEYS: &[&str] = &[
+    "DisplayName", // Asked for only where it is not empty.
+    "OriginatorInfo",
+    "Detector",
+    "DetectorRegions",
+    "DetectorThermal",
+    "PerformanceMode",
+    "Movement",
+    "Global",
+    "MQTT",
+];
+
+fn instance_id(check: &mut Check<'_>, root: &mut Object<'_>, origin: &Path) -> Id {
+    if let Some(text) = root.text(check, "InstanceId") {
+        return parse_id(text).unwrap_or_else(|| {
+            let expected = "a UUID such as \"0c3b6d2e-8f5a-4e0d-9a53-2f1f6a7b8c9d\"";
+            wrong(check, "/InstanceId", &Value::from(text), expected);
+            Id::nil()
+        });
+    }
+    let path = origin.canonicalize().or_else(|_| std::path::absolute(origin));
+    let path = path.unwrap_or_else(|_| PathBuf::from(origin));
+    Id::new_v5(&Id::NAMESPACE_URL, format!("file://{}", path.display()).as_bytes())
+}
+
+fn journal(check: &mut Check<'_>, root: &mut Object<'_>) -> JournalLimits {
+    /// A log below this could not hold a handful of crops.
+    const MIN_BYTES: u64 = 1 << 20;
+    /// A pebibyte: beyond any disk.
+    const MAX_BYTES: u64 = 1 << 50;
+    let mut limits = JournalLimits::default();
+    let Some(mut object) = root.object(check, "journal") else { return limits };
+    let bytes = object.integer(check, "bytes", MIN_BYTES..=MAX_BYTES, "bytes");
+    limits.bytes = bytes.unwrap_or(limits.bytes);
+    limits.keep_bytes = limits.keep_bytes.min(limits.bytes);
+    if let Some(mut keep) = object.object(check, "keep") {
+        let hours = keep.number(check, "hours", 0.0..=87_600.0, "hours");
+        limits.keep = hours.map_or(limits.keep, |hours| Duration::from_secs_f64(hours * 3600.0));
+        let bytes = keep.integer(check, "bytes", 0..=MAX_BYTES, "bytes");
+        limits.keep_bytes = bytes.unwrap_or(limits.keep_bytes);
+        if limits.keep_bytes > limits.bytes {
+            let fix = format!("expected at most {}, the bound of the log (journal.bytes)", limits.bytes);
+            check.error(&keep.at("bytes"), format!("is {}", limits.keep_bytes), fix);
+        }
+        keep.finish(check, &[]);
+    }
+    object.finish(check, &[]);
+    limits
+}
+
+/// The text of the file at `path`.
+pub(crate) fn read(path: &Path) -> Result<String, Vec<Problem>> {
+    let problem = |message: String, fix: &str| {
+        let (file, fix) = (path.to_owned(), fix.to_owned());
+        vec![Problem { file, path: String::new(), line: None, message, fix }]
+    };
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path);
+    let read = file.and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes));
+    match read.map_err(|error| (error.kind(), error)) {
+        Err((std::io::ErrorKind::NotFound, _)) => Err(problem("no such file".into(), "check the path")),
+        Err((std::io::ErrorKind::PermissionDenied, _)) => {
+            Err(problem("may not be read".into(), "give the user that runs watchpost permission to read it"))
+        }
+        Err((std::io::ErrorKind::IsADirectory, _)) => Err(problem("is a folder".into(), "name a file")),
+        Err((_, error)) => Err(problem(format!("cannot be read: {error}"), "")),
+        Ok(_) if bytes.len() as u64 > MAX_FILE_BYTES => {
+            Err(problem("is too large".into(), "expected at most 64 MiB"))
+        }
+        Ok(_) => String::from_utf8(bytes).map_err(|error| {
+            problem(
+                format!("is not UTF-8 from byte {} on", error.utf8_error().valid_up_to()),
+                "save it as UTF-8",
+            )
+        }),
+    }
+}
+
+/// The object that `text` holds, and the line of everything in it.
+pub(crate) fn parse(text: &str, origin: &Path) -> Result<(Map<String, Value>, Lines), Vec<Problem>> {
+    // Editors of other systems begin UTF-8 files with a byte order mark; JSON parsers refuse it.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let problem = |line: usize, message: String, fix: &str| {
+        let (file, fix) = (origin.to_owned(), fix.to_owned());
+        vec![Problem { file, path: String::new(), line: u32::try_from(line).ok(), message, fix }]
+    };
+    match serde_json::from_str(text) {
+        Ok(Value::Object(document)) => Ok((document, Lines::scan(text))),
+        Ok(other) => {
+            let is = crate::object::describe(&other);
+            Err(problem(1, format!("is {is}"), "expected a JSON object {...}"))
+        }
+        Err(error) => {
+            let text = error.to_string();
+            let reason = text.split(" at line ").next().unwrap_or_default().to_owned();
+            let message = format!("is not JSON from column {} on: {reason}", error.column());
+            Err(problem(error.line().max(1), message, "mend the JSON there"))
+        }
+    }
+}

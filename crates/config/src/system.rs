@@ -1,0 +1,71 @@
+//! `config.json` of the data folder: what holds for all instances.
+
+use std::{collections::BTreeMap, io, path::Path};
+
+use serde_json::{Map, Value};
+
+use crate::{
+    Manifest, Problem, SettingValue,
+    lines::escape,
+    load::{parse, read},
+    object::Object,
+    problem::Check,
+    save,
+};
+
+/// System settings. For now the settings of exporters, by exporter and setting; every other key is
+/// kept as it is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct System {
+    document: Map<String, Value>,
+}
+
+impl System {
+    /// Reads the file at `path`; one that does not exist is empty.
+    ///
+    /// # Errors
+    /// What is wrong with its JSON, or why it cannot be read.
+    pub fn load(path: &Path) -> Result<Self, Vec<Problem>> {
+        if !path.try_exists().unwrap_or(true) {
+            return Ok(Self::default());
+        }
+        let (document, lines) = parse(&read(path)?, path)?;
+        let mut check = Check::new(path, lines);
+        let mut root = Object::new(&document, "");
+        if let Some(exporters) = root.object(&mut check, "exporters") {
+            for (name, value) in exporters.map {
+                crate::object::as_object(&mut check, value, exporters.at(name));
+            }
+        }
+        if check.errors.is_empty() { Ok(Self { document }) } else { Err(check.errors) }
+    }
+
+    /// The values of every setting of `manifest`: what the file says, else the default.
+    ///
+    /// # Errors
+    /// Values that the manifest does not allow.
+    pub fn settings(&self, manifest: &Manifest) -> Result<BTreeMap<String, SettingValue>, Vec<Problem>> {
+        let values = self.document.get("exporters").and_then(|exporters| exporters.get(&manifest.name));
+        let empty = Map::new();
+        let values = values.and_then(Value::as_object).unwrap_or(&empty);
+        let path = format!("/exporters/{}", escape(&manifest.name));
+        manifest.settings_from(values, Path::new("config.json"), &path)
+    }
+
+    /// Sets the values of an exporter's settings, after they were checked with
+    /// [`Manifest::settings_from`].
+    pub fn set(&mut self, exporter: &str, values: Map<String, Value>) {
+        let exporters = self.document.entry("exporters").or_insert_with(|| Map::new().into());
+        if let Some(exporters) = exporters.as_object_mut() {
+            exporters.insert(exporter.to_owned(), values.into());
+        }
+    }
+
+    /// Writes the file, atomically.
+    ///
+    /// # Errors
+    /// As [`save`].
+    pub fn save(&self, path: &Path) -> io::Result<()> {
+        save(path, &self.document)
+    }
+}

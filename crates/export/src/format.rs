@@ -1,0 +1,105 @@
+//! What a format is, and the table of all of them.
+//!
+//! A format is one file under `formats/` and one line in [`FORMATS`]. From the table come validation,
+//! the page's forms, the generated docs, the API's list and the conformance test.
+
+use std::collections::BTreeMap;
+
+use schemars::Schema;
+use watchpost_config::{Handler, Paths, Problem};
+use watchpost_schema::{SchemaId, StreamName, Version};
+
+use crate::{common::Common, formats, picture::PictureSink, receiver::Receiver};
+
+/// Every format, in the order they are shown.
+pub static FORMATS: &[&Format] =
+    &[&formats::json::FORMAT, &formats::csv::FORMAT, &formats::txt::FORMAT, &formats::mp4::FORMAT, &formats::jpg::FORMAT];
+
+/// One way out, as users choose it.
+pub struct Format {
+    /// Short name, lower case, stable: `json`.
+    pub name: &'static str,
+    /// As shown to people: `JSON`.
+    pub title: &'static str,
+    /// One line: what one gets.
+    pub summary: &'static str,
+    /// URI schemes that mean it, without `:`.
+    pub schemes: &'static [&'static str],
+    /// What can be exported by it.
+    pub accepts: &'static [DataKind],
+    /// A complete handler, as JSON, that parses.
+    pub example: &'static str,
+    /// JSON Schema of `config`, common keys included.
+    pub settings: fn() -> Schema,
+    /// Checks a handler and makes a plan of it. Touches neither disk nor network.
+    pub plan: fn(&Request<'_>) -> Result<Plan, Vec<Problem>>,
+}
+
+/// What flows into an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataKind {
+    /// Records of schema versions, one JSON object each.
+    Records,
+    /// Objects of a metadata stream, one JSON object each.
+    Objects,
+    /// Flat rows with fixed columns, made of either.
+    Table,
+    /// Pictures of a stream.
+    Pictures,
+}
+
+/// A handler of an instance file together with what is needed to judge it.
+pub struct Request<'a> {
+    /// As written by the user.
+    pub handler: &'a Handler,
+    /// Where relative paths lead.
+    pub paths: &'a Paths,
+    /// The instance it belongs to.
+    pub instance: &'a InstanceInfo,
+}
+
+/// What exports may know of their instance.
+#[derive(Clone, Debug)]
+pub struct InstanceInfo {
+    /// `{instance.id}`.
+    pub id: watchpost_model::Id,
+    /// `{instance.name}`.
+    pub name: String,
+    /// IANA name for text that shows local time; `UTC` when the instance says nothing.
+    pub time_zone: String,
+    /// Whether frames must not be dropped (a file at pace `fast`).
+    pub lossless: bool,
+}
+
+/// A checked handler, ready to run.
+pub struct Plan {
+    /// Which format.
+    pub format: &'static Format,
+    /// The handler's name: also the receiver's, under which its cursor is kept.
+    pub name: String,
+    /// What it takes.
+    pub selection: Selection,
+    /// Keys that all metadata formats share.
+    pub common: Common,
+    /// How to start it.
+    pub output: Output,
+    /// What is legal but probably not meant.
+    pub warnings: Vec<Problem>,
+}
+
+/// Which part of what an instance produces an export takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// These schema ids, each in this version. Never empty.
+    Records(BTreeMap<SchemaId, Version>),
+    /// One stream.
+    Stream(StreamName),
+}
+
+/// How a [`Plan`] is carried out.
+pub enum Output {
+    /// Fed from the log.
+    Receiver(Box<dyn Fn() -> Box<dyn Receiver> + Send + Sync>),
+    /// Fed with pictures, outside the delivery promise.
+    Pictures(Box<dyn Fn() -> Box<dyn PictureSink> + Send + Sync>),
+}

@@ -1,0 +1,62 @@
+//! The contract between the pipeline and picture exports.
+
+use bytes::Bytes;
+use thiserror::Error;
+use watchpost_model::{Frame, Image};
+
+/// Something that takes pictures: a video file, stills, later live streams.
+///
+/// Runs on a thread of its own with a short queue before it: at pace `fast` a full queue holds up the
+/// source, live it costs the export (and no other) that picture, which is counted.
+pub trait PictureSink: Send {
+    /// Takes one picture. May block while an encoder is busy.
+    ///
+    /// # Errors
+    /// See [`PictureError`]; the sink is then finished and, unless `Failed`, made anew later.
+    fn push(&mut self, picture: &Picture) -> Result<(), PictureError>;
+
+    /// Completes and syncs what was written.
+    ///
+    /// # Errors
+    /// As for `push`; what could be completed is complete.
+    fn finish(self: Box<Self>) -> Result<Vec<Written>, PictureError>;
+}
+
+/// One moment as picture exports see it. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    /// The frame with its clean image and clocks.
+    pub frame: Frame,
+    /// What is shown: the clean image, or the one with boxes, areas and lines drawn
+    /// (`render_preset`).
+    pub shown: Image,
+    /// The five frame keys as a JSON object: what `{obj...}` means where no event is meant.
+    pub frame_keys: Bytes,
+    /// The frame's `event-*` records, version 2, each one JSON object.
+    pub events: Vec<Bytes>,
+}
+
+/// A file that an export has written, or a folder of like files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The file, or the folder with `count` like files below it.
+    pub path: std::path::PathBuf,
+    /// Frames, records, rows or files.
+    pub count: u64,
+    /// In all.
+    pub bytes: u64,
+}
+
+/// Why a sink cannot go on. States as for receivers.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum PictureError {
+    /// May pass by itself.
+    #[error("{0}")]
+    Retry(String),
+    /// The disk is full or a permission is missing.
+    #[error("{0}")]
+    Blocked(String),
+    /// Only a change of its settings can help.
+    #[error("{0}")]
+    Failed(String),
+}

@@ -1,0 +1,375 @@
+//! Making a store out of what a folder holds: snapshot, then the write-ahead files over it.
+//!
+//! A segment is trusted as far as the snapshot says; anything newer in segment files was not
+//! synced and is written anew from the write-ahead files. At the end everything is synced and a
+//! new snapshot put in place, so a torn tail is dealt with once, and recovery that is cut short
+//! begins again from the same files.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    io,
+    sync::Arc,
+};
+
+use uuid::Uuid;
+
+use crate::{
+    checkpoint::{Job, finish, sync_segments},
+    format::{RunHeader, SegmentName, decode_segment_header},
+    log_core::LogCore,
+    ops::Op,
+    reader::{Window, scan},
+    repair::Repair,
+    replay::{self, Replayed},
+    segment::{drop_trimmed, store},
+    shared::{Catalogue, Shared},
+    snapshot::{self, Loaded, LoadedLog, Unusable},
+    view::{Run, Segment, View},
+    wal::{self, Ahead},
+};
+
+/// Replayed entries are handed to segment files from this size on, per log.
+const STORE_BYTES: u64 = 1 << 20;
+
+/// Where writing goes on.
+pub(crate) struct Recovered {
+    pub next_group: u64,
+    pub next_wal: u64,
+    pub repairs: Vec<Repair>,
+}
+
+/// Why a folder cannot be opened.
+pub(crate) enum Failure {
+    Io(&'static str, io::Error),
+    Version(u32),
+}
+
+/// Attaches what was being done to an IO error.
+fn doing(what: &'static str) -> impl FnOnce(io::Error) -> Failure {
+    move |error| Failure::Io(what, error)
+}
+
+pub(crate) fn recover(shared: &Shared) -> Result<Recovered, Failure> {
+    let files = &*shared.files;
+    let listed = files.list().map_err(doing("listing its files"))?;
+    let mut repairs = Vec::new();
+    let mut loaded = load_snapshot(shared, &listed, &mut repairs)?;
+    let lens = listed.iter().filter_map(|(name, len)| Some((SegmentName::parse(name)?, *len))).collect();
+    for log in &mut loaded.logs {
+        check_segments(log, &lens, &mut repairs);
+    }
+    let kept: BTreeSet<SegmentName> =
+        loaded.logs.iter().flat_map(|log| log.segments.iter().map(|segment| segment.name)).collect();
+    let mut stale = Vec::new();
+    for (name, _) in &listed {
+        if SegmentName::parse(name).is_some_and(|name| !kept.contains(&name)) {
+            stale.push(name.clone());
+        }
+    }
+    // A segment about to be written gets a name no stale file has: those are removed at the end.
+    let newest = listed.iter().filter_map(|(name, _)| SegmentName::parse(name));
+    let generation = newest.map(|name| name.generation + 1).max().unwrap_or(0);
+
+    let mut replaying = Replaying { shared, logs: HashMap::new(), dirty: BTreeSet::new(), generation };
+    let covered = loaded.group;
+    replaying.next_number(loaded.next_log);
+    for log in loaded.logs {
+        replaying.add(log);
+    }
+    let blocks = replay::find(files, &listed).map_err(doing("reading the write-ahead files"))?;
+    blocks
+        .replay(covered, &mut repairs, |frame, repairs| replaying.frame(frame, repairs))
+        .map_err(doing("replaying the write-ahead files"))?;
+    let group = covered.max(blocks.newest().unwrap_or(0));
+    let next_wal = listed.iter().filter_map(|(name, _)| wal::parse(name)).max().map_or(0, |n| n + 1);
+
+    replaying.settle(group).map_err(doing("writing what was recovered"))?;
+    let old = listed.iter().map(|(name, _)| name).filter(|name| wal::parse(name).is_some());
+    for name in old.chain(&stale) {
+        if let Err(error) = files.remove(name) {
+            tracing::warn!(%name, %error, "journal: a file of no more use could not be removed");
+        }
+    }
+    Ok(Recovered { next_group: group + 1, next_wal, repairs })
+}
+
+fn load_snapshot(
+    shared: &Shared,
+    listed: &[(String, u64)],
+    repairs: &mut Vec<Repair>,
+) -> Result<Loaded, Failure> {
+    let mut found: Vec<u64> = listed.iter().filter_map(|(name, _)| snapshot::parse(name)).collect();
+    found.sort_unstable_by(|a, b| b.cmp(a));
+    let Some(group) = found.first() else {
+        let segments = listed.iter().filter_map(|(name, _)| SegmentName::parse(name)).next();
+        if segments.is_none() {
+            return Ok(Loaded { group: 0, next_log: 0, logs: Vec::new(), damaged: false, incomplete: false });
+        }
+        repairs.push(Repair::Snapshot { what: "there is none".into() });
+        return salvage(shared, listed, Vec::new());
+    };
+    let name = snapshot::name(*group);
+    let read = || {
+        let file = shared.files.open(&name)?;
+        let mut bytes = vec![0; file.len()? as usize];
+        let got = file.read_at(&mut bytes, 0)?;
+        bytes.truncate(got);
+        Ok(bytes)
+    };
+    match snapshot::load(&read().map_err(doing("reading the snapshot"))?) {
+        Ok(loaded) if !loaded.incomplete => {
+            if loaded.damaged {
+                let what = "damaged in one of its two copies; nothing is lost".to_owned();
+                repairs.push(Repair::Damaged { file: name, what });
+            }
+            Ok(loaded)
+        }
+        Ok(loaded) => {
+            repairs.push(Repair::Snapshot { what: format!("{name} is damaged in both copies") });
+            let mut salvaged = salvage(shared, listed, loaded.logs)?;
+            salvaged.group = loaded.group;
+            salvaged.next_log = salvaged.next_log.max(loaded.next_log);
+            Ok(salvaged)
+        }
+        Err(Unusable::Version(found)) => Err(Failure::Version(found)),
+        Err(Unusable::Damaged) => {
+            repairs.push(Repair::Snapshot { what: format!("{name} is damaged in both copies") });
+            let mut salvaged = salvage(shared, listed, Vec::new())?;
+            salvaged.group = *group;
+            Ok(salvaged)
+        }
+    }
+}
+
+/// Finds logs again from their segment files; `known` ones are kept as they are.
+fn salvage(shared: &Shared, listed: &[(String, u64)], known: Vec<LoadedLog>) -> Result<Loaded, Failure> {
+    let mut logs: BTreeMap<u32, LoadedLog> = known.into_iter().map(|log| (log.number, log)).collect();
+    let known: BTreeSet<u32> = logs.keys().copied().collect();
+    let mut names: Vec<_> =
+        listed.iter().filter_map(|(name, len)| Some((SegmentName::parse(name)?, *len))).collect();
+    names.sort_unstable();
+    let next_log = names.iter().map(|(name, _)| name.log + 1).max().unwrap_or(0);
+    for (name, len) in names.into_iter().filter(|(name, _)| !known.contains(&name.log)) {
+        let file = shared.open.get(name).map_err(doing("reading a segment"))?;
+        let mut head = vec![0; 256.min(len as usize)];
+        file.read_at(&mut head, 0).map_err(doing("reading a segment"))?;
+        let mut window = Window::new(file, len, 256 << 10);
+        let (_, last) = scan(&mut window, name.log).map_err(doing("reading a segment"))?;
+        let Some((end, bytes)) = last else { continue };
+        let log = logs.entry(name.log).or_insert_with(|| LoadedLog {
+            number: name.log,
+            id: Uuid::new_v4(),
+            name: format!("recovered-{}", name.log),
+            start: name.first,
+            end: name.first,
+            generation: 0,
+            segments: VecDeque::new(),
+            state: BTreeMap::new(),
+        });
+        if let Some((id, text, _)) = decode_segment_header(&head) {
+            (log.id, log.name) = (id, text);
+        }
+        // Of two files that overlap, the one with the later generation was written to replace.
+        log.segments.retain(|segment| segment.first() < name.first);
+        if let Some(before) = log.segments.back_mut() {
+            before.end = before.end.min(name.first);
+        }
+        log.end = end;
+        log.segments.push_back(Segment { name, end, bytes, index: None, closed: true });
+    }
+    Ok(Loaded { group: 0, next_log, logs: logs.into_values().collect(), damaged: true, incomplete: false })
+}
+
+/// Compares a log's segments with the files there are.
+fn check_segments(log: &mut LoadedLog, lens: &HashMap<SegmentName, u64>, repairs: &mut Vec<Repair>) {
+    // Trimmed after the snapshot.
+    while log.segments.front().is_some_and(|first| !lens.contains_key(&first.name)) {
+        log.segments.pop_front();
+    }
+    log.start = log.start.max(log.segments.front().map_or(log.end, Segment::first));
+    log.segments.retain(|segment| {
+        let len = lens.get(&segment.name);
+        match len {
+            None => {
+                let positions = segment.first()..segment.end;
+                repairs.push(Repair::Lost { log: log.name.clone(), positions });
+            }
+            Some(len) if *len < segment.bytes => repairs.push(Repair::Damaged {
+                file: segment.name.to_string(),
+                what: format!("{} of {} bytes are missing at its end", segment.bytes - len, segment.bytes),
+            }),
+            Some(_) => {}
+        }
+        len.is_some()
+    });
+}
+
+/// Logs being brought up to date.
+struct Replaying<'a> {
+    shared: &'a Shared,
+    logs: HashMap<u32, Arc<LogCore>>,
+    dirty: BTreeSet<SegmentName>,
+    generation: u32,
+}
+
+impl Replaying<'_> {
+    fn next_number(&self, number: u32) {
+        let mut catalogue = self.shared.catalogue.lock();
+        catalogue.next_number = catalogue.next_number.max(number);
+    }
+
+    fn add(&mut self, log: LoadedLog) -> Arc<LogCore> {
+        self.next_number(log.number + 1);
+        let view = View {
+            durable_end: log.end,
+            stored_end: log.end,
+            segments: log.segments,
+            generation: log.generation.max(self.generation),
+            state: log.state,
+            ..View::default()
+        };
+        let core = Arc::new(LogCore::new(log.number, log.id, log.name, log.start, view));
+        self.logs.insert(core.number, core.clone());
+        core
+    }
+
+    fn make(&mut self, number: u32, id: Uuid, name: String, first: u64) -> Arc<LogCore> {
+        self.add(LoadedLog {
+            number,
+            id,
+            name,
+            start: first,
+            end: first,
+            generation: 0,
+            segments: VecDeque::new(),
+            state: BTreeMap::new(),
+        })
+    }
+
+    fn frame(&mut self, frame: Replayed, repairs: &mut Vec<Repair>) -> io::Result<()> {
+        let header = frame.header;
+        // A commit that was never acknowledged is there wholly or not at all.
+        let whole = frame.ops.is_some() && (frame.run.is_some() || header.count == 0);
+        if frame.newest && !whole {
+            return Ok(());
+        }
+        let mut ops = frame.ops.unwrap_or_default();
+        if let Some(Op::Made { id, name }) = ops.first() {
+            let known = self.logs.contains_key(&header.log);
+            if !known {
+                self.make(header.log, *id, name.clone(), header.first);
+            }
+            ops.remove(0);
+        }
+        let log = match self.logs.get(&header.log) {
+            Some(log) => log.clone(),
+            // The group it was made in is damaged.
+            None => self.make(header.log, Uuid::new_v4(), format!("recovered-{}", header.log), header.first),
+        };
+        self.skip_to(&log, header.first, repairs)?;
+        let mut view = log.view.lock();
+        if header.count > 0 && header.first == view.durable_end {
+            let bytes = match (frame.run, frame.damaged_run) {
+                (Some(run), _) => Some(run),
+                // Readers step over damaged entries: keep the intact ones around them.
+                (None, Some(run)) => RunHeader::decode(&run)
+                    .filter(|h| h.first == header.first && h.count == header.count && h.log == header.log)
+                    .map(|_| run),
+                (None, None) => None,
+            };
+            let end = header.first + u64::from(header.count);
+            match bytes {
+                Some(bytes) => {
+                    view.unstored_bytes += bytes.len() as u64;
+                    view.durable_end = end;
+                    // Only its length matters here: nothing is read from memory before it is settled.
+                    let offsets = vec![0; header.count as usize].into();
+                    view.tail.push_back(Run { first: header.first, bytes, offsets });
+                }
+                None => {
+                    drop(view);
+                    self.skip_to(&log, end, repairs)?;
+                    view = log.view.lock();
+                }
+            }
+        }
+        for op in ops {
+            match op {
+                Op::Set { key, value } => view.apply([(key, Some(value))]),
+                Op::Unset { key } => view.apply([(key, None)]),
+                Op::Trimmed { start } => {
+                    log.start.fetch_max(start.min(view.durable_end), std::sync::atomic::Ordering::AcqRel);
+                }
+                Op::Deleted => {
+                    self.logs.remove(&header.log);
+                    log.start.store(u64::MAX, std::sync::atomic::Ordering::Release);
+                }
+                Op::Made { .. } => {}
+            }
+        }
+        let much = view.unstored_bytes >= STORE_BYTES;
+        drop(view);
+        if log.start() == u64::MAX {
+            drop_trimmed(&self.shared.open, &log, 0, |name| {
+                let _ = self.shared.files.remove(&name.to_string());
+            });
+        } else if much {
+            self.store(&log)?;
+        }
+        Ok(())
+    }
+
+    /// Entries up to `first` are lost: a hole between two segments.
+    fn skip_to(&mut self, log: &LogCore, first: u64, repairs: &mut Vec<Repair>) -> io::Result<()> {
+        let end = log.view.lock().durable_end;
+        if first <= end {
+            return Ok(());
+        }
+        repairs.push(Repair::Lost { log: log.name.clone(), positions: end..first });
+        self.store(log)?;
+        let mut view = log.view.lock();
+        if let Some(last) = view.segments.back_mut() {
+            last.closed = true;
+        }
+        (view.durable_end, view.stored_end) = (first, first);
+        Ok(())
+    }
+
+    fn store(&mut self, log: &LogCore) -> io::Result<()> {
+        store(&self.shared.open, self.shared.options.segment_bytes, log, &mut self.dirty)?;
+        log.view.lock().tail.clear();
+        Ok(())
+    }
+
+    /// Syncs everything, puts a snapshot in place and the logs into the catalogue.
+    fn settle(mut self, group: u64) -> io::Result<()> {
+        let logs: Vec<_> = self.logs.values().cloned().collect();
+        let mut writing = snapshot::Writing::new();
+        let mut catalogue = Catalogue::default();
+        catalogue.next_number = self.shared.catalogue.lock().next_number;
+        let mut ends = Vec::new();
+        for log in logs {
+            self.store(&log)?;
+            let view = std::mem::take(&mut *log.view.lock());
+            writing.add(&log, &view);
+            let ready = Arc::new(LogCore::new(log.number, log.id, log.name.clone(), log.start(), view));
+            let stored = ready.view.lock().stored();
+            ends.push((ready.clone(), stored));
+            catalogue.by_name.insert(ready.name.clone(), ready);
+        }
+        if let Some(bad) = sync_segments(self.shared, &self.dirty).first() {
+            return Err(io::Error::other(format!("segment {bad} could not be synced")));
+        }
+        let job = Job {
+            group,
+            snapshot: writing.finish(group, catalogue.next_number),
+            dirty: BTreeSet::new(),
+            ends,
+            retired: Vec::new(),
+            want_len: 0,
+        };
+        finish(self.shared, &Ahead::new(self.shared.files.clone(), 0), &job)?;
+        *self.shared.catalogue.lock() = catalogue;
+        Ok(())
+    }
+}

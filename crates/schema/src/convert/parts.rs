@@ -1,0 +1,76 @@
+//! A JSON object taken apart into keys and the text of their values.
+
+use std::{borrow::Cow, fmt};
+
+use serde::{
+    Deserializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+/// The entries of a JSON object, in order, each to be taken once.
+#[derive(Debug, Default)]
+pub(crate) struct Parts<'a> {
+    entries: Vec<Option<(Cow<'a, str>, &'a str)>>,
+    /// Where the last search ended: rules ask for keys roughly in the order they are in.
+    next: usize,
+}
+
+impl<'a> Parts<'a> {
+    /// Takes apart the JSON object in `bytes`.
+    ///
+    /// # Errors
+    /// If `bytes` are not exactly one JSON object.
+    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, serde_json::Error> {
+        let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+        let parts = deserializer.deserialize_map(Collect)?;
+        deserializer.end()?;
+        Ok(parts)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The text of the value of `key`, once.
+    pub(crate) fn take(&mut self, key: &str) -> Option<&'a str> {
+        let (before, after) = self.entries.split_at(self.next);
+        let is_it =
+            |entry: &Option<(Cow<'a, str>, &'a str)>| entry.as_ref().is_some_and(|(name, _)| name == key);
+        let index = match after.iter().position(is_it) {
+            Some(index) => self.next + index,
+            None => before.iter().position(is_it)?,
+        };
+        self.next = index + 1;
+        self.entries[index].take().map(|(_, raw)| raw)
+    }
+
+    /// What has not been taken.
+    pub(crate) fn rest(&mut self) -> impl Iterator<Item = (Cow<'a, str>, &'a str)> {
+        std::mem::take(self).entries.into_iter().flatten()
+    }
+}
+
+struct Collect;
+
+impl<'de> Visitor<'de> for Collect {
+    type Value = Parts<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut entries = Vec::with_capacity(24);
+        while let Some(Key(key)) = map.next_key()? {
+            let value: &'de RawValue = map.next_value()?;
+            entries.push(Some((key, value.get())));
+        }
+        Ok(Parts { entries, next: 0 })
+    }
+}
+
+/// Borrows where the text has no escapes; `Cow` itself never does.
+#[derive(serde::Deserialize)]
+#[serde(transparent)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
