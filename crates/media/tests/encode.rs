@@ -170,7 +170,7 @@ fn wait(condition: impl Fn() -> bool) {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
     while !condition() {
         assert!(std::time::Instant::now() < deadline, "it never came true");
-        std::thread::sleep(std::time::Duration::from_millis(2));
+        std::thread::park_timeout(std::time::Duration::from_millis(2));
     }
 }
 
