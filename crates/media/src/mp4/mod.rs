@@ -61,6 +61,8 @@ struct State {
     frames: u64,
     /// First PTS and the end of the last frame, in ns of the stream's own count.
     extent: Option<(u64, u64)>,
+    /// PTS at which the piece that is being filled began.
+    split_at: u64,
 }
 
 /// Where a file has got to.
@@ -86,7 +88,7 @@ impl Mp4Writer {
         let path = name::create(path, overwrite)?;
         let appsrc = Fanout::make_source();
         let shared = Arc::new(Shared::default());
-        let pipeline = pipeline::build(&path, &appsrc, encoder.settings().keyframe_ms, &shared)?;
+        let pipeline = pipeline::build(&path, &appsrc, &shared)?;
         let subscription = Arc::new(encoder.feed(&appsrc));
         if let Some(bus) = pipeline.bus() {
             let (shared, place) = (Arc::clone(&shared), path.display().to_string());
@@ -187,6 +189,11 @@ impl Mp4Writer {
 impl Drop for Mp4Writer {
     fn drop(&mut self) {
         self.subscription.leave();
+        if self.error().is_some_and(|error| error.message.contains("Panicked")) {
+            // A muxer that panicked no longer stops its thread, so its memory must outlive it.
+            tracing::error!(path = %self.path.display(), "the muxer has a defect; its pipeline is left behind");
+            std::mem::forget(self.pipeline.clone());
+        }
         if self.pipeline.set_state(gst::State::Null).is_err() {
             tracing::warn!(path = %self.path.display(), "a file's pipeline did not stop cleanly");
         }

@@ -16,14 +16,14 @@ const CHUNK_MS: u64 = 500;
 pub(super) fn build(
     path: &Path,
     appsrc: &gst_app::AppSrc,
-    keyframe_ms: u32,
     shared: &Arc<Shared>,
 ) -> Result<gst::Pipeline, MediaError> {
     let parse = make("h264parse")?;
     let mux = make("isofmp4mux")?;
     let sink = make("filesink")?;
-    mux.set_property("fragment-duration", u64::from(keyframe_ms) * 1_000_000);
-    mux.set_property("chunk-duration", CHUNK_MS * 1_000_000);
+    // Split by us: left to itself the muxer loses its last frames, and panics, where frames are
+    // missing for longer than a piece (a live encoder that skips, a camera that stalls).
+    mux.set_property("manual-split", true);
     // A file that begins late in a stream still begins at zero.
     mux.set_property("offset-to-zero", true);
     // Key frames are the encoder's business; others share them.
@@ -44,18 +44,51 @@ pub(super) fn build(
     gst::Element::link_many(chain).map_err(failed)?;
     if let Some(pad) = parse.static_pad("src") {
         let shared = Arc::clone(shared);
-        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-            if let Some(buffer) = info.buffer() {
-                let mut state = shared.state.lock();
-                state.frames += 1;
-                if let Some(pts) = buffer.pts().map(gst::ClockTime::nseconds) {
-                    let end = pts + buffer.duration().map_or(0, gst::ClockTime::nseconds);
-                    let first = state.extent.map_or(pts, |(first, _)| first);
-                    state.extent = Some((first, end));
-                }
+        pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+            if let Some(buffer) = info.buffer()
+                && let Some(split) = shared.count(buffer)
+            {
+                let structure =
+                    gst::Structure::builder("FMP4MuxSplitNow").field("chunk", split == Split::Chunk);
+                // Refused only while the pipeline goes down.
+                pad.push_event(gst::event::CustomDownstream::new(structure.build()));
             }
             gst::PadProbeReturn::Ok
         });
     }
     Ok(pipeline)
+}
+
+/// What begins with a frame.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Split {
+    /// A fragment: the frame is a key frame.
+    Fragment,
+    /// Only a piece of one: enough time has passed.
+    Chunk,
+}
+
+impl Shared {
+    /// Counts a frame and says what begins with it, if anything does.
+    fn count(&self, buffer: &gst::BufferRef) -> Option<Split> {
+        let mut state = self.state.lock();
+        state.frames += 1;
+        let pts = buffer.pts().map(gst::ClockTime::nseconds)?;
+        let end = pts + buffer.duration().map_or(0, gst::ClockTime::nseconds);
+        let Some((first, _)) = state.extent else {
+            state.extent = Some((pts, end));
+            state.split_at = pts;
+            return None;
+        };
+        state.extent = Some((first, end));
+        let split = if !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT) {
+            Split::Fragment
+        } else if pts >= state.split_at + CHUNK_MS * 1_000_000 {
+            Split::Chunk
+        } else {
+            return None;
+        };
+        state.split_at = pts;
+        Some(split)
+    }
 }
