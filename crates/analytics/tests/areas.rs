@@ -21,9 +21,9 @@ fn intrusions() -> AreaTriggers {
 #[test]
 fn who_walks_through_enters_intrudes_loiters_and_leaves() {
     let mut stage = Stage::new(vec![area(1, all_triggers())], vec![]);
-    stage.walk(3000.0, &[("a", LEFT, MIDDLE)]);
+    stage.walk(3000.0, &[("a", (LEFT, MIDDLE))]);
     stage.stand(3000.0, &[("a", MIDDLE.0, MIDDLE.1)]);
-    stage.walk(3000.0, &[("a", MIDDLE, RIGHT)]);
+    stage.walk(3000.0, &[("a", (MIDDLE, RIGHT))]);
     stage.stand(3000.0, &[]);
     stage.stop();
     let expected = ["area-enter", "intrusion", "loitering", "area-exit", "intrusion-end", "loitering-end"];
@@ -38,7 +38,7 @@ fn who_walks_through_enters_intrudes_loiters_and_leaves() {
 #[test]
 fn a_track_lost_inside_has_left() {
     let mut stage = Stage::new(vec![area(1, all_triggers())], vec![]);
-    stage.walk(2000.0, &[("a", LEFT, MIDDLE)]);
+    stage.walk(2000.0, &[("a", (LEFT, MIDDLE))]);
     assert_eq!(stage.story(), ["area-enter", "intrusion"]);
     stage.stand(1500.0, &[]);
     assert_eq!(stage.story().len(), 2, "it may come back");
@@ -51,7 +51,7 @@ fn a_track_lost_inside_has_left() {
 #[test]
 fn jitter_on_the_border_is_silent() {
     let mut stage = Stage::new(vec![area(1, all_triggers())], vec![]);
-    stage.walk(1500.0, &[("a", LEFT, (0.38, 0.6))]);
+    stage.walk(1500.0, &[("a", (LEFT, (0.38, 0.6)))]);
     for step in 0..100 {
         stage.show(&[("a", if step % 2 == 0 { 0.39 } else { 0.41 }, 0.6)]);
     }
@@ -63,7 +63,7 @@ fn jitter_on_the_border_is_silent() {
 #[test]
 fn stopping_ends_what_is_open_once_and_is_no_exit() {
     let mut stage = Stage::new(vec![area(1, all_triggers()), area(2, intrusions())], vec![]);
-    stage.walk(2000.0, &[("a", LEFT, MIDDLE)]);
+    stage.walk(2000.0, &[("a", (LEFT, MIDDLE))]);
     assert_eq!(stage.open.len(), 2);
     stage.stop();
     stage.stop();
@@ -74,7 +74,7 @@ fn stopping_ends_what_is_open_once_and_is_no_exit() {
 #[test]
 fn after_a_crash_each_start_is_ended_where_it_was_last_seen() {
     let mut stage = Stage::new(vec![area(1, all_triggers())], vec![]);
-    stage.walk(2000.0, &[("a", LEFT, MIDDLE)]);
+    stage.walk(2000.0, &[("a", (LEFT, MIDDLE))]);
     stage.stand(4000.0, &[("a", MIDDLE.0, MIDDLE.1)]);
     assert_eq!(stage.open.len(), 2);
     assert_eq!(stage.securt.open_events().len(), 2);
@@ -97,7 +97,7 @@ fn after_a_crash_each_start_is_ended_where_it_was_last_seen() {
 #[test]
 fn deleting_or_moving_an_occupied_area_ends_renaming_does_not() {
     let mut stage = Stage::new(vec![area(1, all_triggers())], vec![]);
-    stage.walk(2000.0, &[("a", LEFT, MIDDLE)]);
+    stage.walk(2000.0, &[("a", (LEFT, MIDDLE))]);
     let mut renamed = area(1, all_triggers());
     renamed.name = "yard".to_owned();
     let analysis = stage.securt.set_zones(vec![area(2, intrusions()), renamed], vec![]);
@@ -120,7 +120,7 @@ fn deleting_or_moving_an_occupied_area_ends_renaming_does_not() {
 #[test]
 fn disarming_ends_and_arming_begins_anew() {
     let mut stage = Stage::new(vec![area(1, all_triggers())], vec![]);
-    stage.walk(2000.0, &[("a", LEFT, MIDDLE)]);
+    stage.walk(2000.0, &[("a", (LEFT, MIDDLE))]);
     stage.securt.set_armed(Id::from_u128(1), false);
     stage.stand(1000.0, &[("a", MIDDLE.0, MIDDLE.1)]);
     assert_eq!(stage.story()[2..], ["intrusion-end"]);

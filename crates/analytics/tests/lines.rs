@@ -4,13 +4,13 @@
 
 mod stage;
 
-use stage::{Stage, line};
+use stage::{Stage, Way, line};
 use watchpost_model::{EventKind, LineDirection};
 
-fn walked(direction: LineDirection, ways: &[((f32, f32), (f32, f32))]) -> Vec<String> {
+fn walked(direction: LineDirection, ways: &[Way]) -> Vec<String> {
     let mut stage = Stage::new(vec![], vec![line(direction)]);
     for (from, to) in ways {
-        stage.walk(1500.0, &[("a", *from, *to)]);
+        stage.walk(1500.0, &[("a", (*from, *to))]);
     }
     stage.stop();
     stage.story()
@@ -53,18 +53,18 @@ fn the_same_track_must_wait_three_seconds_and_go_away() {
     // Across and back within 3 s is one crossing; later, away in between, another.
     let mut stage = Stage::new(vec![], vec![line(LineDirection::Both)]);
     stage.stand(1500.0, &[("a", above.0, above.1)]);
-    stage.walk(800.0, &[("a", above, below)]);
-    stage.walk(800.0, &[("a", below, above)]);
+    stage.walk(800.0, &[("a", (above, below))]);
+    stage.walk(800.0, &[("a", (below, above))]);
     assert_eq!(stage.story(), ["down"]);
     stage.stand(3000.0, &[("a", above.0, above.1)]);
-    stage.walk(800.0, &[("a", above, below)]);
+    stage.walk(800.0, &[("a", (above, below))]);
     assert_eq!(stage.story(), ["down", "down"]);
     // To and fro near the line is one crossing, however long it takes.
     let mut stage = Stage::new(vec![], vec![line(LineDirection::Both)]);
     stage.stand(1500.0, &[("a", 0.5, 0.45)]);
     for _ in 0..5 {
-        stage.walk(1500.0, &[("a", (0.5, 0.45), (0.5, 0.54))]);
-        stage.walk(1500.0, &[("a", (0.5, 0.54), (0.5, 0.45))]);
+        stage.walk(1500.0, &[("a", ((0.5, 0.45), (0.5, 0.54)))]);
+        stage.walk(1500.0, &[("a", ((0.5, 0.54), (0.5, 0.45)))]);
     }
     assert_eq!(stage.story(), ["down"]);
 }
@@ -74,7 +74,7 @@ fn two_who_swap_places_cross_once_each() {
     for named in [true, false] {
         let mut stage = Stage::new(vec![], vec![line(LineDirection::Both)]);
         stage.named = named;
-        stage.walk(4000.0, &[("a", (0.48, 0.3), (0.48, 0.7)), ("b", (0.54, 0.7), (0.54, 0.3))]);
+        stage.walk(4000.0, &[("a", ((0.48, 0.3), (0.48, 0.7))), ("b", ((0.54, 0.7), (0.54, 0.3)))]);
         stage.stop();
         let mut story = stage.story();
         story.sort_unstable();
@@ -90,7 +90,7 @@ fn two_who_swap_places_cross_once_each() {
 #[test]
 fn an_event_waits_until_its_track_is_established() {
     let mut stage = Stage::new(vec![], vec![line(LineDirection::Both)]);
-    stage.walk(600.0, &[("a", (0.5, 0.4), (0.5, 0.6))]);
+    stage.walk(600.0, &[("a", ((0.5, 0.4), (0.5, 0.6)))]);
     assert!(stage.story().is_empty());
     stage.stand(600.0, &[("a", 0.5, 0.6)]);
     assert_eq!(stage.story(), ["down"]);
@@ -98,7 +98,7 @@ fn an_event_waits_until_its_track_is_established() {
     assert_eq!(group.at.time.as_whole_ms(), 1000, "as of the frame in which it was established");
     // One that is gone before that has caused nothing.
     let mut stage = Stage::new(vec![], vec![line(LineDirection::Both)]);
-    stage.walk(600.0, &[("a", (0.5, 0.4), (0.5, 0.6))]);
+    stage.walk(600.0, &[("a", ((0.5, 0.4), (0.5, 0.6)))]);
     stage.stand(5000.0, &[]);
     assert!(stage.story().is_empty());
 }

@@ -17,7 +17,7 @@ fn track_records_wait_for_an_event_then_come_once_a_second_and_at_the_end() {
     let mut stage = Stage::new(vec![], vec![line(LineDirection::Both)]);
     stage.stand(3000.0, &[("a", 0.5, 0.4)]);
     assert_eq!(tracks(&stage), 0);
-    stage.walk(1000.0, &[("a", (0.5, 0.4), (0.5, 0.6))]);
+    stage.walk(1000.0, &[("a", ((0.5, 0.4), (0.5, 0.6)))]);
     assert_eq!(tracks(&stage), 1);
     stage.stand(5000.0, &[("a", 0.5, 0.6)]);
     assert!((5..=7).contains(&tracks(&stage)), "{}", tracks(&stage));

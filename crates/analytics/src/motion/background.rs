@@ -69,7 +69,8 @@ impl Background {
             sort_lanes(&mut sorted);
             for lane in 0..count {
                 let median = sorted[middle][lane];
-                let noise: u32 = sorted.iter().map(|v| u32::from(v[lane].abs_diff(median).min(16))).sum();
+                let noise: u32 =
+                    sorted.iter().map(|v| u32::from(v[lane].abs_diff(median).min(NOISE_AT_START))).sum();
                 self.mean[start + lane] = i16::from(median) << PLACES;
                 self.deviation[start + lane] = ((noise << PLACES) / pictures.len() as u32) as i16;
             }
@@ -92,10 +93,11 @@ impl Background {
 
     /// Takes `now` as it is for the pixels from `from` to `to` of row `y`.
     pub fn replace(&mut self, now: &[u8], y: usize, from: usize, to: usize) {
-        for pixel in y * self.width + from..y * self.width + to {
-            self.mean[pixel] = i16::from(now[pixel]) << PLACES;
-            self.deviation[pixel] = 2 << PLACES;
+        let pixels = y * self.width + from..y * self.width + to;
+        for (mean, &now) in self.mean[pixels.clone()].iter_mut().zip(&now[pixels.clone()]) {
+            *mean = i16::from(now) << PLACES;
         }
+        self.deviation[pixels].fill(2 << PLACES);
     }
 
     /// Brightens or darkens the whole scene: luma becomes `gain` × luma + `offset`.
@@ -143,6 +145,8 @@ impl Background {
     }
 }
 
+/// What differs by more from the median is somebody who passed, not noise.
+const NOISE_AT_START: u8 = 32;
 /// Pixels whose medians are found side by side.
 const LANES: usize = 64;
 

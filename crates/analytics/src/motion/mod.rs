@@ -11,6 +11,7 @@ mod light;
 mod mask;
 mod reduce;
 mod shake;
+mod split;
 mod texture;
 
 use watchpost_model::{Image, Rect, StreamTime};
@@ -36,9 +37,6 @@ const MEDIANS_AT: [usize; 3] = [4, 12, 25];
 const MOST_FOREGROUND: f32 = 0.6;
 /// So long may that last before the scene is learnt anew.
 const BLIND_FOR: StreamTime = StreamTime::from_nanos(1_000_000_000);
-/// A camera may have been shaken if one in so many pixels is foreground; below, looking for a shift
-/// costs more than it can win.
-const SHAKEN_PART: usize = 100;
 /// A pixel that has changed between object and background in half of the last updates flickers.
 const FLICKERS: u8 = 120;
 /// Gaps of up to twice so many reduced rows are closed.
@@ -163,30 +161,26 @@ impl Scene {
         (factor / source.width as f32, factor / source.height as f32)
     }
 
-    /// Follows the light, compares with the background, and undoes the camera's shake if less is
-    /// left over so. Ranges take in a shift by one reduced pixel; this is for what is more.
+    /// Follows the light, undoes the camera's shake, and compares with the background; returns how
+    /// many pixels differ. A shift that leaves more of them than no shift was none.
     fn compare(&mut self) -> usize {
         if let Some(change) = light_change(&self.background.picture, &self.now) {
             self.background.retone(change.gain, change.offset);
         }
-        self.background.compare(&self.now.data, &mut self.mask);
-        let set = count(&self.mask);
-        if set * SHAKEN_PART < self.mask.len() {
-            return set;
-        }
         self.profile.take(&self.now);
         let shift = self.profile.shift_against(&self.still_profile);
+        self.background.compare(&self.now.data, &mut self.mask);
+        let set = count(&self.mask);
         if shift == (0, 0) {
             return set;
         }
-        let shaken = self.now.data.clone();
         unshift(&mut self.now, shift, &mut self.spare);
         self.background.compare(&self.now.data, &mut self.mask);
         let unshifted = count(&self.mask);
-        if unshifted < set {
+        if unshifted <= set {
             return unshifted;
         }
-        self.now.data = shaken;
+        std::mem::swap(&mut self.now.data, &mut self.spare);
         self.background.compare(&self.now.data, &mut self.mask);
         set
     }
@@ -220,6 +214,7 @@ impl Scene {
             blobs.push(blob);
         }
         fragments::merge(&mut blobs, min_pixels);
+        split::split(&mut blobs);
         blobs.into_iter().map(|blob| self.seen(blob)).collect()
     }
 

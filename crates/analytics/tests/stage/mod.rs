@@ -14,6 +14,9 @@ pub const HEIGHT: f32 = 0.1;
 /// Somebody's name and where their feet are.
 pub type Actor<'a> = (&'a str, f32, f32);
 
+/// From where to where, in parts of the frame.
+pub type Way = ((f32, f32), (f32, f32));
+
 /// A solution, its clock, and everything it has said.
 pub struct Stage {
     pub securt: Securt,
@@ -135,14 +138,14 @@ impl Stage {
     }
 
     /// Everybody walks from their first to their second place in `ms`.
-    pub fn walk(&mut self, ms: f64, ways: &[(&str, (f32, f32), (f32, f32))]) {
+    pub fn walk(&mut self, ms: f64, ways: &[(&str, Way)]) {
         let steps = (ms / self.step_ms).round() as usize;
         for step in 1..=steps {
             let share = step as f32 / steps as f32;
             let along = |a: f32, b: f32| a + share * (b - a);
             let actors: Vec<Actor<'_>> = ways
                 .iter()
-                .map(|(name, from, to)| (*name, along(from.0, to.0), along(from.1, to.1)))
+                .map(|(name, (from, to))| (*name, along(from.0, to.0), along(from.1, to.1)))
                 .collect();
             self.show(&actors);
         }
