@@ -164,11 +164,11 @@ impl Scene {
     /// Follows the light, undoes the camera's shake, and compares with the background; returns how
     /// many pixels differ. A shift that leaves more of them than no shift was none.
     fn compare(&mut self) -> usize {
+        self.profile.take(&self.now);
+        let shift = self.profile.shift_against(&self.still_profile);
         if let Some(change) = light_change(&self.background.picture, &self.now) {
             self.background.retone(change.gain, change.offset);
         }
-        self.profile.take(&self.now);
-        let shift = self.profile.shift_against(&self.still_profile);
         self.background.compare(&self.now.data, &mut self.mask);
         let set = count(&self.mask);
         if shift == (0, 0) {
