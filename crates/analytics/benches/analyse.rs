@@ -13,7 +13,7 @@ fn footage(width: usize, height: usize) -> Vec<Image> {
     let hash = |x: usize, y: usize, t: usize| {
         let h = (x as u32).wrapping_mul(0x9E37_79B1)
             ^ (y as u32).wrapping_mul(0x85EB_CA77)
-            ^ (t as u32 * 0xC2B2_AE3D);
+            ^ (t as u32).wrapping_mul(0xC2B2_AE3D);
         let h = (h ^ (h >> 15)).wrapping_mul(0x2C1B_3C6D);
         (h >> 24) as i32
     };

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::Value;
 use watchpost_config::{self as config, Base, Found, Loaded, Paths, Problem};
+use watchpost_runtime::Checked;
 
 use crate::Global;
 
@@ -12,20 +13,12 @@ use crate::Global;
 /// `target/release/` of a checkout.
 const ABOVE: usize = 3;
 
-/// An instance file to run; prints what is wrong with it, and `None`, if it cannot be. A broken export
-/// is printed too, but does not stop the others.
-pub(crate) fn instance(file: &Path, global: &Global) -> anyhow::Result<Option<Loaded>> {
-    let finding = check_instance(file, global, config::load_file(file, Base::InstanceFile));
-    match finding {
-        (finding, Some(loaded)) => {
-            eprint!("{}", finding.problems());
-            Ok(Some(loaded))
-        }
-        (finding, None) => {
-            eprint!("{}", finding.problems());
-            Ok(None)
-        }
-    }
+/// An instance file to run; prints what is wrong with it, and `None`, if nothing of it could work. A broken
+/// export is printed too, but does not stop the others.
+pub(crate) fn instance(file: &Path, global: &Global) -> Option<Loaded> {
+    let (finding, loaded) = check_instance(file, global);
+    eprint!("{}", finding.problems());
+    loaded
 }
 
 /// What `validate` says of one file.
@@ -109,29 +102,23 @@ pub(crate) fn check(file: &Path, global: &Global) -> Finding {
             Err(errors) => Finding::new(file, "manifest", &errors, &[]),
         };
     }
-    check_instance(file, global, config::load_file(file, Base::InstanceFile)).0
+    check_instance(file, global).0
 }
 
 fn first_value(text: &str) -> Option<Value> {
     serde_json::Deserializer::from_str(text).into_iter().next()?.ok()
 }
 
-/// Everything that `run` would look at before it starts anything.
-fn check_instance(
-    file: &Path,
-    global: &Global,
-    loaded: Result<Loaded, Vec<Problem>>,
-) -> (Finding, Option<Loaded>) {
-    match loaded {
-        Ok(loaded) => {
-            let paths = Paths::new(&global.data, file, Base::InstanceFile);
-            let (mut errors, mut warnings) = watchpost_runtime::check(&loaded, &paths, &exporters(global));
-            errors.extend(loaded.errors().cloned());
-            warnings.extend(loaded.warnings.iter().cloned());
-            (Finding::new(file, "instance", &errors, &warnings), Some(loaded))
-        }
-        Err(errors) => (Finding::new(file, "instance", &errors, &[]), None),
-    }
+/// Everything that `run` would look at before it starts anything; the instance if it is worth starting.
+fn check_instance(file: &Path, global: &Global) -> (Finding, Option<Loaded>) {
+    let loaded = match config::load_file(file, Base::InstanceFile) {
+        Ok(loaded) => loaded,
+        Err(errors) => return (Finding::new(file, "instance", &errors, &[]), None),
+    };
+    let paths = Paths::new(&global.data, file, Base::InstanceFile);
+    let Checked { fatal, errors, warnings } = watchpost_runtime::check(&loaded, &paths, &exporters(global));
+    let loaded = fatal.is_empty().then_some(loaded);
+    (Finding::new(file, "instance", &[fatal, errors].concat(), &warnings), loaded)
 }
 
 /// Checks every record of a file against the schema that it names.
@@ -185,7 +172,7 @@ pub(crate) fn check_records(file: &Path) -> Finding {
 /// The exporters of the data folder, then the shipped ones.
 pub(crate) fn exporters(global: &Global) -> Vec<Found> {
     let mut folders = vec![global.data.join("exporters")];
-    folders.extend(shipped_exporters());
+    folders.extend(shipped_exporters(global));
     match config::discover(&folders) {
         Ok(found) => found,
         Err((folder, error)) => {
@@ -195,9 +182,12 @@ pub(crate) fn exporters(global: &Global) -> Vec<Found> {
     }
 }
 
-/// Where exporters that come with Watchpost are: in `share/watchpost` of an installation, or in the
-/// checkout that the program was built in.
-pub(crate) fn shipped_exporters() -> Vec<PathBuf> {
+/// Where exporters that come with Watchpost are: where the user says, or in `share/watchpost` of an
+/// installation, or in the checkout that the program was built in.
+pub(crate) fn shipped_exporters(global: &Global) -> Vec<PathBuf> {
+    if let Some(folder) = &global.exporters {
+        return vec![folder.clone()];
+    }
     let Ok(program) = std::env::current_exe() else { return Vec::new() };
     let above = program.ancestors().skip(1).take(ABOVE);
     let candidates = above.flat_map(|dir| [dir.join("share/watchpost/exporters"), dir.join("exporters")]);

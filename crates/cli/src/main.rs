@@ -30,6 +30,9 @@ struct Global {
     /// The data folder: settings, instances, exports, journal.
     #[arg(long, global = true, value_name = "DIR", default_value = "./watchpost-data")]
     data: PathBuf,
+    /// Where the exporters that come with Watchpost are; found by itself in an installation or a checkout.
+    #[arg(long, global = true, value_name = "DIR", env = "WATCHPOST_EXPORTERS")]
+    exporters: Option<PathBuf>,
     /// Print JSON instead of tables.
     #[arg(long, global = true)]
     json: bool,

@@ -51,6 +51,14 @@ fn a_real_file_of_the_reference_system_loads_unchanged() {
 }
 
 #[test]
+fn the_demos_own_file_is_without_blemish() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo/vtest.json");
+    let loaded = load_file(&file, Base::InstanceFile).unwrap();
+    assert_eq!((loaded.warnings, loaded.broken), (vec![], vec![]));
+    assert_eq!((loaded.instance.areas.len(), loaded.instance.lines.len()), (2, 1));
+}
+
+#[test]
 fn a_document_is_saved_as_it_was_read() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("cam.json");

@@ -34,6 +34,9 @@ pub struct Picture {
     pub frame_keys: Bytes,
     /// The frame's `event-*` records, version 2, each one JSON object.
     pub events: Vec<Bytes>,
+    /// The frame was shown before: only `events` are new (ends that come when the source has ended).
+    /// Video takes nothing of it.
+    pub again: bool,
 }
 
 /// A file that an export has written, or a folder of like files.

@@ -137,7 +137,8 @@ async fn what_was_not_answered_for_is_sent_again_and_neither_doubles_nor_tears()
         // A crash at each stage of a file's life: before its first outcome, after it, in mid-file.
         for round in 0..6_u64 {
             let mut receiver = sandbox.receiver(&of_records(format));
-            deliver(receiver.as_mut(), &mut cursor, records(cursor.next..(round + 1) * 100)).await;
+            let first = records(cursor.next..(round + 1) * 100);
+            deliver(receiver.as_mut(), &mut cursor, first).await;
             let kept = cursor.clone();
             receiver.send(records(cursor.next..cursor.next + 50)).await.unwrap();
             let lost = outcomes(receiver.as_mut()).await.unwrap();
@@ -151,7 +152,8 @@ async fn what_was_not_answered_for_is_sent_again_and_neither_doubles_nor_tears()
             cursor = if round == 0 { Cursor::default() } else { kept };
         }
         let mut receiver = sandbox.receiver(&of_records(format));
-        deliver_all(receiver.as_mut(), &mut cursor, records(cursor.next..700)).await;
+        let rest = records(cursor.next..700);
+        deliver_all(receiver.as_mut(), &mut cursor, rest).await;
         let found = frame_ids(format, &sandbox.read(&name));
         assert_eq!(found, (0..700).collect::<Vec<_>>(), "{}", format.name);
         assert_eq!(cursor.refused, []);

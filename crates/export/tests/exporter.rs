@@ -212,7 +212,9 @@ async fn the_program_finds_its_settings_and_groups_as_lists() {
     );
     let mut receiver = bench.receiver();
     drive(&mut receiver, &[delivery(3, &["{\"a\": 1}", "{\"b\": 2}"])]).await;
-    let seen: Value = serde_json::from_str(&bench.file("seen")).unwrap();
+    let mut seen: Value = serde_json::from_str(&bench.file("seen")).unwrap();
+    let schemas: Value = serde_json::from_str(seen[1]["WATCHPOST_SCHEMAS"].take().as_str().unwrap()).unwrap();
+    assert_eq!(schemas, json!({"attribute": 1, "track": 2}));
     assert_eq!(seen[0], json!(["--out=a b; 'c", "true x"]));
     assert_eq!(seen[2], json!([{"a": 1}, {"b": 2}]));
     let dir = bench.dir.path().to_str().unwrap();
@@ -222,7 +224,7 @@ async fn the_program_finds_its_settings_and_groups_as_lists() {
             "WATCHPOST_INSTANCE_ID": "00000000-0000-0000-0000-000000000001",
             "WATCHPOST_INSTANCE_NAME": "Main gate",
             "WATCHPOST_EXPORTER_DIR": dir, "WATCHPOST_EXPORTS_DIR": dir,
-            "WATCHPOST_SCHEMAS": "{\"attribute\":1,\"track\":2}",
+            "WATCHPOST_SCHEMAS": null,
             "WATCHPOST_SETTING_FOLDER": "a b; 'c", "WATCHPOST_SETTING_ON": "true", "WATCHPOST_SETTING_TOKEN": "",
         })
     );

@@ -25,7 +25,8 @@ fn tracks(uri: &str, config: Value) -> Value {
 async fn json_lines_indented_and_one_file_each() {
     let objects = [json!({"frame_id": 1, "a": [1, {}]}), json!({"frame_id": 2})];
     let sandbox = Sandbox::new();
-    written(&sandbox, &tracks("json:///l.json", json!({"append_only": true, "minify": true})), &objects).await;
+    written(&sandbox, &tracks("json:///l.json", json!({"append_only": true, "minify": true})), &objects)
+        .await;
     assert_eq!(sandbox.read("l.json"), "{\"frame_id\":1,\"a\":[1,{}]}\n{\"frame_id\":2}\n");
 
     let sandbox = Sandbox::new();
@@ -40,7 +41,8 @@ async fn json_lines_indented_and_one_file_each() {
     assert_eq!(sandbox.read("d/002.json"), "{\"frame_id\":2}\n");
 
     let sandbox = Sandbox::new();
-    written(&sandbox, &tracks("json:///r.json", json!({"append_only": false, "minify": true})), &objects).await;
+    written(&sandbox, &tracks("json:///r.json", json!({"append_only": false, "minify": true})), &objects)
+        .await;
     assert_eq!(sandbox.read("r.json"), "{\"frame_id\":2}\n", "replaced where the name repeats");
 }
 
@@ -115,14 +117,16 @@ async fn csv_rows_of_records_have_the_events_table() {
 async fn txt_is_readable_and_one_line_per_row() {
     let sandbox = Sandbox::new();
     let handler = json!({"uri": "txt:///e.txt", "config": {"schema_events": ["event-intrusion:2"]}});
-    deliver_all(sandbox.receiver(&handler).as_mut(), &mut Cursor::default(), vec![delivery(0, record(0))]).await;
+    deliver_all(sandbox.receiver(&handler).as_mut(), &mut Cursor::default(), vec![delivery(0, record(0))])
+        .await;
     let text = sandbox.read("e.txt");
     assert!(text.starts_with("2026-07-01T12:34:56.789Z "), "{text}");
     assert!(text.contains(" zone_name=\"Loading bay\" ") && text.contains(" object_class="), "{text}");
     assert_eq!(text.lines().count(), 1);
 
     let sandbox = Sandbox::new();
-    let template = "{sys.count} {obj.zone_name} {obj.area.name} {obj.tripwire_name|default:-} {instance.name}";
+    let template =
+        "{sys.count} {obj.zone_name} {obj.area.name} {obj.tripwire_name|default:-} {instance.name}";
     let handler = json!({"uri": "txt:///e.txt", "config": {"schema_events": ["event-intrusion:2"], "template": template}});
     let mut two_lines = record(1);
     let json = String::from_utf8(two_lines.json.to_vec()).unwrap().replace("Loading bay", "Loading\\nbay");
@@ -135,7 +139,8 @@ async fn txt_is_readable_and_one_line_per_row() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pictures_in_objects_are_left_out_unless_asked_for() {
-    let objects = [json!({"frame_id": 1, "tracks": [{"best_thumbnail": {"image": "abc", "confidence": 0.5}}]})];
+    let objects =
+        [json!({"frame_id": 1, "tracks": [{"best_thumbnail": {"image": "abc", "confidence": 0.5}}]})];
     for (crops, there) in [("none", false), ("inline", true)] {
         let sandbox = Sandbox::new();
         written(&sandbox, &tracks("json:///t.json", json!({"crops": crops, "minify": true})), &objects).await;
@@ -176,20 +181,57 @@ fn what_cannot_be_exported_is_refused_with_the_choices() {
         one(json!({"uri": "json:///a", "sink": "output-tracks", "config": {"schema_events": ["track:2"]}})),
         "/Output/handlers/x/sink: `sink` is `output-tracks` beside `schema_events`: an export takes either a stream or records; make it \"\", or take `schema_events` out"
     );
-    assert!(one(json!({"uri": "json:///a", "sink": "", "config": {"schema_events": {}}})).contains("neither `sink` nor"));
-    assert!(one(json!({"uri": "json:///a", "sink": "tracks"})).contains("there is no stream `tracks`; expected one of output-image"));
-    assert!(one(json!({"uri": "json:///a", "sink": "output-image"})).contains("JSON does not take the stream `output-image`"));
-    assert!(one(json!({"uri": "csv:///a", "config": {"schema_events": ["track:2", "crop:2"]}})).contains("set `shape` to `objects`"));
-    assert!(one(json!({"uri": "json:///a", "config": {"schema_events": ["track:1", "track:2"]}})).contains("two versions"));
+    assert!(
+        one(json!({"uri": "json:///a", "sink": "", "config": {"schema_events": {}}}))
+            .contains("neither `sink` nor")
+    );
+    assert!(
+        one(json!({"uri": "json:///a", "sink": "tracks"}))
+            .contains("there is no stream `tracks`; expected one of output-image")
+    );
+    assert!(
+        one(json!({"uri": "json:///a", "sink": "output-image"}))
+            .contains("JSON does not take the stream `output-image`")
+    );
+    assert!(
+        one(json!({"uri": "csv:///a", "config": {"schema_events": ["track:2", "crop:2"]}}))
+            .contains("set `shape` to `objects`")
+    );
+    assert!(
+        one(json!({"uri": "json:///a", "config": {"schema_events": ["track:1", "track:2"]}}))
+            .contains("two versions")
+    );
     assert!(one(tracks("csv:///a", json!({"separator": "\""}))).contains("expected one ASCII character"));
-    assert!(one(tracks("txt:///a", json!({"template": "{obj}"}))).contains("/config/template: bad dynamic string at character 2: `obj` needs a name"));
+    assert!(
+        one(tracks("txt:///a", json!({"template": "{obj}"})))
+            .contains("/config/template: bad dynamic string at character 2: `obj` needs a name")
+    );
     assert!(one(tracks("json:///a", json!({"rotate": {}}))).contains("`rotate` is not supported yet"));
-    assert!(one(tracks("json:///a", json!({"minify": "yes"}))).contains("/config/minify: invalid type: string \"yes\", expected a boolean"));
-    assert!(one(tracks("json:///a", json!({"behind_max": {"records": -1}, "when_behind": "drop_oldest"}))).contains("/config/behind_max/records: invalid value"));
+    assert!(
+        one(tracks("json:///a", json!({"minify": "yes"})))
+            .contains("/config/minify: invalid type: string \"yes\", expected a boolean")
+    );
+    assert!(
+        one(tracks("json:///a", json!({"behind_max": {"records": -1}, "when_behind": "drop_oldest"})))
+            .contains("/config/behind_max/records: invalid value")
+    );
     assert!(one(tracks("json:///a", json!({"when_behind": "drop_oldest"}))).contains("needs a bound"));
     assert!(one(tracks("json://a", json!({}))).contains("has two slashes; write json:///a"));
-    assert!(one(json!({"uri": "jpg:///a.jpg", "sink": "output-image"})).contains("JPG needs a dynamic string in the name"));
-    assert!(one(json!({"uri": "mp4:///{sys.count}.mp4", "sink": "output-image"})).contains("MP4 takes no dynamic strings"));
-    assert!(one(json!({"uri": "mp4:///a.mp4", "sink": "output-image", "config": {"fps": "all"}})).contains("expected \"source\" or frames per second"));
-    assert_eq!(sandbox.refused(&tracks("json:///a", json!({"minify": 1, "shape": 2, "x": 3}))).len(), 3, "all are told");
+    assert!(
+        one(json!({"uri": "jpg:///a.jpg", "sink": "output-image"}))
+            .contains("JPG needs a dynamic string in the name")
+    );
+    assert!(
+        one(json!({"uri": "mp4:///{sys.count}.mp4", "sink": "output-image"}))
+            .contains("MP4 takes no dynamic strings")
+    );
+    assert!(
+        one(json!({"uri": "mp4:///a.mp4", "sink": "output-image", "config": {"fps": "all"}}))
+            .contains("expected \"source\" or frames per second")
+    );
+    assert_eq!(
+        sandbox.refused(&tracks("json:///a", json!({"minify": 1, "shape": 2, "x": 3}))).len(),
+        3,
+        "all are told"
+    );
 }

@@ -25,7 +25,9 @@ fn main() {
     let (seconds, per_commit, rate) = (number(0, 10), number(1, 100), number(2, 0));
     let temporary = tempfile::tempdir().unwrap();
     let dir = args.get(3).map_or(temporary.path().to_owned(), Into::into);
-    let (journal, _) = Journal::open(&dir, Options::default()).unwrap();
+    let begin = Instant::now();
+    let (journal, repairs) = Journal::open(&dir, Options::default()).unwrap();
+    println!("opened in {:.1} ms, {} repairs", begin.elapsed().as_secs_f64() * 1e3, repairs.len());
     let log = journal.log("throughput").unwrap();
     let begin = Instant::now();
     let stop = AtomicBool::new(false);
@@ -99,6 +101,12 @@ fn main() {
         read as f64 / took
     );
     println!("append to durable: p50 {:.2} ms, p99 {:.2} ms, most {:.2} ms", at(0.5), at(0.99), at(1.0));
+    let cpu = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let ticks: u64 = cpu.split(' ').skip(13).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    println!(
+        "CPU per entry, appended and read three times: {:.2} us",
+        ticks as f64 * 10_000.0 / appended as f64
+    );
     println!("most memory: {memory}");
     let before = Instant::now();
     drop((log, journal));

@@ -132,6 +132,10 @@ impl Replaying<'_> {
             return Ok(());
         }
         let mut ops = frame.ops.unwrap_or_default();
+        // A snapshot leaves out a log that is being deleted; what was still pending then follows.
+        if ops.contains(&Op::Deleted) && !self.logs.contains_key(&header.log) {
+            return Ok(());
+        }
         if let Some(Op::Made { id, name }) = ops.first() {
             // Said twice. If only the second is intact, the log is known under a stand-in's name, or
             // what came before is lost.

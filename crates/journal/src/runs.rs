@@ -10,8 +10,11 @@ use crate::{
     view::Segment,
 };
 
-/// Index of a whole segment, and the end of its last run.
-pub(crate) fn scan(window: &mut Window, log: u32) -> io::Result<(Vec<(u64, u64)>, Option<(u64, u64)>)> {
+/// Some of the runs of a segment: position and offset, ascending.
+pub(crate) type Index = Vec<(u64, u64)>;
+
+/// Index of a whole segment, and position and offset behind its last run.
+pub(crate) fn scan(window: &mut Window, log: u32) -> io::Result<(Index, Option<(u64, u64)>)> {
     let (mut index, mut offset, mut last) = (Vec::new(), 0, None);
     while let Some((at, header)) = next_run(window, log, offset)? {
         offset = at + (RUN_HEADER + header.len as usize) as u64;

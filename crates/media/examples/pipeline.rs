@@ -1,4 +1,5 @@
-//! Decode → draw → encode → MP4 of one file, with timings: `pipeline IN OUT.mp4 [PICTURE.jpg]`.
+//! Decode → draw → encode → MP4 of one file, with timings: `pipeline IN OUT.mp4 [PICTURE.jpg]`;
+//! with `live` at the end frames that come too fast are skipped.
 //! Also times drawing alone: 50 objects on a 1080p picture.
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::panic)]
 
@@ -22,7 +23,9 @@ fn main() {
     let mut decoder = Decoder::open(&DecodeOptions::new(Location::File(input.into()))).unwrap();
     let info = decoder.info().clone();
     println!("{info:?}");
-    let settings = EncoderSettings::new(info.size, info.fps.unwrap_or(Rate::DEFAULT), EncodePace::Fast);
+    let pace =
+        if args.last().is_some_and(|last| last == "live") { EncodePace::Live } else { EncodePace::Fast };
+    let settings = EncoderSettings::new(info.size, info.fps.unwrap_or(Rate::DEFAULT), pace);
     println!("at most {} kbit/s", settings.max_kbps());
     let encoder = Encoder::start(settings).unwrap();
     let writer = Mp4Writer::start(Path::new(output), Overwrite::Replace, &encoder).unwrap();

@@ -101,6 +101,24 @@ fn realtime_takes_its_time_and_skips_what_is_late() {
 }
 
 #[test]
+fn realtime_loops_keep_the_pace() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = clip(folder.path(), "a.mp4", ClipFormat::Mp4, 10);
+    let mut decoder = Decoder::open(&DecodeOptions::new(Location::File(path)).realtime()).unwrap();
+    let started = std::time::Instant::now();
+    let mut all = Vec::new();
+    for _ in 0..3 {
+        let (times, end) = drain(&mut decoder);
+        assert!(matches!(end, Next::Ended), "{end:?}");
+        all.extend(times);
+        decoder.rewind().unwrap();
+    }
+    assert!(started.elapsed() > Duration::from_millis(900), "{:?}", started.elapsed());
+    assert!(all.is_sorted() && *all.last().unwrap() == 29 * 40, "{all:?}");
+    assert!(all.len() as u64 + decoder.skipped() >= 30, "{} + {}", all.len(), decoder.skipped());
+}
+
+#[test]
 fn what_cannot_be_read_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);

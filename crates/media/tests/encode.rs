@@ -89,6 +89,27 @@ fn frames_and_duration_are_exactly_those_pushed() {
 }
 
 #[test]
+fn gaps_and_uneven_frames_lose_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let encoder = Encoder::start(settings(30)).unwrap();
+    let writer = Mp4Writer::start(&folder.path().join("out.mp4"), Overwrite::Number, &encoder).unwrap();
+    // A camera that stalls: from a frame to the next 33 ms, 400 ms, 700 ms, 5 s.
+    let mut pts = 0;
+    for n in 0..120u64 {
+        encoder.push(&picture(PixelFormat::I420, SIZE, n), StreamTime::from_ms(pts as f64)).unwrap();
+        pts += match n % 40 {
+            7 => 400,
+            15 => 700,
+            16 | 39 => 5000,
+            _ => 33,
+        };
+    }
+    encoder.finish().unwrap();
+    let summary = writer.finish().unwrap();
+    assert_eq!((summary.frames, probe(&summary.path).0), (120, 120));
+}
+
+#[test]
 fn two_files_of_one_encoder_the_second_begun_later() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out.mp4");
@@ -149,7 +170,7 @@ fn wait(condition: impl Fn() -> bool) {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
     while !condition() {
         assert!(std::time::Instant::now() < deadline, "it never came true");
-        std::thread::sleep(std::time::Duration::from_millis(2));
+        std::thread::park_timeout(std::time::Duration::from_millis(2));
     }
 }
 

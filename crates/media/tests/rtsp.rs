@@ -86,7 +86,7 @@ fn a_camera_has_times_and_its_end_is_an_error() {
     let waited = Instant::now();
     while decoder.skipped() < before + 10 {
         assert!(waited.elapsed() < Duration::from_secs(10), "nothing was skipped");
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::park_timeout(Duration::from_millis(10));
     }
     assert!(decoder.waiting() <= 4);
 

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use tokio::net::unix::pipe;
 use tokio::sync::{Notify, watch};
@@ -220,6 +221,8 @@ pub(crate) async fn write(feed: Arc<Feed>, stdin: pipe::Sender, mut gone: watch:
     let mut end = End::Writing(stdin);
     let mut account = Account::default();
     let mut batch = Batch::default();
+    // When the pipe last gained or lost bytes.
+    let mut changed = Instant::now();
     loop {
         if batch.is_empty() {
             batch.fill(&feed, &mut account);
@@ -228,6 +231,7 @@ pub(crate) async fn write(feed: Arc<Feed>, stdin: pipe::Sender, mut gone: watch:
             match pipe.try_write(batch.rest()) {
                 Ok(bytes) => {
                     account.wrote(bytes);
+                    changed = Instant::now();
                     batch.done += bytes;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -242,7 +246,9 @@ pub(crate) async fn write(feed: Arc<Feed>, stdin: pipe::Sender, mut gone: watch:
         if state == Stdin::Closing && batch.is_empty() && !more {
             end = close(end, &feed);
         }
-        feed.look(&mut account, &end);
+        if feed.look(&mut account, &end) {
+            changed = Instant::now();
+        }
         if batch.is_empty() && more {
             tokio::task::consume_budget().await;
             if *gone.borrow() {
@@ -250,8 +256,13 @@ pub(crate) async fn write(feed: Arc<Feed>, stdin: pipe::Sender, mut gone: watch:
             }
             continue;
         }
-        let fresh = feed.progress().last_read.is_none_or(|at| at.elapsed() < SLOW_AFTER);
-        let tick = if fresh { TICK } else { SLOW_TICK };
+        let slow = changed.elapsed() > SLOW_AFTER;
+        let tick = if slow { SLOW_TICK } else { TICK };
+        if slow && state == Stdin::Open && no_reader(&end) {
+            // Closed with bytes still in the pipe and nothing to write: no write would tell.
+            batch = Batch::default();
+            feed.refused();
+        }
         let unread = account.unread_bytes() > 0;
         tokio::select! {
             biased;
@@ -272,6 +283,14 @@ async fn writable(end: &End) {
         End::Writing(pipe) => drop(pipe.writable().await),
         End::Watching(_) | End::Blind => std::future::pending().await,
     }
+}
+
+/// Whether no process holds the other end any more (`poll(2)`: `POLLERR` on a write end).
+fn no_reader(end: &End) -> bool {
+    let End::Writing(pipe) = end else { return false };
+    let mut polled = [PollFd::new(pipe, PollFlags::empty())];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut polled, Some(&now)).is_ok() && polled[0].revents().contains(PollFlags::ERR)
 }
 
 /// Closes our write end, the child's end of file, but keeps an end of the pipe to go on counting.
@@ -305,14 +324,14 @@ impl Feed {
         self.space.notify_waiters();
     }
 
-    /// Asks the kernel how much is unread and tells everybody if that is news.
-    fn look(&self, account: &mut Account, end: &End) {
+    /// Asks the kernel how much is unread and tells everybody if that is news. True if the child has read.
+    fn look(&self, account: &mut Account, end: &End) -> bool {
         let fd = match end {
             End::Writing(pipe) => pipe.as_fd(),
             End::Watching(fd) => fd.as_fd(),
-            End::Blind => return,
+            End::Blind => return false,
         };
-        let Ok(in_pipe) = rustix::io::ioctl_fionread(fd) else { return };
+        let Ok(in_pipe) = rustix::io::ioctl_fionread(fd) else { return false };
         let first = account.read_bytes() == 0;
         let moved = account.in_pipe(in_pipe);
         if moved && (!self.answers || first) {
@@ -329,6 +348,7 @@ impl Feed {
             }
             news
         });
+        moved
     }
 }
 

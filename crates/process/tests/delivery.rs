@@ -52,6 +52,15 @@ async fn messages_arrive_framed_in_order_and_are_counted_as_read() {
     assert_eq!(child.stalled_for(), None);
 }
 
+#[tokio::test]
+async fn stdin_closed_over_unread_bytes_is_seen_without_another_write() {
+    let dir = tempfile::tempdir().unwrap();
+    let child = spawn_with(shell("read go; exec 0<&-; sleep 1000", dir.path()), LINES).await;
+    child.send(Bytes::from(format!("go\n{}", "x".repeat(100_000)))).await.unwrap();
+    until("refused", || child.progress().stdin == Stdin::Refused).await;
+    assert_eq!(child.read_through(), 0);
+}
+
 /// The child notes every byte it reads in a file before it reads on; killed at random moments, our count of
 /// wholly read messages must be the file's, every time.
 #[tokio::test(flavor = "multi_thread")]

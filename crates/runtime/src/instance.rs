@@ -90,7 +90,10 @@ impl Instance {
             let Plan { selection, common, output, .. } = plan;
             match output {
                 Output::Receiver(make) => receivers.add(status, selection, common, make())?,
-                Output::Pictures(make) => pictures.add(make, status)?,
+                Output::Pictures(make) => {
+                    status.takes_no_records();
+                    pictures.add(make, status)?;
+                }
             }
         }
         let version = match &wishes.output.preprocess {
@@ -113,6 +116,7 @@ impl Instance {
             intake,
             pictures,
             gate,
+            last_frame: None,
             status: status.clone(),
         };
         let stop = Arc::new(AtomicBool::new(false));

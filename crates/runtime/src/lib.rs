@@ -27,7 +27,7 @@ mod worker;
 
 pub use instance::{Final, Instance, StartError};
 pub use pipeline::Ended;
-pub use plans::check;
+pub use plans::{Checked, check};
 pub use runtime::{OpenError, Runtime};
 pub use source_status::SourceSnapshot;
 pub use status::ReceiverSnapshot;

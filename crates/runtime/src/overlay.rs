@@ -56,15 +56,21 @@ impl Painter {
             scene.update(frame, analysis);
         }
         let events = analysis.groups.iter().flat_map(|group| self.events(group)).collect();
-        self.draw(frame, events)
+        self.draw(frame, events, false)
+    }
+
+    /// The last picture once more, for events that come when the source has ended.
+    pub fn last_picture(&mut self, frame: &Frame, analysis: &Analysis) -> Option<Picture> {
+        let events = analysis.groups.iter().flat_map(|group| self.events(group)).collect();
+        self.draw(frame, events, true)
     }
 
     /// The picture of a frame that was not analysed, with what was found last.
     pub fn picture_again(&mut self, frame: &Frame) -> Option<Picture> {
-        self.draw(frame, Vec::new())
+        self.draw(frame, Vec::new(), false)
     }
 
-    fn draw(&mut self, frame: &Frame, events: Vec<bytes::Bytes>) -> Option<Picture> {
+    fn draw(&mut self, frame: &Frame, events: Vec<bytes::Bytes>, again: bool) -> Option<Picture> {
         let image = frame.image.as_ref()?;
         let shown = match &mut self.scene {
             Some(scene) => scene.renderer.draw(image, &scene.overlay),
@@ -74,7 +80,7 @@ impl Painter {
         let context = Context { instance_id: self.instance.id, instance_name: &self.instance.name };
         let mut frame_keys = Vec::with_capacity(256);
         schema::streams::encode_frame_keys(&at, &context, &mut frame_keys);
-        Some(Picture { frame: frame.clone(), shown, frame_keys: frame_keys.into(), events })
+        Some(Picture { frame: frame.clone(), shown, frame_keys: frame_keys.into(), events, again })
     }
 
     /// The group's `event-*` records as JSON, for names and conditions of stills.

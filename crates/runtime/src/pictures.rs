@@ -74,6 +74,16 @@ impl Pictures {
         }
     }
 
+    /// Gives the last frame once more, for events that come when the source has ended.
+    pub fn show_last(&mut self, frame: &Frame, analysis: &Analysis) {
+        if self.exports.is_empty() || analysis.groups.is_empty() {
+            return;
+        }
+        if let Some(picture) = self.painter.last_picture(frame, analysis) {
+            self.hand_out(&picture);
+        }
+    }
+
     fn hand_out(&self, picture: &Picture) {
         for export in &self.exports {
             // A closed queue means its thread has given up, and its status says why.
@@ -118,7 +128,7 @@ impl PictureWorker {
             };
             match open.push(&picture) {
                 Ok(()) => {
-                    add(&self.status.delivered, 1);
+                    add(&self.status.delivered, u64::from(!picture.again));
                     if self.status.state() != State::Running {
                         self.status.set(State::Running, None);
                         backoff.reset();

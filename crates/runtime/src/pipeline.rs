@@ -46,6 +46,8 @@ pub(crate) struct Pipeline {
     pub pictures: Pictures,
     /// Where a file at pace `fast` waits while the log is at its bound.
     pub gate: Arc<Gate>,
+    /// The last analysed frame: what ends with the source is shown in it.
+    pub last_frame: Option<Frame>,
     /// What can be seen from outside.
     pub status: Arc<SourceStatus>,
 }
@@ -70,6 +72,9 @@ impl Pipeline {
         let last = self.solution.stop();
         if let Err(error) = self.record(None, &last) {
             return Ended::Failed(error.to_string());
+        }
+        if let Some(frame) = self.last_frame.take() {
+            self.pictures.show_last(&frame, &last);
         }
         self.pictures.finish();
         ended
@@ -109,6 +114,7 @@ impl Pipeline {
         self.status.analysed(began.elapsed());
         self.record(Some(&frame), &analysis)?;
         self.pictures.show(&frame, &analysis);
+        self.last_frame = Some(frame);
         Ok(())
     }
 

@@ -68,6 +68,7 @@ impl Planned {
 
 fn failed(name: &str, format: &'static str, problems: &[Problem]) -> Arc<ReceiverStatus> {
     let status = ReceiverStatus::new(name, format);
+    status.takes_no_records();
     let problems: Vec<_> = problems.iter().map(Problem::to_string).collect();
     status.set(State::Failed, Some(problems.join("\n")));
     Arc::new(status)
@@ -84,10 +85,11 @@ fn available(wishes: &config::Instance) -> &'static [Version] {
 
 /// Everything that would keep an export or exporter from starting, and what is probably not meant. Looks at
 /// no disk but for the preprocess command's program.
-pub fn check(loaded: &config::Loaded, paths: &Paths, exporters: &[Found]) -> (Vec<Problem>, Vec<Problem>) {
+pub fn check(loaded: &config::Loaded, paths: &Paths, exporters: &[Found]) -> Checked {
     let wishes = &loaded.instance;
     let info = info(wishes, false);
-    let (mut errors, mut warnings) = (Vec::new(), Vec::new());
+    let mut errors: Vec<Problem> = loaded.errors().cloned().collect();
+    let mut warnings = loaded.warnings.clone();
     for handler in wishes.output.handlers.iter().filter(|handler| handler.enabled) {
         match export::plan(&Request { handler, paths, instance: &info }) {
             Ok(plan) => {
@@ -104,31 +106,37 @@ pub fn check(loaded: &config::Loaded, paths: &Paths, exporters: &[Found]) -> (Ve
             errors.extend(problems);
         }
     }
+    let mut fatal = Vec::new();
     if let Some(Err(message)) = wishes.output.preprocess.as_ref().map(|p| preprocess::resolve(&p.command, paths)) {
         let fix = "expected a program and its arguments; a relative path begins at the instance file's folder";
-        errors.push(Problem {
-            file: std::path::PathBuf::new(),
-            path: "/Output/preprocess_cmd".into(),
-            line: None,
-            message,
-            fix: fix.into(),
-        });
+        fatal.push(Problem::at("/Output/preprocess_cmd", message, fix));
     }
-    (errors, warnings)
+    // Problems of a manifest know their place already.
+    let locate = |problem: Problem| if problem.file.as_os_str().is_empty() { loaded.locate(problem) } else { problem };
+    let located = |problems: Vec<Problem>| problems.into_iter().map(locate).collect();
+    Checked { fatal: located(fatal), errors: located(errors), warnings: located(warnings) }
+}
+
+/// What [`check`] found.
+#[derive(Debug)]
+pub struct Checked {
+    /// Nothing could be delivered: not worth starting.
+    pub fatal: Vec<Problem>,
+    /// Exports and exporters that do not work; the others do.
+    pub errors: Vec<Problem>,
+    /// What works, but is probably not meant.
+    pub warnings: Vec<Problem>,
 }
 
 /// What a handler asks for and cannot have behind the preprocess command.
 fn unavailable(handler: &Handler, records: &BTreeMap<SchemaId, Version>, available: &[Version]) -> Vec<Problem> {
     let not = records.iter().filter(|(_, version)| !available.contains(version));
-    not.map(|(id, version)| Problem {
-        file: std::path::PathBuf::new(),
-        path: format!("{}/config/schema_events", handler.path),
-        line: None,
-        message: format!(
-            "`{id}:{}` cannot be had behind a preprocess command that sees version 1",
-            version.number()
-        ),
-        fix: format!("subscribe to `{id}:1`, or set preprocess_version to 2 if the command understands it"),
+    not.map(|(id, version)| {
+        let path = format!("{}/config/schema_events", handler.path);
+        let number = version.number();
+        let message = format!("`{id}:{number}` cannot be had behind a preprocess command that sees version 1");
+        let fix = format!("subscribe to `{id}:1`, or set preprocess_version to 2 if the command understands it");
+        Problem::at(path, message, fix)
     })
     .collect()
 }

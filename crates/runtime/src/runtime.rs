@@ -151,11 +151,7 @@ pub(crate) fn find_exporter<'a>(exporters: &'a [Found], name: &str) -> Result<Us
         }
     }
     let installed = if names.is_empty() { "none is installed".to_owned() } else { format!("installed: {}", names.join(", ")) };
-    Err(vec![Problem {
-        file: PathBuf::new(),
-        path: format!("/Output/{name}"),
-        line: None,
-        message: format!("no exporter `{name}` is installed"),
-        fix: format!("{installed}; put its folder, with a manifest.json, into exporters/ of the data folder"),
-    }])
+    let message = format!("no exporter `{name}` is installed");
+    let fix = format!("{installed}; put its folder, with a manifest.json, into exporters/ of the data folder");
+    Err(vec![Problem::at(format!("/Output/{name}"), message, fix)])
 }

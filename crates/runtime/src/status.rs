@@ -139,6 +139,11 @@ impl ReceiverStatus {
         *self.cursor.borrow()
     }
 
+    /// Pictures have no cursor: nothing in the log waits for them.
+    pub(crate) fn takes_no_records(&self) {
+        self.cursor.send_replace(u64::MAX);
+    }
+
     pub(crate) fn move_cursor(&self, to: u64) {
         self.cursor.send_replace(to);
     }

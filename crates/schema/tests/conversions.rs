@@ -265,3 +265,11 @@ fn the_version_must_be_the_one_said() {
     ));
     assert!(matches!(convert(b"[]", V2, V1), Err(ConvertError::NotARecord(_))));
 }
+
+#[test]
+fn an_indented_record_becomes_one_line() {
+    for id in SchemaId::ALL {
+        let indented = serde_json::to_vec_pretty(&object(&sample(id, V2))).unwrap();
+        assert_eq!(text(&convert(&indented, V2, V1).unwrap()), text(&sample(id, V1)));
+    }
+}

@@ -91,6 +91,8 @@ impl Sandbox {
     fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
         let mut command = Command::new(&self.program);
         command.current_dir(self.path()).args(args).arg("--data").arg(self.data());
+        // Wherever the test's build lies, the shipped exporters are those of this checkout.
+        command.env("WATCHPOST_EXPORTERS", concat!(env!("CARGO_MANIFEST_DIR"), "/../../exporters"));
         command
     }
 

@@ -33,7 +33,7 @@ impl Picture {
             return None;
         }
         let step = wide.max(high).div_ceil(LONGEST);
-        let (width, height) = (wide / step & !1, high / step & !1);
+        let (width, height) = ((wide / step) & !1, (high / step) & !1);
         let luma =
             Sampler { plane: 0, pixel_stride: 1, offset: 0 }.copy(image, left, top, width, height, step);
         let of_chroma = |plane, pixel_stride, offset| {

@@ -9,7 +9,7 @@ use super::*;
 fn image(width: usize, height: usize, contrast: u8) -> Image {
     let mut data = vec![128_u8; width * height * 3 / 2];
     for (i, value) in data[..width * height].iter_mut().enumerate() {
-        *value = 100 + if (i % width + i / width) % 2 == 0 { contrast } else { 0 };
+        *value = 100 + if (i % width + i / width).is_multiple_of(2) { contrast } else { 0 };
     }
     let data: Arc<Vec<u8>> = Arc::new(data);
     let luma = width * height;

@@ -48,13 +48,15 @@ pub(crate) fn light_change(background: &Plane8, now: &Plane8) -> Option<LightCha
         let gain = (1.0 + (bright - dark) as f32 / (mean(1) - mean(0))).clamp(0.3, 3.0);
         LightChange { gain, offset: mean(0) + dark as f32 - gain * mean(0) }
     };
+    // In a picture that is merely shifted, dark pixels get brighter and bright ones darker on average.
+    // That looks like less contrast but explains little; a change of light explains most.
     let (mut before, mut after) = (0_u64, 0_u64);
     for (b, n) in samples() {
         let expected = (change.gain * f32::from(b) + change.offset).clamp(0.0, 255.0);
         before += u64::from(n.abs_diff(b));
         after += (f32::from(n) - expected).abs() as u64;
     }
-    (after < before).then_some(change)
+    (after * 4 < before * 3).then_some(change)
 }
 
 fn median(histogram: &[u32]) -> Option<usize> {

@@ -11,6 +11,7 @@ mod light;
 mod mask;
 mod reduce;
 mod shake;
+mod split;
 mod texture;
 
 use watchpost_model::{Image, Rect, StreamTime};
@@ -36,6 +37,8 @@ const MEDIANS_AT: [usize; 3] = [4, 12, 25];
 const MOST_FOREGROUND: f32 = 0.6;
 /// So long may that last before the scene is learnt anew.
 const BLIND_FOR: StreamTime = StreamTime::from_nanos(1_000_000_000);
+/// A pixel that has changed between object and background in half of the last updates flickers.
+const FLICKERS: u8 = 120;
 /// Gaps of up to twice so many reduced rows are closed.
 const CLOSE_ROWS: usize = 3;
 
@@ -65,6 +68,9 @@ struct Scene {
     background: Background,
     mask: Vec<u8>,
     objects: Vec<u8>,
+    /// The mask at the last update, and how often each pixel has changed lately, 0..255.
+    mask_before: Vec<u8>,
+    flicker: Vec<u8>,
     spare: Vec<u8>,
     morphology: Morphology,
     labeller: Labeller,
@@ -117,6 +123,8 @@ impl Scene {
             background: Background::new(width, height, settings.sensitivity.min_contrast()),
             mask: vec![0; width * height],
             objects: vec![0; width * height],
+            mask_before: vec![0; width * height],
+            flicker: vec![0; width * height],
             spare: Vec::new(),
             morphology: Morphology::new(width, height),
             labeller: Labeller::default(),
@@ -136,7 +144,6 @@ impl Scene {
         };
         let mut found = Vec::new();
         if known {
-            self.steady();
             found = self.foreground(time, settings);
         }
         // A clock that jumps back (a loop) is a reason to go on, not to wait for the old time.
@@ -154,21 +161,32 @@ impl Scene {
         (factor / source.width as f32, factor / source.height as f32)
     }
 
-    /// Undoes the camera's shake and follows the light.
-    fn steady(&mut self) {
+    /// Follows the light, undoes the camera's shake, and compares with the background; returns how
+    /// many pixels differ. A shift that leaves more of them than no shift was none.
+    fn compare(&mut self) -> usize {
         self.profile.take(&self.now);
         let shift = self.profile.shift_against(&self.still_profile);
-        if shift != (0, 0) {
-            unshift(&mut self.now, shift, &mut self.spare);
-        }
         if let Some(change) = light_change(&self.background.picture, &self.now) {
             self.background.retone(change.gain, change.offset);
         }
+        self.background.compare(&self.now.data, &mut self.mask);
+        let set = count(&self.mask);
+        if shift == (0, 0) {
+            return set;
+        }
+        unshift(&mut self.now, shift, &mut self.spare);
+        self.background.compare(&self.now.data, &mut self.mask);
+        let unshifted = count(&self.mask);
+        if unshifted <= set {
+            return unshifted;
+        }
+        std::mem::swap(&mut self.now.data, &mut self.spare);
+        self.background.compare(&self.now.data, &mut self.mask);
+        set
     }
 
     fn foreground(&mut self, time: StreamTime, settings: MotionSettings) -> Vec<MotionBlob> {
-        self.background.compare(&self.now.data, &mut self.mask);
-        let set: usize = self.mask.chunks(255).map(|c| usize::from(c.iter().sum::<u8>())).sum();
+        let set = self.compare();
         if set as f32 > MOST_FOREGROUND * self.mask.len() as f32 {
             let since = *self.blind_since.get_or_insert(time);
             if time < since || time.since(since) >= BLIND_FOR {
@@ -196,6 +214,7 @@ impl Scene {
             blobs.push(blob);
         }
         fragments::merge(&mut blobs, min_pixels);
+        split::split(&mut blobs);
         blobs.into_iter().map(|blob| self.seen(blob)).collect()
     }
 
@@ -242,7 +261,8 @@ impl Scene {
         self.still_profile.take(&self.background.picture);
     }
 
-    /// Marks what is under or beside an object: it must not be learnt as background.
+    /// Marks what is under or beside an object: it must not be learnt as background, unless it
+    /// flickers, for then it is a lamp or a flag whose range should widen.
     fn mark_objects(&mut self, found: &[MotionBlob]) {
         self.objects.fill(0);
         for run in found.iter().flat_map(|seen| &seen.blob.runs) {
@@ -251,7 +271,18 @@ impl Scene {
             let to = (usize::from(run.to) + 2).min(self.now.width);
             self.objects[row + from..row + to].fill(1);
         }
+        let masks = self.mask.iter().zip(&self.mask_before);
+        for ((flicker, object), (&now, &before)) in self.flicker.iter_mut().zip(&mut self.objects).zip(masks)
+        {
+            *flicker = (*flicker - *flicker / 16).saturating_add((now ^ before) * 16);
+            *object &= u8::from(*flicker < FLICKERS);
+        }
+        self.mask_before.copy_from_slice(&self.mask);
     }
+}
+
+fn count(mask: &[u8]) -> usize {
+    mask.chunks(255).map(|part| usize::from(part.iter().sum::<u8>())).sum()
 }
 
 #[cfg(test)]

@@ -136,7 +136,7 @@ mod tests {
             let image = gray(width, height, |x, _| if x < width / 2 { 255 } else { 10 });
             let mut reducer = Reducer::new(image.size);
             let (w, h) = reducer.reduced();
-            assert!(w <= 400 && w >= 280, "{width} became {w}");
+            assert!((280..=400).contains(&w), "{width} became {w}");
             let mut out = Plane8::new(w, h);
             reducer.reduce(&image, &mut out);
             assert_eq!((out.data[0], out.data[w * h - 1]), (255, 10), "{width}");

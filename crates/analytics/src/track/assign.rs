@@ -33,7 +33,7 @@ pub(crate) fn assign(tracks: usize, seen: usize, pairs: &[Pair]) -> Vec<(usize, 
         .map(|pair| (root(&mut parents, pair.track), *pair))
         .collect();
     sorted.sort_by_key(|(root, _)| *root);
-    sorted.chunk_by(|a, b| a.0 == b.0).flat_map(|tangle| solve(tangle)).collect()
+    sorted.chunk_by(|a, b| a.0 == b.0).flat_map(solve).collect()
 }
 
 fn root(parents: &mut [usize], mut index: usize) -> usize {

@@ -175,6 +175,7 @@ impl Object {
         self.matched += 1;
         self.last_seen = time;
         self.sight = seen.sight;
+        self.locked |= time.since(self.first_seen) >= LOCK_AFTER && self.matched * 2 >= self.frames;
         self.settle(time);
     }
 
@@ -188,8 +189,6 @@ impl Object {
     }
 
     fn settle(&mut self, time: StreamTime) {
-        self.locked |=
-            time.since(self.first_seen) >= LOCK_AFTER && self.matched * 2 >= self.frames && self.matched > 1;
         if self.trail.back().is_none_or(|last| time < last.0 || time.since(last.0) >= MOVE_SPACING) {
             self.trail.push_back((time, self.x.position, self.y.position));
         }

@@ -30,10 +30,10 @@ impl Run {
         // Before any thread exists: the guardian is a fork of this process (see `watchpost_process`).
         let guardian = watchpost_runtime::Guardian::start().context("starting the guardian of child processes")?;
         logging::start(global.log, global.verbose, "warn");
-        let Some(loaded) = load::instance(&self.file, global)? else { return Ok(Exit::Refused) };
+        let Some(loaded) = load::instance(&self.file, global) else { return Ok(Exit::Refused) };
         let tokio = tokio::runtime::Runtime::new().context("starting the tasks that deliver")?;
         tokio.block_on(async {
-            let runtime = Runtime::open(&global.data, load::shipped_exporters(), guardian)?;
+            let runtime = Runtime::open(&global.data, load::shipped_exporters(global), guardian)?;
             let instance = runtime.start(&loaded, &self.file)?;
             let bar = progress_bar(&instance);
             let end = follow(instance, &bar, Duration::from_secs(self.drain)).await;

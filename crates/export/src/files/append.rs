@@ -111,13 +111,15 @@ impl Appender {
             oldest.sync()?;
             PendingNote::remove(&oldest.file);
         }
-        let open = self.first_open(chunk)?;
+        let (open, begun) = self.first_open(chunk)?;
         self.written.opened(&open.path);
+        self.written.add(&open.path, 0, begun);
         self.files.push(open);
         Ok(self.files.len() - 1)
     }
 
-    fn first_open(&self, chunk: &Chunk) -> Result<Open, ReceiverError> {
+    /// Opens the file for `chunk`, its first one or a numbered one; with the bytes of its beginning.
+    fn first_open(&self, chunk: &Chunk) -> Result<(Open, u64), ReceiverError> {
         folder::make(chunk.path.parent().unwrap_or_else(|| Path::new("")))?;
         for number in 0..=MAX_NUMBER {
             let path = numbered(&chunk.path, number);
@@ -134,7 +136,8 @@ impl Appender {
             let mut open =
                 Open { file, path: path.clone(), end, dirty: true, new: true, note: Some(Instant::now()) };
             open.begin(&chunk.head).map_err(failed)?;
-            return Ok(open);
+            let begun = open.end.length - length;
+            return Ok((open, begun));
         }
         let path = chunk.path.display();
         Err(ReceiverError::Failed(format!(

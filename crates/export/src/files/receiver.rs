@@ -87,8 +87,11 @@ enum Disk {
     /// Nothing is being written.
     Idle(Box<dyn Store>),
     /// A batch is being written.
-    Busy(JoinHandle<(Box<dyn Store>, Batch, Result<(), ReceiverError>)>),
+    Busy(JoinHandle<WrittenBatch>),
 }
+
+/// What comes back from a blocking thread.
+type WrittenBatch = (Box<dyn Store>, Batch, Result<(), ReceiverError>);
 
 impl FileReceiver {
     /// `key` tells this export of this instance and data folder from all others.

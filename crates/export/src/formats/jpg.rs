@@ -144,9 +144,9 @@ struct JpgSink {
 impl PictureSink for JpgSink {
     fn push(&mut self, picture: &Picture) -> Result<(), PictureError> {
         let when = self.settings.when.unwrap_or(When { every_s: Some(1.0), ..When::default() });
-        let nth = when.every_frames.is_some_and(|every| self.frames.is_multiple_of(every));
-        self.frames += 1;
-        let due = when.every_s.is_some() && picture.frame.time >= self.next;
+        let nth = !picture.again && when.every_frames.is_some_and(|every| self.frames.is_multiple_of(every));
+        self.frames += u64::from(!picture.again);
+        let due = !picture.again && when.every_s.is_some() && picture.frame.time >= self.next;
         if let Some(seconds) = when.every_s.filter(|_| due) {
             // Whole steps from the stream's start, so that the rate holds whatever the frames' times are.
             let steps = (picture.frame.time.as_secs() / seconds).floor() + 1.0;

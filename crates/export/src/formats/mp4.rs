@@ -192,6 +192,9 @@ enum State {
 
 impl PictureSink for Mp4Sink {
     fn push(&mut self, picture: &Picture) -> Result<(), PictureError> {
+        if picture.again {
+            return Ok(());
+        }
         match &self.state {
             State::Empty => self.state = State::First(picture.clone()),
             State::First(first) => {

@@ -134,9 +134,9 @@ impl Model {
     }
 
     fn durable(&mut self) {
-        if !self.deleted.is_empty() {
-            // What is appended after a deletion is not durable before it.
-            self.append(0, &[1]);
+        // A log made anew is not durable before the deletion of the one of its name.
+        for log in self.deleted.keys().copied().collect::<Vec<_>>() {
+            self.append(log, &[1]);
         }
         for (log, expected) in self.logs.iter().zip(&self.expected) {
             log.wait_durable_blocking(expected.entries.len() as u64, WAIT).unwrap();

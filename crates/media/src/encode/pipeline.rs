@@ -15,6 +15,10 @@ const QUALITY: u32 = 23;
 /// Window of the rate bound, in ms: a key frame of a still scene must fit.
 const VBV_MS: u32 = 2000;
 
+/// Pixels that may be held back to look ahead: each costs some 4 bytes in x264 and its input. At
+/// 1080p this halves an encoder's memory against x264's own 10 frames and costs no visible quality.
+const LOOKAHEAD_PIXELS: u32 = 8_000_000;
+
 pub(super) struct Built {
     pub(super) pipeline: gst::Pipeline,
     pub(super) appsrc: gst_app::AppSrc,
@@ -131,6 +135,9 @@ fn x264(settings: &EncoderSettings) -> Result<gst::Element, MediaError> {
     encoder.set_property_from_str("speed-preset", settings.preset.name());
     if settings.pace == EncodePace::Live {
         encoder.set_property_from_str("tune", "zerolatency");
+    } else {
+        let pixels = settings.size.width.saturating_mul(settings.size.height).max(1);
+        encoder.set_property("rc-lookahead", (LOOKAHEAD_PIXELS / pixels).clamp(1, 10) as i32);
     }
     // Without B-frames decoding order is display order: no negative times, no edit lists, and a
     // stream that breaks off has no holes.

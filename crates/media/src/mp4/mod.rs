@@ -4,6 +4,7 @@
 //! each written with one call as soon as it is complete. Nothing has to be mended after a crash.
 
 mod name;
+mod pipeline;
 
 use std::{
     fs::File,
@@ -14,7 +15,6 @@ use std::{
 
 use gst::prelude::*;
 use gstreamer as gst;
-use gstreamer_app as gst_app;
 use parking_lot::{Condvar, Mutex};
 use watchpost_model::StreamTime;
 
@@ -22,12 +22,8 @@ pub use name::Overwrite;
 
 use crate::{
     Encoder, MediaError, MediaErrorKind as Kind, bus,
-    decode::make,
     encode::{Fanout, Subscription},
 };
-
-/// A piece of the file, in ms: what a crash may cost, with room to spare below one second.
-const CHUNK_MS: u64 = 500;
 
 /// How long [`Mp4Writer::finish`] waits for the last piece: all of Watchpost must end within 10 s.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(8);
@@ -65,6 +61,8 @@ struct State {
     frames: u64,
     /// First PTS and the end of the last frame, in ns of the stream's own count.
     extent: Option<(u64, u64)>,
+    /// PTS at which the piece that is being filled began.
+    split_at: u64,
 }
 
 /// Where a file has got to.
@@ -90,7 +88,7 @@ impl Mp4Writer {
         let path = name::create(path, overwrite)?;
         let appsrc = Fanout::make_source();
         let shared = Arc::new(Shared::default());
-        let pipeline = build(&path, &appsrc, encoder.settings().keyframe_ms, &shared)?;
+        let pipeline = pipeline::build(&path, &appsrc, &shared)?;
         let subscription = Arc::new(encoder.feed(&appsrc));
         if let Some(bus) = pipeline.bus() {
             let (shared, place) = (Arc::clone(&shared), path.display().to_string());
@@ -191,6 +189,11 @@ impl Mp4Writer {
 impl Drop for Mp4Writer {
     fn drop(&mut self) {
         self.subscription.leave();
+        if self.error().is_some_and(|error| error.message.contains("Panicked")) {
+            // A muxer that panicked no longer stops its thread, so its memory must outlive it.
+            tracing::error!(path = %self.path.display(), "the muxer has a defect; its pipeline is left behind");
+            std::mem::forget(self.pipeline.clone());
+        }
         if self.pipeline.set_state(gst::State::Null).is_err() {
             tracing::warn!(path = %self.path.display(), "a file's pipeline did not stop cleanly");
         }
@@ -238,51 +241,4 @@ impl Shared {
             }
         }
     }
-}
-
-fn build(
-    path: &Path,
-    appsrc: &gst_app::AppSrc,
-    keyframe_ms: u32,
-    shared: &Arc<Shared>,
-) -> Result<gst::Pipeline, MediaError> {
-    let parse = make("h264parse")?;
-    let mux = make("isofmp4mux")?;
-    let sink = make("filesink")?;
-    mux.set_property("fragment-duration", u64::from(keyframe_ms) * 1_000_000);
-    mux.set_property("chunk-duration", CHUNK_MS * 1_000_000);
-    // A file that begins late in a stream still begins at zero.
-    mux.set_property("offset-to-zero", true);
-    // Key frames are the encoder's business; others share them.
-    mux.set_property("send-force-keyunit", false);
-    // A file that ends properly also says how long it is and where its key frames are.
-    mux.set_property("write-mehd", true);
-    mux.set_property("write-mfra", true);
-    mux.set_property_from_str("header-update-mode", "rewrite");
-    sink.set_property("location", path);
-    // Each piece goes to the kernel whole and at once: what it has, kill -9 does not take.
-    sink.set_property_from_str("buffer-mode", "unbuffered");
-    sink.set_property("sync", false);
-    sink.set_property("async", false);
-    let chain = [appsrc.upcast_ref(), &parse, &mux, &sink];
-    let pipeline = gst::Pipeline::new();
-    let failed = |error| MediaError::new(Kind::Internal, "the MP4 pipeline cannot be built", error);
-    pipeline.add_many(chain).map_err(failed)?;
-    gst::Element::link_many(chain).map_err(failed)?;
-    if let Some(pad) = parse.static_pad("src") {
-        let shared = Arc::clone(shared);
-        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-            if let Some(buffer) = info.buffer() {
-                let mut state = shared.state.lock();
-                state.frames += 1;
-                if let Some(pts) = buffer.pts().map(gst::ClockTime::nseconds) {
-                    let end = pts + buffer.duration().map_or(0, gst::ClockTime::nseconds);
-                    let first = state.extent.map_or(pts, |(first, _)| first);
-                    state.extent = Some((first, end));
-                }
-            }
-            gst::PadProbeReturn::Ok
-        });
-    }
-    Ok(pipeline)
 }

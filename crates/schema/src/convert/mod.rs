@@ -8,6 +8,8 @@ mod parts;
 mod rule;
 pub(crate) mod value;
 
+use std::borrow::Cow;
+
 use crate::{NotARecord, SchemaId, UnknownVersion, Version, identify, records, table};
 
 pub(crate) use parts::Parts;
@@ -39,7 +41,7 @@ impl From<UnknownVersion> for ConvertError {
     }
 }
 
-/// The record in `bytes`, of version `from`, in version `to`.
+/// The record in `bytes`, of version `from`, in version `to`, as one line of compact JSON.
 ///
 /// - Keys that the schema does not know are kept, sorted in (version 1) or after the known ones
 ///   (version 2); of two keys of the same name, the schema's own stays.
@@ -60,7 +62,15 @@ pub fn convert(bytes: &[u8], from: Version, to: Version) -> Result<Vec<u8>, Conv
     if found != from {
         return Err(ConvertError::OtherVersion { id, found, expected: from });
     }
-    let mut parts = Parts::parse(bytes).map_err(|error| NotARecord::Malformed(error.to_string()))?;
+    let malformed = |error: serde_json::Error| NotARecord::Malformed(error.to_string());
+    // Untouched values keep their line ends, and one record must be one line.
+    let one_line = if bytes.contains(&b'\n') || bytes.contains(&b'\r') {
+        let record: serde_json::Value = serde_json::from_slice(bytes).map_err(malformed)?;
+        Cow::Owned(record.to_string().into_bytes())
+    } else {
+        Cow::Borrowed(bytes)
+    };
+    let mut parts = Parts::parse(&one_line).map_err(malformed)?;
     let mut output = Output::with_capacity(parts.len() + 4);
     if from == to {
         output.rest(&mut parts);

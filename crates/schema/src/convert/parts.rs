@@ -22,7 +22,9 @@ impl<'a> Parts<'a> {
     /// # Errors
     /// If `bytes` are not exactly one JSON object.
     pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, serde_json::Error> {
-        let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+        // Checked to be UTF-8 as a whole: serde_json would do so again for every value.
+        let text = std::str::from_utf8(bytes).map_err(serde::de::Error::custom)?;
+        let mut deserializer = serde_json::Deserializer::from_str(text);
         let parts = deserializer.deserialize_map(Collect)?;
         deserializer.end()?;
         Ok(parts)

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::{
     Cell, NotTabular,
     fields::{Head, List, Scratch},
-    with_frame_keys,
+    read, with_frame_keys,
 };
 
 /// Columns of PRODUCT section 6.
@@ -37,7 +37,7 @@ struct Detection<'a> {
 }
 
 pub(super) fn rows(bytes: &[u8], mut row: impl FnMut(&[Cell<'_>])) -> Result<usize, NotTabular> {
-    let object: Object<'_> = serde_json::from_slice(bytes)?;
+    let object: Object<'_> = read(bytes)?;
     let head = Head {
         frame_id: object.frame_id,
         frame_time: object.frame_time,

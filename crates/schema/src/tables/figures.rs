@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::{
     Cell, NotTabular,
     fields::{Head, Scratch},
-    with_frame_keys,
+    read, with_frame_keys,
 };
 use crate::{SchemaId, Version, convert, identify};
 
@@ -75,7 +75,7 @@ impl<'a> Figures<'a> {
 }
 
 fn one_row(bytes: &[u8], columns: &[&str], mut row: impl FnMut(&[Cell<'_>])) -> Result<usize, NotTabular> {
-    let figures: Figures<'_> = serde_json::from_slice(bytes)?;
+    let figures: Figures<'_> = read(bytes)?;
     let head = Head {
         frame_id: figures.get("frame_id"),
         frame_time: figures.get("frame_time"),

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::{
     Cell, NotTabular,
     fields::{Box4, Head, Lenient, List, Scratch},
-    with_frame_keys,
+    read, with_frame_keys,
 };
 
 /// Columns of PRODUCT section 6.
@@ -66,7 +66,7 @@ struct Track<'a> {
 }
 
 pub(super) fn rows(bytes: &[u8], mut row: impl FnMut(&[Cell<'_>])) -> Result<usize, NotTabular> {
-    let record: Record<'_> = serde_json::from_slice(bytes)?;
+    let record: Record<'_> = read(bytes)?;
     let head = Head {
         frame_id: record.frame_id,
         frame_time: record.frame_time,

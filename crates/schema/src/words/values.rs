@@ -16,8 +16,7 @@ impl Fraction {
     ///
     /// Written as the shortest decimal that is the same `f32`: `0.3`, not `0.30000001192092896`.
     pub(crate) fn new(value: f32) -> Self {
-        // `max` before `min` turns NaN into 0.
-        Self(value.max(0.0).min(1.0))
+        Self(if value.is_nan() { 0.0 } else { value.clamp(0.0, 1.0) })
     }
 }
 
