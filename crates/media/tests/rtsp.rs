@@ -33,7 +33,8 @@ struct Camera {
 impl Camera {
     /// `None`, said aloud, where Python or the server's bindings are missing.
     fn start() -> Option<Self> {
-        let mut child = Command::new("python3")
+        // Debian's own Python: the bindings are packaged for it, whatever else is first in PATH.
+        let mut child = Command::new("/usr/bin/python3")
             .args(["-c", SERVER])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
