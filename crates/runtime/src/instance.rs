@@ -207,10 +207,10 @@ impl Instance {
         self.keeper.abort();
         let end = self.log.end();
         for status in &self.statuses {
-            let done = status.snapshot(end).waiting == 0 && status.state() == State::Running;
-            if done && ended == Ended::Finished {
-                status.set(State::Finished, None);
-            }
+            status.finish(end);
+        }
+        if let Some(preprocess) = &self.preprocess {
+            preprocess.finished();
         }
         self.log.sync(CLOSE_LIMIT);
         Final {

@@ -33,7 +33,7 @@ pub struct Runtime {
 #[derive(Debug, Error)]
 pub enum OpenError {
     /// It cannot be made.
-    #[error("data folder {}: {error}", .path.display())]
+    #[error("data folder: {} cannot be used: {error}; choose another with --data, or give this user access", .path.display())]
     Folder {
         /// Which.
         path: PathBuf,
