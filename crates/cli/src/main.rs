@@ -14,9 +14,12 @@ use clap::{Args, Parser};
 
 use crate::{commands::Command, exit::Exit, logging::LogFormat};
 
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed or incomplete, 2 bad usage, \
+                          78 the input is what `watchpost validate` would refuse";
+
 /// Runs video through analytics and delivers what comes out: frames, detections, tracks, events.
 #[derive(Parser)]
-#[command(name = "watchpost", version, arg_required_else_help = true)]
+#[command(name = "watchpost", version, arg_required_else_help = true, after_help = EXIT_CODES)]
 struct Cli {
     #[command(flatten)]
     global: Global,

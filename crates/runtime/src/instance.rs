@@ -45,10 +45,10 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(8);
 #[derive(Debug, Error)]
 pub enum StartError {
     /// The source cannot be opened.
-    #[error("{0}")]
+    #[error(transparent)]
     Source(#[from] SourceError),
     /// The journal cannot be used.
-    #[error("journal: {0}")]
+    #[error(transparent)]
     Journal(#[from] journal::Error),
     /// Events left open by a crash could not be ended.
     #[error("{0}")]

@@ -41,7 +41,7 @@ pub enum OpenError {
         error: std::io::Error,
     },
     /// The store in it.
-    #[error("journal: {0}")]
+    #[error(transparent)]
     Journal(#[from] journal::Error),
     /// Its `config.json`.
     #[error("{}", .0.iter().map(Problem::to_string).collect::<Vec<_>>().join("\n"))]

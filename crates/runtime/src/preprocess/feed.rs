@@ -179,7 +179,7 @@ impl Task {
             return Ok(After::Finished);
         }
         let left = self.inbox.end() - self.cursor;
-        Ok(after(&child, format!("{} with {left} messages not done", child.death(ended))))
+        Ok(after(&child, format!("{left} messages are not done: {}", child.death(ended))))
     }
 
     /// What it had said and read before it died still counts.

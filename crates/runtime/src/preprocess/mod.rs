@@ -176,7 +176,7 @@ impl Task {
             }
             add(&self.status.retried, 1);
             let until = Instant::now() + backoff.next();
-            self.status.set(State::Waiting { until }, Some(format!("preprocess command: {reason}")));
+            self.status.set(State::Waiting { until }, Some(reason));
             if self.wait(until).await == Order::Stop {
                 break;
             }

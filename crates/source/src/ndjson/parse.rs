@@ -173,7 +173,8 @@ fn not_json(line: &[u8], error: &serde_json::Error) -> LineError {
         return LineError(format!("NaN or Infinity at column {}: expected a number", error.column()));
     }
     let text = error.to_string();
-    let reason = text.split(" at line ").next().unwrap_or_default();
+    // A word that is none of `true`, `false`, `null`: "ident" is the parser's name for them.
+    let reason = text.split(" at line ").next().unwrap_or_default().replace("expected ident", "expected value");
     LineError(format!("not JSON from column {} on: {reason}", error.column()))
 }
 
