@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::Value;
 use watchpost_config::{self as config, Base, Found, Loaded, Paths, Problem};
-use watchpost_runtime::Checked;
 
 use crate::Global;
 
@@ -80,11 +79,19 @@ impl Finding {
         let file = self.file.display();
         let verdict = match (self.errors.len(), self.warnings.len()) {
             (0, 0) => "no problems".to_owned(),
-            (0, warnings) => format!("no errors, {warnings} warnings"),
-            (errors, warnings) => format!("{errors} errors, {warnings} warnings"),
+            (errors, warnings) => format!("{}, {}", count(errors, "error"), count(warnings, "warning")),
         };
-        let records = self.records.map(|count| format!("{count} records, ")).unwrap_or_default();
+        let records = self.records.map(|records| format!("{}, ", count(records as usize, "record"))).unwrap_or_default();
         format!("{}{file}: {}: {records}{verdict}\n", self.problems(), self.kind)
+    }
+}
+
+/// `no errors`, `1 error`, `2 errors`.
+fn count(number: usize, what: &str) -> String {
+    match number {
+        0 => format!("no {what}s"),
+        1 => format!("1 {what}"),
+        number => format!("{number} {what}s"),
     }
 }
 
@@ -111,14 +118,17 @@ fn first_value(text: &str) -> Option<Value> {
 
 /// Everything that `run` would look at before it starts anything; the instance if it is worth starting.
 fn check_instance(file: &Path, global: &Global) -> (Finding, Option<Loaded>) {
-    let loaded = match config::load_file(file, Base::InstanceFile) {
-        Ok(loaded) => loaded,
+    let (loaded, mut fatal) = match config::examine_file(file, Base::InstanceFile) {
+        Ok(examined) => examined,
         Err(errors) => return (Finding::new(file, "instance", &errors, &[]), None),
     };
     let paths = Paths::new(&global.data, file, Base::InstanceFile);
-    let Checked { fatal, errors, warnings } = watchpost_runtime::check(&loaded, &paths, &exporters(global));
+    let checked = watchpost_runtime::check(&loaded, &paths, &exporters(global));
+    fatal.extend(checked.fatal);
     let loaded = fatal.is_empty().then_some(loaded);
-    (Finding::new(file, "instance", &[fatal, errors].concat(), &warnings), loaded)
+    let mut errors = [fatal, checked.errors].concat();
+    errors.sort_by_key(|problem| problem.line);
+    (Finding::new(file, "instance", &errors, &checked.warnings), loaded)
 }
 
 /// Checks every record of a file against the schema that it names.

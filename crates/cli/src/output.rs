@@ -40,8 +40,11 @@ impl Table {
         self.rows.push(cells.into_iter().collect());
     }
 
-    /// As text, with a line end after each row.
+    /// As text, with a line end after each row; nothing if there are no rows.
     pub fn render(&self) -> String {
+        if self.rows.is_empty() {
+            return String::new();
+        }
         let widths: Vec<usize> = (0..self.header.len())
             .map(|c| {
                 let cells = self.rows.iter().filter_map(|row| row.get(c)).map(|cell| cell.chars().count());

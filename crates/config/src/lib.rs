@@ -34,7 +34,7 @@ pub use instance::{
     BrokenHandler, Handler, Input, Instance, JournalLimits, OnFailure, Output, Pace, Preprocess, RenderPreset,
 };
 pub use labels::LabelTable;
-pub use load::{Base, Loaded, load, load_document, load_file};
+pub use load::{Base, Loaded, examine_file, load, load_document, load_file};
 pub use manifest::{
     Found, Framing, MANIFEST_FILE, Manifest, Setting, SettingKind, SettingValue, check_name, discover,
     load_manifest, substitute,

@@ -76,6 +76,17 @@ pub fn load_file(path: &Path, base: Base) -> Result<Loaded, Vec<Problem>> {
     load(&read(path)?, path, base)
 }
 
+/// As [`load_file`], but hands out what could be read beside the errors in it, so that whoever checks
+/// the exports' own settings can report everything at once. What is wrong has its default in
+/// [`Loaded::instance`]: with any error it is not to be run.
+///
+/// # Errors
+/// The one reason why the file could not be read, or is no JSON object.
+pub fn examine_file(path: &Path, base: Base) -> Result<(Loaded, Vec<Problem>), Vec<Problem>> {
+    let (document, lines) = parse(&read(path)?, path)?;
+    Ok(examine(document, lines, path, base))
+}
+
 /// Reads an instance file's `text`. `origin` is its path, for errors and, where the file gives
 /// none, for name and id.
 ///
@@ -105,20 +116,25 @@ fn lower(
     origin: &Path,
     base: Base,
 ) -> Result<Loaded, Vec<Problem>> {
+    let (loaded, mut errors) = examine(document, lines, origin, base);
+    if errors.is_empty() {
+        return Ok(loaded);
+    }
+    errors.extend(loaded.broken.into_iter().flat_map(|handler| handler.problems));
+    errors.sort_by_key(|problem| problem.line);
+    Err(errors)
+}
+
+fn examine(document: Map<String, Value>, lines: Lines, origin: &Path, base: Base) -> (Loaded, Vec<Problem>) {
     let twice = lines.twice().to_vec();
     let mut check = Check::new(origin, lines);
     for path in twice {
         check.warn(&path, "the key stands twice: only this one counts", "remove one of them");
     }
     let (instance, broken) = instance(&mut check, &mut Object::new(&document, ""), origin, base);
-    let Check { mut errors, mut warnings, lines, .. } = check;
+    let Check { errors, mut warnings, lines, .. } = check;
     warnings.sort_by_key(|problem| problem.line);
-    if errors.is_empty() {
-        return Ok(Loaded { instance, document, broken, warnings, origin: origin.to_owned(), lines });
-    }
-    errors.extend(broken.into_iter().flat_map(|handler| handler.problems));
-    errors.sort_by_key(|problem| problem.line);
-    Err(errors)
+    (Loaded { instance, document, broken, warnings, origin: origin.to_owned(), lines }, errors)
 }
 
 fn instance(

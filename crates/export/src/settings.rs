@@ -139,11 +139,31 @@ where
         good = false;
         let names: Vec<String> = error.path().iter().map(segment).collect();
         let pointer: String = names.iter().map(|name| format!("/{}", escape(name))).collect();
-        problems.push(problem(handler, &format!("/config{pointer}"), error.inner().to_string(), ""));
+        let (message, fix) = in_our_words(&error.inner().to_string());
+        problems.push(problem(handler, &format!("/config{pointer}"), message, fix));
         if names.first().is_none_or(|key| map.shift_remove(key).is_none()) {
             return None;
         }
     }
+}
+
+/// Message and fix out of serde's "invalid type: string \"yes\", expected a boolean".
+fn in_our_words(text: &str) -> (String, String) {
+    let Some((what, expected)) = text.rsplit_once(", expected ") else { return (text.to_owned(), String::new()) };
+    let what = ["invalid type: ", "invalid value: ", "unknown variant "].iter().find_map(|p| what.strip_prefix(p));
+    let Some(what) = what else { return (text.to_owned(), String::new()) };
+    let expected = match expected {
+        "a boolean" => "true or false",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0 on",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a sequence" => "a list",
+        "a map" => "an object",
+        "a string" | "string" => "a text",
+        other => other,
+    };
+    let what = what.replacen("string ", "the text ", 1).replacen("integer ", "", 1).replacen("boolean ", "", 1);
+    (format!("is {what}"), format!("expected {expected}"))
 }
 
 fn checked<T: Validate<Context = ()>>(

@@ -28,7 +28,7 @@ mod render;
 mod still;
 pub mod testclip;
 
-pub use decode::{DecodeOptions, DecodedFrame, Decoder, Location, Next, VideoInfo};
+pub use decode::{DecodeOptions, DecodedFrame, Decoder, Location, Next, VideoInfo, check_location};
 pub use encode::{Codec, EncodePace, Encoder, EncoderSettings, Preset, Pushed};
 pub use error::{MediaError, MediaErrorKind};
 pub use mp4::{Mp4Summary, Mp4Writer, Overwrite};

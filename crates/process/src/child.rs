@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::feed::{Feed, Progress, SendError};
 use crate::guardian::wire::Order;
-use crate::log::{ChildLog, LogLine};
+use crate::log::{ChildLog, LogLine, Origin};
 use crate::output::{Answer, Line, Output};
 
 /// How long reading goes on after the last process of a child is gone: only someone who was handed the pipe
@@ -217,6 +217,16 @@ impl Child {
     /// The last lines it wrote that were not answers.
     pub fn recent_lines(&self) -> Vec<LogLine> {
         self.log.recent()
+    }
+
+    /// How it ended, with its last words on STDERR: mostly they say why.
+    pub fn death(&self, ended: Ended) -> String {
+        let lines = self.recent_lines();
+        let said = lines.iter().rev().find(|line| line.origin == Origin::Stderr && !line.text.trim().is_empty());
+        match said {
+            Some(line) => format!("{}; its last words: {}", ended.exit, line.text.trim()),
+            None => ended.exit.to_string(),
+        }
     }
 
     /// A single byte always fits: the keeper reads them as they come. When it is gone, so is the child.

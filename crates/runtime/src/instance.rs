@@ -45,10 +45,10 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(8);
 #[derive(Debug, Error)]
 pub enum StartError {
     /// The source cannot be opened.
-    #[error("{0}")]
+    #[error(transparent)]
     Source(#[from] SourceError),
     /// The journal cannot be used.
-    #[error("journal: {0}")]
+    #[error(transparent)]
     Journal(#[from] journal::Error),
     /// Events left open by a crash could not be ended.
     #[error("{0}")]
@@ -207,10 +207,10 @@ impl Instance {
         self.keeper.abort();
         let end = self.log.end();
         for status in &self.statuses {
-            let done = status.snapshot(end).waiting == 0 && status.state() == State::Running;
-            if done && ended == Ended::Finished {
-                status.set(State::Finished, None);
-            }
+            status.finish(end);
+        }
+        if let Some(preprocess) = &self.preprocess {
+            preprocess.finished();
         }
         self.log.sync(CLOSE_LIMIT);
         Final {

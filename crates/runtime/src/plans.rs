@@ -6,12 +6,13 @@ use std::{collections::BTreeMap, sync::Arc};
 use watchpost_analytics as analytics;
 use watchpost_config::{self as config, Found, Handler, Paths, Problem};
 use watchpost_export::{self as export, InstanceInfo, Plan, Request, Selection};
+use watchpost_process::{Spec, split};
 use watchpost_schema::{SchemaId, Version};
 
 use crate::{
     preprocess,
-    runtime::{Surroundings, find_exporter},
-    status::{ReceiverStatus, State},
+    runtime::{Surroundings, Usable, find_exporter},
+    status::ReceiverStatus,
 };
 
 /// An export that can be started.
@@ -70,7 +71,7 @@ fn failed(name: &str, format: &'static str, problems: &[Problem]) -> Arc<Receive
     let status = ReceiverStatus::new(name, format);
     status.takes_no_records();
     let problems: Vec<_> = problems.iter().map(Problem::to_string).collect();
-    status.set(State::Failed, Some(problems.join("\n")));
+    status.cannot_start(problems.join("\n"));
     Arc::new(status)
 }
 
@@ -83,8 +84,8 @@ fn available(wishes: &config::Instance) -> &'static [Version] {
     }
 }
 
-/// Everything that would keep an export or exporter from starting, and what is probably not meant. Looks at
-/// no disk but for the preprocess command's program.
+/// Everything that would keep the instance, an export or an exporter from starting, and what is probably not
+/// meant. Of the disk it looks at the source's file and at the programs of commands only.
 pub fn check(loaded: &config::Loaded, paths: &Paths, exporters: &[Found]) -> Checked {
     let wishes = &loaded.instance;
     let info = info(wishes, false);
@@ -102,11 +103,15 @@ pub fn check(loaded: &config::Loaded, paths: &Paths, exporters: &[Found]) -> Che
         }
     }
     for (name, _) in wishes.output.exporters.iter().filter(|(_, enabled)| *enabled) {
-        if let Err(problems) = find_exporter(exporters, name) {
-            errors.extend(problems);
+        match find_exporter(exporters, name) {
+            Ok(usable) => errors.extend(no_program(&usable)),
+            Err(problems) => errors.extend(problems),
         }
     }
     let mut fatal = Vec::new();
+    if let Err(error) = watchpost_source::check(&wishes.input, paths) {
+        fatal.push(Problem::at(error.path, error.message, ""));
+    }
     if let Some(Err(message)) = wishes.output.preprocess.as_ref().map(|p| preprocess::resolve(&p.command, paths)) {
         let fix = "expected a program and its arguments; a relative path begins at the instance file's folder";
         fatal.push(Problem::at("/Output/preprocess_cmd", message, fix));
@@ -115,6 +120,18 @@ pub fn check(loaded: &config::Loaded, paths: &Paths, exporters: &[Found]) -> Che
     let locate = |problem: Problem| if problem.file.as_os_str().is_empty() { loaded.locate(problem) } else { problem };
     let located = |problems: Vec<Problem>| problems.into_iter().map(locate).collect();
     Checked { fatal: located(fatal), errors: located(errors), warnings: located(warnings) }
+}
+
+/// Why an exporter's program cannot be executed. One that a setting names is seen when it starts.
+fn no_program(usable: &Usable<'_>) -> Option<Problem> {
+    let dir = std::path::absolute(usable.dir).ok()?;
+    let words = split(&usable.manifest.command).ok()?;
+    if words.first()?.contains("{settings.") {
+        return None;
+    }
+    let error = Spec::of_words(&usable.manifest.name, words, &dir).resolve().err()?;
+    let problem = Problem::at("/command", error.to_string(), "");
+    Some(Problem { file: dir.join(config::MANIFEST_FILE), ..problem })
 }
 
 /// What [`check`] found.

@@ -33,7 +33,7 @@ pub struct Runtime {
 #[derive(Debug, Error)]
 pub enum OpenError {
     /// It cannot be made.
-    #[error("data folder {}: {error}", .path.display())]
+    #[error("data folder: {} cannot be used: {error}; choose another with --data, or give this user access", .path.display())]
     Folder {
         /// Which.
         path: PathBuf,
@@ -41,7 +41,7 @@ pub enum OpenError {
         error: std::io::Error,
     },
     /// The store in it.
-    #[error("journal: {0}")]
+    #[error(transparent)]
     Journal(#[from] journal::Error),
     /// Its `config.json`.
     #[error("{}", .0.iter().map(Problem::to_string).collect::<Vec<_>>().join("\n"))]

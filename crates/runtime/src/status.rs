@@ -135,6 +135,20 @@ impl ReceiverStatus {
         });
     }
 
+    /// Failed before it began. Whoever loaded the instance has told the user ([`crate::check`]), so the log
+    /// need not.
+    pub(crate) fn cannot_start(&self, problem: String) {
+        tracing::info!(receiver = %self.name, "{problem}");
+        self.state.send_replace((State::Failed, Some(problem)));
+    }
+
+    /// The source has ended, early or not; so has this one, unless something waits or is wrong.
+    pub(crate) fn finish(&self, end: u64) {
+        if self.cursor() >= end && self.state() == State::Running {
+            self.set(State::Finished, None);
+        }
+    }
+
     pub(crate) fn cursor(&self) -> u64 {
         *self.cursor.borrow()
     }

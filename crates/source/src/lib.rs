@@ -21,4 +21,4 @@ mod video;
 
 pub use ndjson::{Line, LineError, MAX_LINE_BYTES, parse_line};
 pub use source::{Item, Next, Pass, Source, SourceError, SourceInfo, Status};
-pub use table::{Request, SOURCES, SourceKind, Yields, find, open};
+pub use table::{Request, SOURCES, SourceKind, Yields, check, find, open};

@@ -27,6 +27,8 @@ pub struct SourceKind {
     pub yields: Yields,
     /// An `Input.uri` of it.
     pub example: &'static str,
+    /// Whether it could be opened, as far as can be said without doing so. Called through [`check`] only.
+    pub check: fn(&Request<'_>) -> Result<(), SourceError>,
     /// Opens it. Called through [`open`] only.
     pub build: fn(&Request<'_>) -> Result<Box<dyn Source>, SourceError>,
 }
@@ -62,13 +64,8 @@ static FILE: SourceKind = SourceKind {
     schemes: &["", "file"],
     yields: Yields::Pictures,
     example: "file:///srv/video/clip.mp4",
-    build: |request| {
-        let location = match split_scheme(request.uri) {
-            None => Location::File(request.paths.bare(request.uri).path),
-            Some(_) => Location::Uri(request.uri.to_owned()),
-        };
-        video(request, location, false)
-    },
+    check: |request| checked(request, &file(request)),
+    build: |request| video(request, file(request), false),
 };
 
 static RTSP: SourceKind = SourceKind {
@@ -78,6 +75,7 @@ static RTSP: SourceKind = SourceKind {
     schemes: &["rtsp", "rtsps"],
     yields: Yields::Pictures,
     example: "rtsp://user:password@192.0.2.10:554/stream1",
+    check: |_| Ok(()),
     build: |request| video(request, Location::Uri(request.uri.to_owned()), true),
 };
 
@@ -88,6 +86,7 @@ static HTTP: SourceKind = SourceKind {
     schemes: &["http", "https"],
     yields: Yields::Pictures,
     example: "https://example.com/clip.mp4",
+    check: |_| Ok(()),
     build: |request| video(request, Location::Uri(request.uri.to_owned()), false),
 };
 
@@ -98,6 +97,7 @@ static PIPELINE: SourceKind = SourceKind {
     schemes: &["gstreamer"],
     yields: Yields::Pictures,
     example: "gstreamer:///videotestsrc is-live=true ! videoconvert ! appsink drop=true name=cvdsink",
+    check: |request| checked(request, &Location::Pipeline(request.uri.to_owned())),
     build: |request| video(request, Location::Pipeline(request.uri.to_owned()), false),
 };
 
@@ -108,6 +108,7 @@ static CAMERA: SourceKind = SourceKind {
     schemes: &["v4l2"],
     yields: Yields::Pictures,
     example: "v4l2:///dev/video0",
+    check: |_| Ok(()),
     build: |request| video(request, Location::Uri(request.uri.to_owned()), true),
 };
 
@@ -118,24 +119,45 @@ static NDJSON: SourceKind = SourceKind {
     schemes: &["ndjson"],
     yields: Yields::Detections,
     example: "ndjson:///detections.ndjson",
+    check: |request| {
+        Origin::of(request)?.check(request.path)?;
+        match video_beside(request)? {
+            Some(video) => (video.kind.check)(&video),
+            None => Ok(()),
+        }
+    },
     build: |request| {
         let origin = Origin::of(request)?;
-        let Some(uri) = &request.input.video_uri else { return ndjson::open(request, origin) };
-        let kind = find(uri, "/Input/video_uri")?;
-        if kind.yields != Yields::Pictures {
-            let message = format!(
-                "`{uri}` is not a video: expected {}",
-                schemes(|kind| kind.yields == Yields::Pictures)
-            );
-            return Err(SourceError::new("/Input/video_uri", message));
-        }
+        let Some(video) = video_beside(request)? else { return ndjson::open(request, origin) };
         // The limit holds for frames that were matched, and so is applied behind the video.
         let input = Input { frame_rate_limit: None, ..request.input.clone() };
-        let video =
-            (kind.build)(&Request { kind, uri, path: "/Input/video_uri", input: &input, ..*request })?;
+        let video = (video.kind.build)(&Request { input: &input, ..video })?;
         beside::open(request, origin, video)
     },
 };
+
+/// The video beside detections, where there is one.
+fn video_beside<'a>(request: &Request<'a>) -> Result<Option<Request<'a>>, SourceError> {
+    const PATH: &str = "/Input/video_uri";
+    let Some(uri) = &request.input.video_uri else { return Ok(None) };
+    let kind = find(uri, PATH)?;
+    if kind.yields != Yields::Pictures {
+        let pictures = schemes(|kind| kind.yields == Yields::Pictures);
+        return Err(SourceError::new(PATH, format!("`{uri}` is not a video: expected {pictures}")));
+    }
+    Ok(Some(Request { kind, uri, path: PATH, ..*request }))
+}
+
+fn file(request: &Request<'_>) -> Location {
+    match split_scheme(request.uri) {
+        None => Location::File(request.paths.bare(request.uri).path),
+        Some(_) => Location::Uri(request.uri.to_owned()),
+    }
+}
+
+fn checked(request: &Request<'_>, location: &Location) -> Result<(), SourceError> {
+    watchpost_media::check_location(location).map_err(|error| SourceError::media(request.path, &error))
+}
 
 fn video(request: &Request<'_>, location: Location, live: bool) -> Result<Box<dyn Source>, SourceError> {
     Ok(Box::new(Video::open(request, location, live)?))
@@ -147,6 +169,22 @@ fn video(request: &Request<'_>, location: Location, live: bool) -> Result<Box<dy
 /// # Errors
 /// No source named, an unknown scheme, or whatever keeps the source from ever giving a frame.
 pub fn open(input: &Input, paths: &Paths) -> Result<Box<dyn Source>, SourceError> {
+    let request = request(input, paths)?;
+    (request.kind.build)(&request)
+}
+
+/// Looks, without opening it, whether the source that `input` names could be: its scheme is known, its
+/// file can be read, its pipeline parses. Whether a camera answers and a file is a video is found out
+/// by [`open`].
+///
+/// # Errors
+/// What is certain to keep it from being opened.
+pub fn check(input: &Input, paths: &Paths) -> Result<(), SourceError> {
+    let request = request(input, paths)?;
+    (request.kind.check)(&request)
+}
+
+fn request<'a>(input: &'a Input, paths: &'a Paths) -> Result<Request<'a>, SourceError> {
     const PATH: &str = "/Input/uri";
     if input.uri.is_empty() {
         let message = "the instance has no source: set Input.uri, for example to \"rtsp://camera/stream\"";
@@ -163,7 +201,7 @@ pub fn open(input: &Input, paths: &Paths) -> Result<Box<dyn Source>, SourceError
                        Input.video_uri";
         return Err(SourceError::new("/Input/video_uri", message));
     }
-    (kind.build)(&Request { kind, uri: &input.uri, path: PATH, input, paths })
+    Ok(Request { kind, uri: &input.uri, path: PATH, input, paths })
 }
 
 /// The kind of source that `uri` means. `path` is the JSON pointer of its key.

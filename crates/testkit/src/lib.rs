@@ -8,5 +8,5 @@ mod script;
 pub mod truth;
 
 pub use children::acknowledging_exporter;
-pub use sandbox::{Ran, Sandbox, Watchpost, wait_until};
+pub use sandbox::{Ran, Sandbox, Watchpost, set_mode, wait_until};
 pub use script::{Script, Walker};

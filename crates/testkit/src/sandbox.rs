@@ -63,9 +63,8 @@ impl Sandbox {
 
     /// As `write`, executable.
     pub fn write_program(&self, name: &str, content: &str) -> PathBuf {
-        use std::os::unix::fs::PermissionsExt;
         let path = self.write(name, content);
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        set_mode(&path, 0o755);
         path
     }
 
@@ -78,6 +77,26 @@ impl Sandbox {
     pub fn run<S: AsRef<OsStr>>(&self, args: &[S]) -> Ran {
         let output = self.command(args).stdin(Stdio::null()).output().unwrap();
         Ran::new(&output)
+    }
+
+    /// As `run`, as a user who may do nothing but what everyone may, in a data folder that everyone may use:
+    /// root is refused nothing. `None`, said aloud, where no such user can be had.
+    pub fn run_unprivileged<S: AsRef<OsStr>>(&self, args: &[S]) -> Option<Ran> {
+        const NOBODY: [&str; 3] = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+        if !Command::new("setpriv").args(NOBODY).arg("true").output().is_ok_and(|ran| ran.status.success()) {
+            eprintln!("SKIPPED: setpriv cannot become another user here");
+            return None;
+        }
+        for folder in [self.path().to_owned(), self.data()] {
+            std::fs::create_dir_all(&folder).unwrap();
+            set_mode(&folder, 0o777);
+        }
+        // What was built may lie where only root may look: a copy in the open.
+        let program = self.path().join("watchpost");
+        std::fs::copy(&self.program, &program).unwrap();
+        let mut command = Command::new("setpriv");
+        command.args(NOBODY).arg(program).args(args).arg("--data").arg(self.data()).current_dir(self.path());
+        Some(Ran::new(&command.stdin(Stdio::null()).output().unwrap()))
     }
 
     /// Starts a command of `watchpost` with a pipe to its STDIN.
@@ -115,6 +134,12 @@ impl Ran {
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
     }
+}
+
+/// As `chmod`.
+pub fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
 /// Every line of a file as JSON; a line that is none fails the test.

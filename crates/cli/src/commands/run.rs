@@ -13,8 +13,9 @@ const REDRAW: Duration = Duration::from_millis(100);
 /// Run one instance in the foreground, until its source has ended and everything is delivered
 ///
 /// Draws a progress bar while it runs and prints a table of everything it wrote. A first Ctrl-C stops it
-/// in order, a second at once. Exit code 0: nothing waits and nothing was refused for good. 1: something
-/// does; what waits is sent by the next run. 78: `watchpost validate` would refuse the file.
+/// in order, a second at once. Exit code 0: everything is delivered. 1: an export or the source failed,
+/// something was refused for good, or something waits; what waits is sent by the next run. 78: nothing
+/// was started, for `watchpost validate` refuses the file.
 #[derive(Args)]
 pub(crate) struct Run {
     /// The instance file.

@@ -1,7 +1,7 @@
 //! The table at the end of a run.
 
 use serde_json::json;
-use watchpost_runtime::{Ended, Final};
+use watchpost_runtime::{Ended, Final, ReceiverSnapshot};
 
 use crate::{
     Global,
@@ -14,13 +14,23 @@ pub(crate) fn print(end: &Final, global: &Global) -> anyhow::Result<()> {
         println!("{}", serde_json::to_string_pretty(&as_json(end))?);
         return Ok(());
     }
-    print!("{}", written(end).render());
-    println!();
-    print!("{}", receivers(end).render());
-    let (waiting, refused) = left(end);
-    println!();
-    println!("{}", verdict(end, waiting, refused));
+    print!("{}", text(end));
     Ok(())
+}
+
+/// What was written, how the exports are, what is wrong with them, and in a last line how it all ended.
+fn text(end: &Final) -> String {
+    let problems: String = all(end)
+        .filter_map(|r| Some(format!("{}: {}\n", r.name, r.problem.as_ref()?.replace('\n', "; "))))
+        .collect();
+    let parts = [written(end).render(), receivers(end).render(), problems, format!("{}\n", verdict(end))];
+    let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join("\n")
+}
+
+/// Every export and exporter, and the preprocess command.
+fn all(end: &Final) -> impl Iterator<Item = &ReceiverSnapshot> {
+    end.receivers.iter().map(|(receiver, _)| receiver).chain(&end.preprocess)
 }
 
 fn written(end: &Final) -> Table {
@@ -40,7 +50,7 @@ fn written(end: &Final) -> Table {
 
 fn receivers(end: &Final) -> Table {
     let mut table = Table::new(&["export", "format", "state", "delivered>", "waiting>", "refused>", "dropped>"]);
-    for receiver in end.receivers.iter().map(|(receiver, _)| receiver).chain(&end.preprocess) {
+    for receiver in all(end) {
         table.row([
             receiver.name.clone(),
             receiver.format.to_owned(),
@@ -55,23 +65,42 @@ fn receivers(end: &Final) -> Table {
 }
 
 fn left(end: &Final) -> (u64, u64) {
-    let all = || end.receivers.iter().map(|(receiver, _)| receiver).chain(&end.preprocess);
-    (all().map(|r| r.waiting).max().unwrap_or(0), all().map(|r| r.refused).sum())
+    (all(end).map(|r| r.waiting).max().unwrap_or(0), all(end).map(|r| r.refused).sum())
 }
 
-fn verdict(end: &Final, waiting: u64, refused: u64) -> String {
-    let frames = end.source.frames;
+fn verdict(end: &Final) -> String {
+    let frames = count(end.source.frames, "frame", "frames");
     let how = match &end.ended {
-        Ended::Finished => format!("{frames} frames; the source has ended"),
-        Ended::Stopped => format!("{frames} frames; stopped"),
-        Ended::BrokeOff(reason) => format!("{frames} frames; the source broke off: {reason}"),
-        Ended::Failed(reason) => format!("{frames} frames; failed: {reason}"),
+        Ended::Finished => format!("{frames}; the source has ended"),
+        Ended::Stopped => format!("{frames}; stopped"),
+        Ended::BrokeOff(reason) => format!("{frames}; the source broke off: {reason}"),
+        Ended::Failed(reason) => format!("{frames}; failed: {reason}"),
     };
-    match (waiting, refused) {
-        (0, 0) => format!("{how}; everything is delivered"),
-        (_, 0) => format!("{how}; {waiting} log entries wait and are sent by the next run"),
-        _ => format!("{how}; {waiting} log entries wait, {refused} were refused for good (watchpost dead list)"),
+    let mut said = vec![how];
+    if end.source.refused > 0 {
+        let lines = count(end.source.refused, "line or detection", "lines or detections");
+        said.push(format!("{lines} of the source refused"));
     }
+    let failed: Vec<_> = all(end).filter(|r| r.state == "failed").map(|r| r.name.as_str()).collect();
+    if !failed.is_empty() {
+        said.push(format!("failed: {}", failed.join(", ")));
+    }
+    let (waiting, refused) = left(end);
+    if refused > 0 {
+        said.push(format!("{} for good, kept as dead letters", count(refused, "record refused", "records refused")));
+    }
+    match waiting {
+        0 if failed.is_empty() && refused == 0 => said.push("everything is delivered".to_owned()),
+        0 => said.push("everything else is delivered".to_owned()),
+        1 => said.push("1 log entry waits and is sent by the next run".to_owned()),
+        _ => said.push(format!("{waiting} log entries wait and are sent by the next run")),
+    }
+    said.join("; ")
+}
+
+/// `1 frame`, `2 frames`.
+fn count(number: u64, one: &str, more: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { more })
 }
 
 fn as_json(end: &Final) -> serde_json::Value {
@@ -89,6 +118,7 @@ fn as_json(end: &Final) -> serde_json::Value {
         "frames": end.source.frames,
         "analysed": end.source.analysed,
         "skipped": end.source.skipped,
+        "source_refused": end.source.refused,
         "ended": match &end.ended {
             Ended::Finished => "finished",
             Ended::Stopped => "stopped",

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::watch;
 use watchpost_process::{
-    Answer, Child, Ended, Guardian, Life, Origin, Progress, SendError, SpawnError, Spec, Stdin,
+    Answer, Child, Guardian, Life, Progress, SendError, SpawnError, Spec, Stdin,
 };
 
 use super::window::Window;
@@ -114,23 +114,13 @@ impl ExporterReceiver {
         let look_again = if closed { CLOSED_GRACE } else { limit - stalled };
         tokio::select! {
             biased;
-            ended = child.ended() => self.failure = Some(death(child, ended)),
+            ended = child.ended() => self.failure = Some(child.death(ended)),
             _ = self.progress.changed(), if !closed => {}
             () = tokio::time::sleep(look_again) => if closed {
                 self.failure = Some("closed its STDIN and was ended".to_owned());
                 child.kill().await;
             },
         }
-    }
-}
-
-/// How it ended, with its last words: mostly they say why.
-fn death(child: &Child, ended: Ended) -> String {
-    let lines = child.recent_lines();
-    let said = lines.iter().rev().find(|line| line.origin == Origin::Stderr && !line.text.trim().is_empty());
-    match said {
-        Some(line) => format!("{}; its last words: {}", ended.exit, line.text.trim()),
-        None => ended.exit.to_string(),
     }
 }
 
@@ -162,7 +152,7 @@ impl Receiver for ExporterReceiver {
             && let Life::Gone(ended) = child.life()
         {
             // It ended over nothing: that is no mark against the delivery that finds it so.
-            return Err(ReceiverError::Retry(death(child, ended)));
+            return Err(ReceiverError::Retry(child.death(ended)));
         }
         for delivery in &batch {
             self.window.take(delivery, self.settings.batch);
@@ -181,7 +171,10 @@ impl Receiver for ExporterReceiver {
                 return Ok(outcomes);
             }
             if let Some(failure) = &self.failure {
-                return Err(ReceiverError::Died(failure.clone()));
+                // A child that has read nothing did not die over the message it never saw.
+                let has_read = self.child.as_ref().is_some_and(|child| child.progress().last_read.is_some());
+                let error = if has_read { ReceiverError::Died } else { ReceiverError::Retry };
+                return Err(error(failure.clone()));
             }
             self.pump();
             self.wait().await;

@@ -59,6 +59,22 @@ pub(super) fn build(options: &DecodeOptions) -> Result<Built, MediaError> {
     }
 }
 
+/// What can be said of a location without playing it: a file can be read, a pipeline parses. Asks no
+/// network and no device.
+///
+/// # Errors
+/// It can never be opened as it is.
+pub fn check_location(location: &Location) -> Result<(), MediaError> {
+    match location {
+        Location::File(path) => check_file(path),
+        Location::Uri(uri) => match gst::glib::filename_from_uri(uri) {
+            Ok((path, _)) => check_file(&path),
+            Err(_) => Ok(()),
+        },
+        Location::Pipeline(text) => pipeline_text::check_pipeline(text, PipelineUse::Source),
+    }
+}
+
 /// Better words than GStreamer's for what the file system says.
 fn check_file(path: &Path) -> Result<(), MediaError> {
     let shown = path.display();

@@ -16,6 +16,7 @@ use gstreamer as gst;
 use gstreamer_app as gst_app;
 use watchpost_model::{Image, StreamTime, Timestamp};
 
+pub use build::check_location;
 pub(crate) use build::make;
 pub use info::VideoInfo;
 pub(crate) use picture::plane_extent;

@@ -72,7 +72,11 @@ impl Task {
                 _ = look.tick() => if let Some(reason) = self.hangs(&child, &hand) {
                     child.kill().await;
                     let after = self.after_death(child, hand).await?;
-                    return Ok(if matches!(after, After::Died(_)) { After::Died(reason) } else { after });
+                    return Ok(match after {
+                        After::Finished => After::Finished,
+                        After::Died(_) => After::Died(reason),
+                        After::NeverBegan(_) => After::NeverBegan(reason),
+                    });
                 },
             }
         }
@@ -175,7 +179,7 @@ impl Task {
             return Ok(After::Finished);
         }
         let left = self.inbox.end() - self.cursor;
-        Ok(After::Died(format!("{} with {left} messages not done", ended.exit)))
+        Ok(after(&child, format!("{left} messages are not done: {}", child.death(ended))))
     }
 
     /// What it had said and read before it died still counts.
@@ -192,6 +196,11 @@ impl Task {
             self.read_through(child.read_through(), &mut hand)?;
         }
         let finished = *self.orders.borrow() != Order::Run && self.cursor >= self.inbox.end();
-        if finished { Ok(After::Finished) } else { Ok(After::Died(ended.exit.to_string())) }
+        if finished { Ok(After::Finished) } else { Ok(after(&child, child.death(ended))) }
     }
+}
+
+/// Which death it was.
+fn after(child: &Child, reason: String) -> After {
+    if child.progress().last_read.is_some() { After::Died(reason) } else { After::NeverBegan(reason) }
 }

@@ -92,6 +92,11 @@ impl PreprocessTask {
         self.status.snapshot(self.inbox.end())
     }
 
+    /// It was stopped: its state says so if it has left nothing.
+    pub fn finished(&self) {
+        self.status.finish(self.inbox.end());
+    }
+
     /// Waits until it has been fed everything and has given its last answer.
     pub async fn finish(&mut self) {
         self.order(Order::Finish).await;
@@ -99,7 +104,9 @@ impl PreprocessTask {
 
     /// Ends it, with at most `limit` for its last words.
     pub async fn stop(&mut self, limit: Duration) {
-        if timeout(limit / 2, self.order(Order::Finish)).await.is_err() {
+        // Whoever has drained has waited for its last words already.
+        let waited = *self.orders.borrow() == Order::Finish;
+        if waited || timeout(limit / 2, self.order(Order::Finish)).await.is_err() {
             let _late = timeout(limit / 2, self.order(Order::Stop)).await;
         }
     }
@@ -135,8 +142,10 @@ pub(super) struct Task {
 pub(super) enum After {
     /// Everything is done, or it was told to stop.
     Finished,
-    /// It died, hung, or would not start.
+    /// It died or hung, having read something: perhaps over that.
     Died(String),
+    /// It would not start, or ended before it had read anything: no message is to blame.
+    NeverBegan(String),
 }
 
 impl Task {
@@ -149,22 +158,25 @@ impl Task {
                     self.status.set(State::Running, None);
                     self.feed(child).await
                 }
-                Err(reason) => Ok(After::Died(reason)),
+                Err(reason) => Ok(After::NeverBegan(reason)),
             };
             let reason = match ended {
                 Ok(After::Finished) => break,
-                Ok(After::Died(reason)) => reason,
+                Ok(After::Died(reason)) => {
+                    if let Err(error) = self.count_death(&reason).await {
+                        tracing::error!("preprocess: keeping a dead letter: {error}");
+                    }
+                    reason
+                }
+                Ok(After::NeverBegan(reason)) => reason,
                 Err(error) => error.to_string(),
             };
             if began.elapsed() > feed::GOOD_LIFE {
                 backoff.reset();
             }
-            if let Err(error) = self.count_death(&reason).await {
-                tracing::error!("preprocess: keeping a dead letter: {error}");
-            }
             add(&self.status.retried, 1);
             let until = Instant::now() + backoff.next();
-            self.status.set(State::Waiting { until }, Some(format!("preprocess command: {reason}")));
+            self.status.set(State::Waiting { until }, Some(reason));
             if self.wait(until).await == Order::Stop {
                 break;
             }

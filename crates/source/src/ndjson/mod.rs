@@ -38,6 +38,14 @@ impl Origin {
             .map_err(|error| SourceError::new(request.path, format!("{error}; or ndjson://- for STDIN")))
     }
 
+    /// Whether it could be read, as far as can be said without taking anything out of it.
+    pub fn check(&self, pointer: &'static str) -> Result<(), SourceError> {
+        match self {
+            Self::Stdin => Ok(()),
+            Self::File(path) => reader::check_file(path, pointer),
+        }
+    }
+
     /// For messages.
     pub fn name(&self) -> String {
         match self {

@@ -75,6 +75,15 @@ impl Reader {
     }
 }
 
+/// Whether `path` could be opened; a named pipe is left alone, for opening it waits for its writer.
+pub(super) fn check_file(path: &Path, pointer: &'static str) -> Result<(), SourceError> {
+    use std::os::unix::fs::FileTypeExt;
+    if std::fs::metadata(path).is_ok_and(|meta| meta.file_type().is_fifo()) {
+        return Ok(());
+    }
+    open_file(path, pointer).map(drop)
+}
+
 fn open_file(path: &Path, pointer: &'static str) -> Result<File, SourceError> {
     let shown = path.display();
     let meta = std::fs::metadata(path);

@@ -30,7 +30,6 @@ impl Refusals {
         if self.count <= MAX_NOTICES {
             let last = if self.count == MAX_NOTICES { " (further ones are only counted)" } else { "" };
             let message = format!("{} line {number}: {why}{last}", self.origin);
-            tracing::warn!("detections refused: {message}");
             self.unsaid.push_back(message);
         }
     }
