@@ -53,7 +53,10 @@ fn demo_in(sandbox: &Sandbox) -> PathBuf {
     let clip = root().join(".cache/vtest.avi");
     assert!(clip.exists(), "{} is missing: run scripts/clip.sh", clip.display());
     std::os::unix::fs::symlink(&clip, sandbox.path().join("vtest.avi")).unwrap();
-    sandbox.write_program("demo/add_site.py", &std::fs::read_to_string(root().join("demo/add_site.py")).unwrap());
+    sandbox.write_program(
+        "demo/add_site.py",
+        &std::fs::read_to_string(root().join("demo/add_site.py")).unwrap(),
+    );
     let mut document: Value =
         serde_json::from_slice(&std::fs::read(root().join("demo/vtest.json")).unwrap()).unwrap();
     document["Input"]["uri"] = "../vtest.avi".into();
@@ -76,7 +79,9 @@ fn schema_ids(sandbox: &Sandbox) -> Vec<String> {
 }
 
 fn every_start_has_one_end(events: &[Value]) {
-    for (start, end) in [("event-intrusion", "event-intrusion-end"), ("event-loitering", "event-loitering-end")] {
+    for (start, end) in
+        [("event-intrusion", "event-intrusion-end"), ("event-loitering", "event-loitering-end")]
+    {
         let ids = |id: &str, key: &str| -> Vec<String> {
             let of_id = events.iter().filter(|e| e["$id"] == id);
             of_id.map(|e| e[key].as_str().unwrap().to_owned()).collect()
@@ -113,7 +118,11 @@ fn stills(sandbox: &Sandbox, events: &[Value]) {
     for event in events {
         let path = sandbox.export(&format!("vtest/events/{}.jpg", event["event_id"].as_str().unwrap()));
         let jpeg = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        assert!(jpeg.starts_with(&[0xff, 0xd8]) && jpeg.ends_with(&[0xff, 0xd9]), "{} is a JPEG", path.display());
+        assert!(
+            jpeg.starts_with(&[0xff, 0xd8]) && jpeg.ends_with(&[0xff, 0xd9]),
+            "{} is a JPEG",
+            path.display()
+        );
     }
 }
 
@@ -141,7 +150,9 @@ fn zone_statistics(folder: &Path) {
         let text = std::fs::read_to_string(&file).unwrap();
         assert!(text.contains("\n  \""), "indented: {text}");
         let object: BTreeMap<String, Value> = serde_json::from_str(&text).unwrap();
-        for key in ["frame_id", "frame_time", "system_timestamp", "system_date", "instance_id", "numOccupiedZones"] {
+        for key in
+            ["frame_id", "frame_time", "system_timestamp", "system_date", "instance_id", "numOccupiedZones"]
+        {
             assert!(object.contains_key(key), "{key} in {text}");
         }
     }
@@ -155,7 +166,9 @@ fn log_lines(path: &Path, events: usize) {
 /// One file per event, its crop beside as a real picture.
 fn exporter_files(sandbox: &Sandbox, events: &[Value]) {
     let files: Vec<_> = walk(&sandbox.data().join("exports/json-export"));
-    let of = |ending: &str| files.iter().filter(|f| f.extension().is_some_and(|e| e == ending)).collect::<Vec<_>>();
+    let of = |ending: &str| {
+        files.iter().filter(|f| f.extension().is_some_and(|e| e == ending)).collect::<Vec<_>>()
+    };
     let written: BTreeSet<String> = of("json")
         .iter()
         .map(|file| {

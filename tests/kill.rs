@@ -40,7 +40,12 @@ fn twenty_kills_lose_and_double_nothing() {
         frame += 1;
     }
     let ended = last.finish();
-    assert_eq!(ended.code(), Some(0), "{}", std::fs::read_to_string(sandbox.path().join("stderr.log")).unwrap());
+    assert_eq!(
+        ended.code(),
+        Some(0),
+        "{}",
+        std::fs::read_to_string(sandbox.path().join("stderr.log")).unwrap()
+    );
 
     let file = sandbox.json_lines("events.jsonl");
     let sequences: Vec<_> = file.iter().map(sequence).collect();

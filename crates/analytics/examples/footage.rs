@@ -92,7 +92,10 @@ fn print(frame: u64, analysis: &Analysis) {
         };
         let who: Vec<String> =
             event.subjects.iter().map(|s| s.track_id.to_string()[..8].to_owned()).collect();
-        println!("event {frame} {} {} {zone}", event.kind.schema_id(), who.join(","));
+        // The variant's name: everything before its fields.
+        let kind = format!("{:?}", event.kind);
+        let kind = kind.split([' ', '(']).next().unwrap_or_default();
+        println!("event {frame} {kind} {} {zone}", who.join(","));
     }
     for track in &analysis.tracks {
         let (rect, id) = (track.rect, track.id.to_string());

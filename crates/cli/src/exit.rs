@@ -13,6 +13,16 @@ pub(crate) enum Exit {
     Refused = 78,
 }
 
+impl Exit {
+    /// Every exit code, with its meaning for people.
+    pub const ALL: [(Self, &str); 4] = [
+        (Self::Done, "done"),
+        (Self::Failed, "failed or incomplete"),
+        (Self::Usage, "arguments that make no sense"),
+        (Self::Refused, "input that `watchpost validate` would refuse, a missing file too"),
+    ];
+}
+
 impl From<Exit> for std::process::ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)

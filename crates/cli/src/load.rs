@@ -81,7 +81,10 @@ impl Finding {
             (0, 0) => "no problems".to_owned(),
             (errors, warnings) => format!("{}, {}", count(errors, "error"), count(warnings, "warning")),
         };
-        let records = self.records.map(|records| format!("{}, ", count(records as usize, "record"))).unwrap_or_default();
+        let records = self
+            .records
+            .map(|records| format!("{}, ", count(records as usize, "record")))
+            .unwrap_or_default();
         format!("{}{file}: {}: {records}{verdict}\n", self.problems(), self.kind)
     }
 }
@@ -165,10 +168,12 @@ pub(crate) fn check_records(file: &Path) -> Finding {
             count += 1;
             match watchpost_schema::identify_value(&record) {
                 Err(error) => finding.errors.push(problem(format!("record {count}: {error}"))),
-                Ok((id, version)) => finding.errors.extend(watchpost_schema::validate(&record).iter().map(|violation| {
-                    let place = format!("record {count} ({id}:{})", version.number());
-                    problem(format!("{place}: {}: {}", violation.path, violation.message))
-                })),
+                Ok((id, version)) => {
+                    finding.errors.extend(watchpost_schema::validate(&record).iter().map(|violation| {
+                        let place = format!("record {count} ({id}:{})", version.number());
+                        problem(format!("{place}: {}: {}", violation.path, violation.message))
+                    }))
+                }
             }
         }
     }

@@ -21,7 +21,8 @@ pub(crate) fn start(format: LogFormat, verbose: u8, default: &str) {
     };
     let filter = EnvFilter::try_from_env("WATCHPOST_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let builder = fmt().with_env_filter(filter).with_ansi(colours).with_writer(crate::output::LogWriter::default);
+    let builder =
+        fmt().with_env_filter(filter).with_ansi(colours).with_writer(crate::output::LogWriter::default);
     match format {
         LogFormat::Text => builder.with_target(false).compact().init(),
         LogFormat::Json => builder.json().init(),

@@ -57,11 +57,13 @@ fn main() -> std::process::ExitCode {
             return exit.into();
         }
     };
-    cli.command.run(&cli.global).unwrap_or_else(|error| {
-        eprintln!("watchpost: {}", reason(&error));
-        Exit::Failed
-    })
-    .into()
+    cli.command
+        .run(&cli.global)
+        .unwrap_or_else(|error| {
+            eprintln!("watchpost: {}", reason(&error));
+            Exit::Failed
+        })
+        .into()
 }
 
 /// An error and its causes. Some errors repeat their cause in their own text: nothing is said twice.

@@ -80,6 +80,9 @@ mod tests {
         let mut table = Table::new(&["file", "bytes>"]);
         table.row(["a.csv".into(), "7".into()]);
         table.row(["longer-name.csv".into(), "1200".into()]);
-        assert_eq!(table.render(), "file             bytes\na.csv                7\nlonger-name.csv   1200\n");
+        assert_eq!(
+            table.render(),
+            "file             bytes\na.csv                7\nlonger-name.csv   1200\n"
+        );
     }
 }

@@ -67,7 +67,7 @@ fn receiver(folder: &std::path::Path, format: &str, config: Value) -> Box<dyn Re
         path: String::new(),
     };
     let instance = InstanceInfo {
-        id: uuid::Uuid::nil(),
+        id: watchpost_model::Id::nil(),
         name: "x".to_owned(),
         time_zone: "UTC".to_owned(),
         lossless: true,

@@ -2,29 +2,30 @@
 
 use garde::Validate;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The common keys of a handler's `config`, beside `schema_events`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema, Validate)]
 #[serde(default, deny_unknown_fields)]
 pub struct Common {
-    /// `objects`: as they are; `tabular`: flat rows with fixed columns. Absent: tabular for CSV and
-    /// TXT, objects otherwise.
+    /// What one exported object is. Absent: `tabular` for CSV and TXT, `objects` for JSON.
     #[garde(skip)]
     pub shape: Option<Shape>,
-    /// Pictures of what a stream's objects speak of: left out, inside them, or as files beside.
+    /// Pictures of what a stream's objects speak of. Records have theirs by subscribing to `crop`.
     #[garde(skip)]
     pub crops: Crops,
-    /// At most one object of the stream per this many seconds of stream time; absent: all.
+    /// At most one object per this many seconds of stream time, 0.001 to 86 400.
+    /// Absent: all.
     #[garde(inner(range(min = 0.001, max = 86_400.0)))]
     pub every_s: Option<f64>,
     /// What happens to what waits when the receiver cannot keep up.
     #[garde(skip)]
     pub when_behind: WhenBehind,
-    /// How far it may fall behind with `drop_oldest`.
+    /// How far the receiver may fall behind with `drop_oldest`; the first bound that is reached counts.
     #[garde(dive)]
     pub behind_max: Option<BehindMax>,
-    /// Each detections object carries the rendered picture.
+    /// Each object of `output-detections` carries the rendered picture. Not in this version: without effect,
+    /// with a warning.
     #[garde(skip)]
     pub output_image: bool,
 }
@@ -40,7 +41,7 @@ pub enum Shape {
 }
 
 /// Where the pictures of a stream's objects go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Crops {
     /// Left out.
@@ -48,12 +49,12 @@ pub enum Crops {
     None,
     /// Base64 inside the object.
     Inline,
-    /// Files in a folder beside, named by the object.
+    /// Files in a folder beside, named by the object. Not in this version: inside the object, with a warning.
     Disk,
 }
 
 /// What happens to waiting deliveries when the receiver cannot keep up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WhenBehind {
     /// They wait, up to the bound of the instance's log.
@@ -67,13 +68,13 @@ pub enum WhenBehind {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema, Validate)]
 #[serde(default, deny_unknown_fields)]
 pub struct BehindMax {
-    /// Waiting deliveries.
+    /// Records or objects that wait.
     #[garde(inner(range(min = 1)))]
     pub records: Option<u64>,
-    /// Bytes of waiting deliveries.
+    /// Their size in bytes.
     #[garde(inner(range(min = 1)))]
     pub bytes: Option<u64>,
-    /// Age of the oldest waiting delivery, in seconds.
+    /// Age of the oldest, in seconds.
     #[garde(inner(range(min = 0.001)))]
     pub seconds: Option<f64>,
 }

@@ -94,7 +94,8 @@ fn unknown_keys_wrong_types_and_bad_templates_are_refused_at_their_place() {
 
         if format.accepts.contains(&DataKind::Records) {
             let wrong = refused(&with(example(format), "when_behind", json!("later")));
-            let expected = "/Output/handlers/x/config/when_behind: is `later`; expected `keep` or `drop_oldest`";
+            let expected =
+                "/Output/handlers/x/config/when_behind: is `later`; expected `keep` or `drop_oldest`";
             assert_eq!(wrong, [expected], "{}", format.name);
         }
         let mut bad = example(format);

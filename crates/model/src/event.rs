@@ -111,28 +111,6 @@ pub enum EventKind {
     },
 }
 
-impl EventKind {
-    /// The schema id of its record, for example `event-intrusion-end`.
-    pub const fn schema_id(&self) -> &'static str {
-        match self {
-            Self::AreaEnter(_) => "event-area-enter",
-            Self::AreaExit(_) => "event-area-exit",
-            Self::Intrusion(_) => "event-intrusion",
-            Self::IntrusionEnd { .. } => "event-intrusion-end",
-            Self::Loitering(_) => "event-loitering",
-            Self::LoiteringEnd { .. } => "event-loitering-end",
-            Self::Crowd(_) => "event-crowd-detection",
-            Self::LineCrossing { .. } => "event-line-crossing",
-            Self::Tailgating { .. } => "event-tailgating",
-            Self::ObjectLeftRemoved { .. } => "event-object-left-removed",
-            Self::ArmedPerson => "event-armed-person",
-            Self::ArmedPersonEnd { .. } => "event-armed-person-end",
-            Self::FallenPerson => "event-fallen-person",
-            Self::FallenPersonEnd { .. } => "event-fallen-person-end",
-        }
-    }
-}
-
 /// Which way a line was crossed; sides as in [`crate::LineDirection`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CrossingDirection {

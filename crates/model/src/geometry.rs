@@ -61,13 +61,46 @@ impl Rect {
         both / (self.area() + other.area() - both).max(f32::MIN_POSITIVE)
     }
 
-    /// The part of it that lies inside the frame.
+    /// The part of it that lies inside the frame; an edge that is not a number counts as 0.
     #[must_use]
     pub fn clamped(&self) -> Self {
-        let left = self.x.clamp(0.0, 1.0);
-        let top = self.y.clamp(0.0, 1.0);
-        let right = (self.x + self.width).clamp(left, 1.0);
-        let bottom = (self.y + self.height).clamp(top, 1.0);
+        let left = within(self.x, 0.0);
+        let top = within(self.y, 0.0);
+        let right = within(self.x + self.width, left);
+        let bottom = within(self.y + self.height, top);
         Self::new(left, top, right - left, bottom - top)
+    }
+}
+
+/// `value`, at least `low` and at most 1. `max` and `min` prefer a number to NaN, where `clamp` would
+/// hand it on, and panic with it as a bound.
+fn within(value: f32, low: f32) -> f32 {
+    value.max(low).min(1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_part_inside_the_frame() {
+        assert_eq!(Rect::new(-0.5, 0.5, 1.0, 1.0).clamped(), Rect::new(0.0, 0.5, 0.5, 0.5));
+        assert_eq!(Rect::new(2.0, 2.0, 1.0, 1.0).clamped(), Rect::new(1.0, 1.0, 0.0, 0.0));
+        assert_eq!(Rect::new(f32::NAN, 0.5, 0.5, f32::NAN).clamped(), Rect::new(0.0, 0.5, 0.0, 0.0));
+    }
+
+    proptest! {
+        #[test]
+        fn clamped_lies_in_the_frame_whatever_it_was(
+            x in prop::num::f32::ANY, y in prop::num::f32::ANY,
+            width in prop::num::f32::ANY, height in prop::num::f32::ANY,
+        ) {
+            let Rect { x, y, width, height } = Rect::new(x, y, width, height).clamped();
+            for value in [x, y, width, height, x + width, y + height] {
+                prop_assert!((0.0..=1.0).contains(&value), "{value}");
+            }
+        }
     }
 }

@@ -222,7 +222,8 @@ impl Child {
     /// How it ended, with its last words on STDERR: mostly they say why.
     pub fn death(&self, ended: Ended) -> String {
         let lines = self.recent_lines();
-        let said = lines.iter().rev().find(|line| line.origin == Origin::Stderr && !line.text.trim().is_empty());
+        let said =
+            lines.iter().rev().find(|line| line.origin == Origin::Stderr && !line.text.trim().is_empty());
         match said {
             Some(line) => format!("{}; its last words: {}", ended.exit, line.text.trim()),
             None => ended.exit.to_string(),

@@ -70,7 +70,8 @@ impl DeadLetters {
 
     async fn keep(&self, letter: &Letter<'_>) -> Result<(), journal::Error> {
         let letter = serde_json::to_vec(letter).unwrap_or_default();
-        let position = self.log.append(journal::Commit { entries: vec![Bytes::from(letter)], state: vec![] })?;
+        let position =
+            self.log.append(journal::Commit { entries: vec![Bytes::from(letter)], state: vec![] })?;
         self.log.wait_durable(position + 1).await?;
         let over = self.log.bytes() > LIMIT_BYTES;
         if over {

@@ -13,11 +13,7 @@ use parking_lot::{Condvar, Mutex};
 use tokio::sync::Notify;
 use watchpost_config::JournalLimits;
 
-use crate::{
-    log::InstanceLog,
-    receivers::Statuses,
-    status::State,
-};
+use crate::{log::InstanceLog, receivers::Statuses, status::State};
 
 /// How often to look. Trimming frees whole segments, so more often frees no more.
 const EVERY: Duration = Duration::from_secs(1);
@@ -55,12 +51,7 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    pub fn new(
-        log: InstanceLog,
-        bounds: Bounds,
-        receivers: Statuses,
-        gate: Arc<Gate>,
-    ) -> Self {
+    pub fn new(log: InstanceLog, bounds: Bounds, receivers: Statuses, gate: Arc<Gate>) -> Self {
         Self { log, bounds, receivers, gate, marks: VecDeque::new() }
     }
 

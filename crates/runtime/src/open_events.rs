@@ -51,7 +51,9 @@ pub(crate) fn left_open(log: &journal::Log) -> (Vec<OpenEvent>, Vec<StateChange>
     for (key, value) in log.states(OPEN) {
         match serde_json::from_slice::<Kept>(&value) {
             Ok(kept) => open.push(kept.into_open()),
-            Err(error) => tracing::error!("an open event kept as `{key}` cannot be read and gets no end: {error}"),
+            Err(error) => {
+                tracing::error!("an open event kept as `{key}` cannot be read and gets no end: {error}")
+            }
         }
         clear.push((key, None));
     }

@@ -6,7 +6,9 @@ use watchpost_analytics::Analysis;
 use watchpost_config::{self as config, RenderPreset};
 use watchpost_export::{InstanceInfo, Picture};
 use watchpost_media::{Color, Flash, Overlay, OverlayBox, Renderer};
-use watchpost_model::{Event, EventKind, Frame, Group, Id, Instant, Point, Record, StreamTime, Track, TrackPhase};
+use watchpost_model::{
+    Event, EventKind, Frame, Group, Id, Instant, Point, Record, StreamTime, Track, TrackPhase,
+};
 use watchpost_schema::{self as schema, Context, SchemaId, Version};
 
 /// How long an event's frame stays in the picture, in stream time.
@@ -76,7 +78,8 @@ impl Painter {
             Some(scene) => scene.renderer.draw(image, &scene.overlay),
             None => image.clone(),
         };
-        let at = Instant { frame_id: frame.id, time: frame.time, timestamp: frame.timestamp, size: frame.size };
+        let at =
+            Instant { frame_id: frame.id, time: frame.time, timestamp: frame.timestamp, size: frame.size };
         let context = Context { instance_id: self.instance.id, instance_name: &self.instance.name };
         let mut frame_keys = Vec::with_capacity(256);
         schema::streams::encode_frame_keys(&at, &context, &mut frame_keys);
@@ -109,12 +112,14 @@ impl Scene {
         self.trails.retain(|id, _| alive.contains(id));
         self.matched.retain(|id, _| alive.contains(id));
         self.flashes.retain(|(since, _)| frame.time.since(*since) < FLASH_FOR);
-        let events = analysis.groups.iter().flat_map(|group| &group.records).filter_map(|record| match record {
-            Record::Event(event) => flash(event),
-            _ => None,
-        });
+        let events =
+            analysis.groups.iter().flat_map(|group| &group.records).filter_map(|record| match record {
+                Record::Event(event) => flash(event),
+                _ => None,
+            });
         self.flashes.extend(events.map(|flash| (frame.time, flash)));
-        let shown = |track: &&Track| self.matched.get(&track.id).is_some_and(|at| frame.time.since(*at) < COAST_FOR);
+        let shown =
+            |track: &&Track| self.matched.get(&track.id).is_some_and(|at| frame.time.since(*at) < COAST_FOR);
         let boxes = analysis.tracks.iter().filter(shown).map(|track| self.labelled_box(track)).collect();
         self.overlay.boxes = boxes;
         self.overlay.flashes = self.flashes.iter().map(|(_, flash)| flash.clone()).collect();
@@ -124,7 +129,8 @@ impl Scene {
     }
 
     fn labelled_box(&self, track: &Track) -> OverlayBox {
-        let trail = self.trails.get(&track.id).map(|trail| trail.iter().copied().collect()).unwrap_or_default();
+        let trail =
+            self.trails.get(&track.id).map(|trail| trail.iter().copied().collect()).unwrap_or_default();
         OverlayBox { rect: track.rect, color: Color::of_class(track.class), label: short_name(track), trail }
     }
 }

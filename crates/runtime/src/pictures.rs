@@ -49,7 +49,9 @@ impl Pictures {
     pub fn add(&mut self, make: MakeSink, status: Arc<ReceiverStatus>) -> std::io::Result<()> {
         let (queue, pictures) = sync_channel(QUEUE);
         let worker = PictureWorker { make, pictures, status: status.clone() };
-        let thread = std::thread::Builder::new().name(format!("export {}", status.name)).spawn(move || worker.run())?;
+        let thread = std::thread::Builder::new()
+            .name(format!("export {}", status.name))
+            .spawn(move || worker.run())?;
         self.exports.push(Export { queue, thread, status });
         Ok(())
     }
@@ -100,7 +102,9 @@ impl Pictures {
         for export in self.exports.drain(..) {
             drop(export.queue);
             if export.thread.join().is_err() {
-                export.status.set(State::Failed, Some("its thread panicked; this is a bug in Watchpost".into()));
+                export
+                    .status
+                    .set(State::Failed, Some("its thread panicked; this is a bug in Watchpost".into()));
             }
         }
     }

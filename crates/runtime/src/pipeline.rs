@@ -23,8 +23,8 @@ use watchpost_model::{Diagnostics, Frame, Group, Record};
 use watchpost_source::{Item, Next, Source};
 
 use crate::{
-    intake::Intake, keeper::Gate, open_events::OpenEvents, pictures::Pictures, recorder::RecordError, source_status::SourceStatus,
-    streams::Streams,
+    intake::Intake, keeper::Gate, open_events::OpenEvents, pictures::Pictures, recorder::RecordError,
+    source_status::SourceStatus, streams::Streams,
 };
 
 /// How long to wait for a frame before looking whether to stop.

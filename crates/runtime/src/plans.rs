@@ -112,12 +112,16 @@ pub fn check(loaded: &config::Loaded, paths: &Paths, exporters: &[Found]) -> Che
     if let Err(error) = watchpost_source::check(&wishes.input, paths) {
         fatal.push(Problem::at(error.path, error.message, ""));
     }
-    if let Some(Err(message)) = wishes.output.preprocess.as_ref().map(|p| preprocess::resolve(&p.command, paths)) {
-        let fix = "expected a program and its arguments; a relative path begins at the instance file's folder";
+    if let Some(Err(message)) =
+        wishes.output.preprocess.as_ref().map(|p| preprocess::resolve(&p.command, paths))
+    {
+        let fix =
+            "expected a program and its arguments; a relative path begins at the instance file's folder";
         fatal.push(Problem::at("/Output/preprocess_cmd", message, fix));
     }
     // Problems of a manifest know their place already.
-    let locate = |problem: Problem| if problem.file.as_os_str().is_empty() { loaded.locate(problem) } else { problem };
+    let locate =
+        |problem: Problem| if problem.file.as_os_str().is_empty() { loaded.locate(problem) } else { problem };
     let located = |problems: Vec<Problem>| problems.into_iter().map(locate).collect();
     Checked { fatal: located(fatal), errors: located(errors), warnings: located(warnings) }
 }
@@ -146,13 +150,19 @@ pub struct Checked {
 }
 
 /// What a handler asks for and cannot have behind the preprocess command.
-fn unavailable(handler: &Handler, records: &BTreeMap<SchemaId, Version>, available: &[Version]) -> Vec<Problem> {
+fn unavailable(
+    handler: &Handler,
+    records: &BTreeMap<SchemaId, Version>,
+    available: &[Version],
+) -> Vec<Problem> {
     let not = records.iter().filter(|(_, version)| !available.contains(version));
     not.map(|(id, version)| {
         let path = format!("{}/config/schema_events", handler.path);
         let number = version.number();
-        let message = format!("`{id}:{number}` cannot be had behind a preprocess command that sees version 1");
-        let fix = format!("subscribe to `{id}:1`, or set preprocess_version to 2 if the command understands it");
+        let message =
+            format!("`{id}:{number}` cannot be had behind a preprocess command that sees version 1");
+        let fix =
+            format!("subscribe to `{id}:1`, or set preprocess_version to 2 if the command understands it");
         Problem::at(path, message, fix)
     })
     .collect()

@@ -106,14 +106,20 @@ impl Recorder {
                 }
             }
             entries.extend(
-                objects.into_iter().map(|(time_ms, stream, json)| Entry { time_ms, body: Body::Object(stream, json) }),
+                objects
+                    .into_iter()
+                    .map(|(time_ms, stream, json)| Entry { time_ms, body: Body::Object(stream, json) }),
             );
             Ok(entries)
         })
     }
 
     /// As [`Self::record`], for groups that have passed the preprocess command.
-    pub fn record_rewritten(&self, groups: Vec<Vec<Rewritten>>, state: Vec<StateChange>) -> Result<(), RecordError> {
+    pub fn record_rewritten(
+        &self,
+        groups: Vec<Vec<Rewritten>>,
+        state: Vec<StateChange>,
+    ) -> Result<(), RecordError> {
         self.append(state, |numbers| {
             let mut entries = Vec::with_capacity(groups.len());
             for group in groups {

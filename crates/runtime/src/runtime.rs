@@ -77,8 +77,8 @@ impl Runtime {
         }
         let mut folders = vec![data.join("exporters")];
         folders.extend(shipped);
-        let exporters = config::discover(&folders)
-            .map_err(|(path, error)| OpenError::Folder { path, error })?;
+        let exporters =
+            config::discover(&folders).map_err(|(path, error)| OpenError::Folder { path, error })?;
         Ok(Self {
             data: data.to_owned(),
             journal,
@@ -112,7 +112,12 @@ impl Runtime {
 
 impl Surroundings {
     /// The exporter `name`, ready to be started for an instance.
-    pub fn exporter(&self, name: &str, instance: &InstanceInfo, available: &[Version]) -> Result<Plan, Vec<Problem>> {
+    pub fn exporter(
+        &self,
+        name: &str,
+        instance: &InstanceInfo,
+        available: &[Version],
+    ) -> Result<Plan, Vec<Problem>> {
         let found = find_exporter(&self.exporters, name)?;
         let settings = self.system.settings(found.manifest)?;
         let dir = std::path::absolute(found.dir).unwrap_or_else(|_| found.dir.to_owned());
@@ -146,12 +151,19 @@ pub(crate) fn find_exporter<'a>(exporters: &'a [Found], name: &str) -> Result<Us
             Ok((manifest, _)) if manifest.name == name => return Ok(Usable { dir: &found.dir, manifest }),
             Ok((manifest, _)) => names.push(manifest.name.as_str()),
             // A broken manifest may not even say its name; its folder's is the next best.
-            Err(problems) if found.dir.file_name().is_some_and(|dir| dir == name) => return Err(problems.clone()),
+            Err(problems) if found.dir.file_name().is_some_and(|dir| dir == name) => {
+                return Err(problems.clone());
+            }
             Err(_) => {}
         }
     }
-    let installed = if names.is_empty() { "none is installed".to_owned() } else { format!("installed: {}", names.join(", ")) };
+    let installed = if names.is_empty() {
+        "none is installed".to_owned()
+    } else {
+        format!("installed: {}", names.join(", "))
+    };
     let message = format!("no exporter `{name}` is installed");
-    let fix = format!("{installed}; put its folder, with a manifest.json, into exporters/ of the data folder");
+    let fix =
+        format!("{installed}; put its folder, with a manifest.json, into exporters/ of the data folder");
     Err(vec![Problem::at(format!("/Output/{name}"), message, fix)])
 }

@@ -34,7 +34,8 @@ impl Streams {
 
     /// The objects of one analysed frame.
     pub fn objects(&mut self, frame: &Frame, analysis: &Analysis) -> Vec<StreamObject> {
-        let at = Instant { frame_id: frame.id, time: frame.time, timestamp: frame.timestamp, size: frame.size };
+        let at =
+            Instant { frame_id: frame.id, time: frame.time, timestamp: frame.timestamp, size: frame.size };
         let context = Context { instance_id: self.instance.id, instance_name: &self.instance.name };
         let mut objects = Vec::new();
         let mut add = |stream, write: &mut dyn FnMut(&mut Vec<u8>) -> bool| {
@@ -63,7 +64,8 @@ impl Streams {
                 (frame.time.as_nanos() / SECOND.as_nanos() + 1) * SECOND.as_nanos(),
             ));
             add(StreamName::ZoneStats, &mut |out| {
-                let occupied = analysis.occupancy.iter().filter(|area| Occupancy::is_occupied(area)).count() as u32;
+                let occupied =
+                    analysis.occupancy.iter().filter(|area| Occupancy::is_occupied(area)).count() as u32;
                 let vacant = analysis.occupancy.len() as u32 - occupied;
                 streams::encode_zone_stats(&at, &context, ZoneStats { occupied, vacant }, out);
                 true

@@ -190,10 +190,7 @@ impl Worker {
     /// The next deliveries: entries from `next` on, cut down to what is selected.
     async fn read(&mut self, room: usize) -> Result<Vec<Delivery>, ReceiverError> {
         self.drop_oldest_if_behind();
-        let batch = self
-            .log
-            .read(self.next, room, READ_BYTES)
-            .map_err(unreadable)?;
+        let batch = self.log.read(self.next, room, READ_BYTES).map_err(unreadable)?;
         if batch.lost > 0 {
             add(&self.status.dropped, batch.lost);
             self.status.set(
@@ -248,7 +245,12 @@ impl Worker {
         Ok(())
     }
 
-    async fn refuse(&mut self, position: u64, item: Option<usize>, reason: &str) -> Result<(), ReceiverError> {
+    async fn refuse(
+        &mut self,
+        position: u64,
+        item: Option<usize>,
+        reason: &str,
+    ) -> Result<(), ReceiverError> {
         let Some(delivery) = self.in_flight.iter().find(|d| d.position == position) else {
             tracing::error!(receiver = %self.status.name, position, "refused what it was never given");
             return Ok(());
@@ -310,7 +312,8 @@ impl Worker {
         self.deaths.count += 1;
         if self.deaths.count >= POISON_DEATHS {
             let position = oldest.position;
-            let reason = format!("the receiver died over it {POISON_DEATHS} times in a row; the last time: {reason}");
+            let reason =
+                format!("the receiver died over it {POISON_DEATHS} times in a row; the last time: {reason}");
             self.dead.bury(oldest, None, &reason).await?;
             add(&self.status.refused, 1);
             self.poisoned = Some(position);
@@ -333,7 +336,8 @@ impl Worker {
             let gone = to - self.next;
             add(&self.status.dropped, gone);
             let bound = "behind_max with when_behind `drop_oldest`";
-            self.status.set(State::Overflowing, Some(format!("{gone} of the oldest log entries dropped: {bound}")));
+            self.status
+                .set(State::Overflowing, Some(format!("{gone} of the oldest log entries dropped: {bound}")));
             self.next = to;
             self.move_cursor(to);
         }

@@ -43,7 +43,10 @@ impl fmt::Display for Report {
         }
         let Self { found, missed, extra, .. } = self;
         let (precision, recall) = (self.precision(), self.recall());
-        writeln!(f, "found {found}, missed {missed}, extra {extra}: precision {precision:.3}, recall {recall:.3}")
+        writeln!(
+            f,
+            "found {found}, missed {missed}, extra {extra}: precision {precision:.3}, recall {recall:.3}"
+        )
     }
 }
 
@@ -56,7 +59,8 @@ pub fn compare(truth: &Path, events: &[Value]) -> Report {
     let mut reported: Vec<_> = events.iter().filter_map(reported).collect();
     // An object that is inside when the clip begins may or may not be reported as entering.
     for start in truth["inside_at_start"].as_array().into_iter().flatten() {
-        let at_start = |r: &Happening| r.place == start["area_id"] && r.what == "enter" && r.frame <= tolerance;
+        let at_start =
+            |r: &Happening| r.place == start["area_id"] && r.what == "enter" && r.frame <= tolerance;
         if let Some(index) = reported.iter().position(at_start) {
             reported.remove(index);
         }
@@ -87,7 +91,9 @@ pub fn compare(truth: &Path, events: &[Value]) -> Report {
             Some(r) => {
                 report.found += 1;
                 let at = reported[*r].frame;
-                report.lines.push(format!("found   {what:5} at frame {frame:3} (reported at {at:3}) {person}"));
+                report
+                    .lines
+                    .push(format!("found   {what:5} at frame {frame:3} (reported at {at:3}) {person}"));
             }
             None => {
                 report.missed += 1;

@@ -172,13 +172,28 @@ impl Stage {
         self.said.iter().flat_map(|said| &said.groups).flat_map(|group| &group.records)
     }
 
-    /// The events' schema ids without `event-`, crossings with their direction.
+    /// What happened, a word or two for each event; of crossings, their direction.
     pub fn story(&self) -> Vec<String> {
-        let tell = |event: &Event| match &event.kind {
-            EventKind::LineCrossing { direction: CrossingDirection::Up, .. } => "up".to_owned(),
-            EventKind::LineCrossing { direction: CrossingDirection::Down, .. } => "down".to_owned(),
-            kind => kind.schema_id().trim_start_matches("event-").to_owned(),
-        };
-        self.events().iter().map(tell).collect()
+        self.events().iter().map(|event| words(&event.kind).to_owned()).collect()
+    }
+}
+
+const fn words(kind: &EventKind) -> &'static str {
+    match kind {
+        EventKind::AreaEnter(_) => "area-enter",
+        EventKind::AreaExit(_) => "area-exit",
+        EventKind::Intrusion(_) => "intrusion",
+        EventKind::IntrusionEnd { .. } => "intrusion-end",
+        EventKind::Loitering(_) => "loitering",
+        EventKind::LoiteringEnd { .. } => "loitering-end",
+        EventKind::Crowd(_) => "crowd-detection",
+        EventKind::LineCrossing { direction: CrossingDirection::Up, .. } => "up",
+        EventKind::LineCrossing { direction: CrossingDirection::Down, .. } => "down",
+        EventKind::Tailgating { .. } => "tailgating",
+        EventKind::ObjectLeftRemoved { .. } => "object-left-removed",
+        EventKind::ArmedPerson => "armed-person",
+        EventKind::ArmedPersonEnd { .. } => "armed-person-end",
+        EventKind::FallenPerson => "fallen-person",
+        EventKind::FallenPersonEnd { .. } => "fallen-person-end",
     }
 }

@@ -40,7 +40,10 @@ fn list(global: &Global) -> anyhow::Result<Exit> {
         return Ok(if bad { Exit::Failed } else { Exit::Done });
     }
     if found.is_empty() {
-        println!("no exporters; an exporter is a folder with a manifest.json in {}", global.data.join("exporters").display());
+        println!(
+            "no exporters; an exporter is a folder with a manifest.json in {}",
+            global.data.join("exporters").display()
+        );
     }
     let mut table = Table::new(&["name", "records>", "description", "folder"]);
     for found in &found {

@@ -1,6 +1,7 @@
 //! One file per command; its doc comment is its help.
 
 mod exporter;
+mod reference;
 mod run;
 mod schema;
 mod summary;
@@ -18,6 +19,7 @@ pub(crate) enum Command {
     Schema(schema::Schema),
     #[command(subcommand)]
     Exporter(exporter::Exporter),
+    Reference(reference::Reference),
 }
 
 impl Command {
@@ -27,6 +29,7 @@ impl Command {
             Self::Validate(command) => command.run(global),
             Self::Schema(command) => command.run(global),
             Self::Exporter(command) => command.run(global),
+            Self::Reference(command) => command.run(),
         }
     }
 }

@@ -29,7 +29,8 @@ pub(crate) struct Run {
 impl Run {
     pub fn run(self, global: &Global) -> anyhow::Result<Exit> {
         // Before any thread exists: the guardian is a fork of this process (see `watchpost_process`).
-        let guardian = watchpost_runtime::Guardian::start().context("starting the guardian of child processes")?;
+        let guardian =
+            watchpost_runtime::Guardian::start().context("starting the guardian of child processes")?;
         logging::start(global.log, global.verbose, "warn");
         let Some(loaded) = load::instance(&self.file, global) else { return Ok(Exit::Refused) };
         let tokio = tokio::runtime::Runtime::new().context("starting the tasks that deliver")?;
@@ -101,10 +102,11 @@ fn leave_at_once() -> ! {
 
 fn progress_bar(instance: &Instance) -> ProgressBar {
     let bar = match instance.frames_expected() {
-        Some(frames) => ProgressBar::new(frames).with_style(style(
-            "{prefix} {bar:30} {pos}/{len} frames  {per_sec}  {eta} left  {msg}",
-        )),
-        None => ProgressBar::no_length().with_style(style("{prefix} {spinner} {pos} frames  {per_sec}  {msg}")),
+        Some(frames) => ProgressBar::new(frames)
+            .with_style(style("{prefix} {bar:30} {pos}/{len} frames  {per_sec}  {eta} left  {msg}")),
+        None => {
+            ProgressBar::no_length().with_style(style("{prefix} {spinner} {pos} frames  {per_sec}  {msg}"))
+        }
     };
     BARS.add(bar).with_prefix(instance.name().to_owned())
 }

@@ -49,7 +49,8 @@ fn written(end: &Final) -> Table {
 }
 
 fn receivers(end: &Final) -> Table {
-    let mut table = Table::new(&["export", "format", "state", "delivered>", "waiting>", "refused>", "dropped>"]);
+    let mut table =
+        Table::new(&["export", "format", "state", "delivered>", "waiting>", "refused>", "dropped>"]);
     for receiver in all(end) {
         table.row([
             receiver.name.clone(),
@@ -87,7 +88,10 @@ fn verdict(end: &Final) -> String {
     }
     let (waiting, refused) = left(end);
     if refused > 0 {
-        said.push(format!("{} for good, kept as dead letters", count(refused, "record refused", "records refused")));
+        said.push(format!(
+            "{} for good, kept as dead letters",
+            count(refused, "record refused", "records refused")
+        ));
     }
     match waiting {
         0 if failed.is_empty() && refused == 0 => said.push("everything is delivered".to_owned()),

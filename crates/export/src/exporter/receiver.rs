@@ -8,9 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
-use watchpost_process::{
-    Answer, Child, Guardian, Life, Progress, SendError, SpawnError, Spec, Stdin,
-};
+use watchpost_process::{Answer, Child, Guardian, Life, Progress, SendError, SpawnError, Spec, Stdin};
 
 use super::window::Window;
 use crate::receiver::{Delivery, Outcome, Receiver, ReceiverError};

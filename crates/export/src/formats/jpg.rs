@@ -34,10 +34,10 @@ pub static FORMAT: Format = Format {
 #[derive(Clone, Debug, Deserialize, JsonSchema, Validate)]
 #[serde(default, deny_unknown_fields)]
 struct Settings {
-    /// 1 (small) to 100 (good).
+    /// JPEG quality: 1 is small, 100 is good.
     #[garde(range(min = 1, max = 100))]
     quality: u8,
-    /// Which pictures; any of its conditions is enough. Absent: one a second.
+    /// Which pictures; any of the conditions is enough. Absent: one a second.
     #[garde(dive)]
     when: Option<When>,
     /// Only a part of the picture: a box in parts of the frame, or `event` for the event's object.
@@ -54,10 +54,10 @@ impl Default for Settings {
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Validate)]
 #[serde(default, deny_unknown_fields)]
 struct When {
-    /// Every so many frames; 1: each.
+    /// One of so many frames; 1: each.
     #[garde(inner(range(min = 1)))]
     every_frames: Option<u64>,
-    /// Once per so many seconds of stream time.
+    /// One in so many seconds of stream time.
     #[garde(inner(range(min = 0.001, max = 86_400.0)))]
     every_s: Option<f64>,
     /// One for each event; `{obj...}` in the name is then the event's record.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use garde::Validate;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use watchpost_config::Problem;
 use watchpost_media::{Codec, EncodePace, Encoder, EncoderSettings, Mp4Writer, Overwrite, Preset, Rate};
 use watchpost_model::Size;
@@ -33,21 +33,21 @@ pub static FORMAT: Format = Format {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, Validate)]
 #[serde(default, deny_unknown_fields)]
 struct Settings {
-    /// Size of the video: `source`, or width and height in pixels.
+    /// Size of the video: that of the source, or width and height in pixels.
     #[garde(skip)]
     resolution: Resolution,
-    /// Frames per second: `source`, or a number.
+    /// Frames per second: those of the source, or a number.
     #[garde(skip)]
     fps: Fps,
     /// How it is encoded.
     #[garde(dive)]
     codec: CodecSettings,
-    /// If the file is there: `number` the new one, add the `time` to its name, or `replace` it.
+    /// What to do if the file is there already.
     #[garde(skip)]
     overwrite: OverwriteWord,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "expected \"source\" or {\"width\": pixels, \"height\": pixels}")]
 enum Resolution {
     Source(SourceWord),
@@ -60,7 +60,7 @@ impl Default for Resolution {
     }
 }
 
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "expected \"source\" or frames per second")]
 enum Fps {
     Source(SourceWord),
@@ -73,35 +73,38 @@ impl Default for Fps {
     }
 }
 
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum SourceWord {
     Source,
 }
 
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Validate)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default, deny_unknown_fields)]
 struct CodecSettings {
-    /// `h264`.
+    /// The video codec; `h264` is the only one yet, and the default.
     #[garde(skip)]
     name: Option<String>,
-    /// Mean rate; absent: constant quality.
+    /// Mean rate in kbit/s, 10 to 200 000. Absent: constant quality.
     #[garde(inner(range(min = 10, max = 200_000)))]
     bitrate_kbps: Option<u32>,
-    /// Speed against size, by x264's names.
+    /// Speed against size, by x264's names, `ultrafast` to `slow`. Absent: `veryfast`.
     #[garde(skip)]
     preset: Option<String>,
-    /// From one key frame to the next, at most.
+    /// Seconds from one key frame to the next at most, 0.04 to 60. Absent: 2.
     #[garde(inner(range(min = 0.04, max = 60.0)))]
     keyframe_s: Option<f64>,
 }
 
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum OverwriteWord {
+    /// The new one has a number behind its name.
     #[default]
     Number,
+    /// The new one has the time behind its name.
     Time,
+    /// The new one takes its place.
     Replace,
 }
 

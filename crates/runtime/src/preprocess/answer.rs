@@ -23,13 +23,19 @@ pub(super) fn parse(line: &[u8], version: Version, validate: bool) -> Result<Vec
     let records = match value {
         Value::Array(records) => records,
         record @ Value::Object(_) => vec![record],
-        _ => return Err(refuse("the preprocess command wrote JSON that is neither a record nor a list of them".into())),
+        _ => {
+            return Err(refuse(
+                "the preprocess command wrote JSON that is neither a record nor a list of them".into(),
+            ));
+        }
     };
     records
         .into_iter()
         .enumerate()
         .map(|(index, record)| match record {
-            Value::Object(fields) => check(fields, version, validate).map_err(|what| format!("record {index}: {what}")),
+            Value::Object(fields) => {
+                check(fields, version, validate).map_err(|what| format!("record {index}: {what}"))
+            }
             _ => Err(format!("record {index} of the list is not a JSON object")),
         })
         .collect::<Result<_, _>>()
@@ -57,7 +63,8 @@ fn check(fields: Map<String, Value>, version: Version, validate: bool) -> Result
 
 fn sample(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(line);
-    let mut sample: String = text.chars().take(SAMPLE_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut sample: String =
+        text.chars().take(SAMPLE_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if sample.len() < text.len() {
         sample.push('…');
     }

@@ -147,9 +147,13 @@ impl Task {
     fn hangs(&self, child: &Child, hand: &InHand) -> Option<String> {
         let limit = Duration::from_millis(self.settings.timeout_ms);
         if child.stalled_for().is_some_and(|stalled| stalled > limit) {
-            return Some(format!("has not read anything for {} ms although there was something", limit.as_millis()));
+            return Some(format!(
+                "has not read anything for {} ms although there was something",
+                limit.as_millis()
+            ));
         }
-        let unanswered = self.settings.acknowledge && !hand.positions.is_empty() && hand.since.elapsed() > limit;
+        let unanswered =
+            self.settings.acknowledge && !hand.positions.is_empty() && hand.since.elapsed() > limit;
         unanswered.then(|| format!("has not answered for {} ms (preprocess_acknowledge)", limit.as_millis()))
     }
 

@@ -212,12 +212,17 @@ impl Task {
 
     fn pass_unfiltered(&mut self) -> Result<(), RecordError> {
         let batch = self.inbox.read(self.cursor, READ)?;
-        let groups = batch.entries.iter().filter_map(|e| answer::parse(&e.data, self.version, false).ok()).collect();
+        let groups =
+            batch.entries.iter().filter_map(|e| answer::parse(&e.data, self.version, false).ok()).collect();
         self.commit(groups, batch.next)
     }
 
     /// Answers enter the log, and the inbox moves on, in one write.
-    pub fn commit(&mut self, groups: Vec<Vec<crate::recorder::Rewritten>>, cursor: u64) -> Result<(), RecordError> {
+    pub fn commit(
+        &mut self,
+        groups: Vec<Vec<crate::recorder::Rewritten>>,
+        cursor: u64,
+    ) -> Result<(), RecordError> {
         let moved: Vec<StateChange> = if cursor == self.cursor {
             vec![]
         } else {
@@ -241,7 +246,8 @@ impl Task {
         self.deaths = (None, 0);
         let batch = self.inbox.read(self.cursor, journal::ReadLimit { entries: 1, bytes: 1 })?;
         if let Some(message) = batch.entries.first() {
-            let reason = format!("the preprocess command died over it {POISON_DEATHS} times in a row: {reason}");
+            let reason =
+                format!("the preprocess command died over it {POISON_DEATHS} times in a row: {reason}");
             self.dead.bury_text(&message.data, 0, &reason).await?;
             add(&self.status.refused, 1);
         }

@@ -1,0 +1,45 @@
+use std::fmt::Write as _;
+
+use clap::{Args, Command, CommandFactory};
+
+use crate::{Cli, exit::Exit};
+
+/// Print the help of all commands as Markdown: docs/cli.md is made of it
+#[derive(Args)]
+#[command(hide = true)]
+pub(crate) struct Reference {}
+
+/// Columns; wide enough that tables in the help stay whole, narrow enough for a page.
+const WIDTH: usize = 100;
+
+impl Reference {
+    pub fn run(self) -> anyhow::Result<Exit> {
+        let mut page = String::from(
+            "# Command line\n\n<!-- Written by `cargo xtask docs`; change the doc comments in crates/cli instead. -->\n\n\
+             Logs go to standard error, everything else to standard output.\n\n\
+             | exit code | meaning |\n|---|---|\n",
+        );
+        for (exit, meaning) in Exit::ALL {
+            writeln!(page, "| {} | {meaning} |", exit as u8)?;
+        }
+        section(Cli::command(), "watchpost", &mut page)?;
+        print!("{page}");
+        Ok(Exit::Done)
+    }
+}
+
+/// A command and those below it. Options of every command are told once, with the first.
+fn section(command: Command, name: &str, page: &mut String) -> std::fmt::Result {
+    // The environment is that of whoever writes the page, and no part of it.
+    let told = command.clone().bin_name(name).term_width(WIDTH).mut_args(|one| one.hide_env_values(true));
+    let help = { told }.render_long_help().to_string();
+    write!(page, "\n## `{name}`\n\n```text\n")?;
+    for line in help.trim_end().lines() {
+        writeln!(page, "{}", line.trim_end())?;
+    }
+    writeln!(page, "```")?;
+    for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
+        section(below.clone(), &format!("{name} {}", below.get_name()), page)?;
+    }
+    Ok(())
+}
