@@ -37,7 +37,10 @@ impl World {
         self.sandbox.instance(document);
         let expected: Vec<_> = errors.iter().map(|error| format!("error: instance.json:{error}")).collect();
         let checked = self.sandbox.run(&["validate", "instance.json"]);
-        self.says(&without_warnings(&checked.stdout), &[expected.as_slice(), &[verdict(&checked, errors.len())]].concat());
+        self.says(
+            &without_warnings(&checked.stdout),
+            &[expected.as_slice(), &[verdict(&checked, errors.len())]].concat(),
+        );
         assert_eq!(checked.code, Some(78));
         let ran = self.sandbox.run(&["run", "instance.json"]);
         self.says(&without_warnings(&ran.stderr), &expected);
@@ -50,7 +53,10 @@ impl World {
         self.sandbox.instance(document);
         let error = format!("error: {error}");
         let checked = self.sandbox.run(&["validate", "instance.json"]);
-        self.says(&checked.stdout, &[error.clone(), "instance.json: instance: 1 error, no warnings".to_owned()]);
+        self.says(
+            &checked.stdout,
+            &[error.clone(), "instance.json: instance: 1 error, no warnings".to_owned()],
+        );
         assert_eq!(checked.code, Some(78));
         let ran = self.sandbox.run(&["run", "instance.json", "--drain", "5"]);
         self.says(&ran.stderr, &[error]);
@@ -145,7 +151,10 @@ fn source(uri: &str) -> Value {
 fn good_input_for_comparison() {
     let world = World::new();
     let ran = world.run(&instance());
-    assert_eq!((last(&ran.stdout), ran.stderr.as_str(), ran.code), ("600 frames; the source has ended; everything is delivered", "", Some(0)));
+    assert_eq!(
+        (last(&ran.stdout), ran.stderr.as_str(), ran.code),
+        ("600 frames; the source has ended; everything is delivered", "", Some(0))
+    );
     assert_eq!(world.events(), ENTRIES);
 }
 
@@ -153,7 +162,10 @@ fn good_input_for_comparison() {
 fn instance_file_missing() {
     let world = World::new();
     let ran = world.sandbox.run(&["run", "gone.json"]);
-    assert_eq!((ran.stderr.as_str(), ran.code), ("error: gone.json: no such file; check the path\n", Some(78)));
+    assert_eq!(
+        (ran.stderr.as_str(), ran.code),
+        ("error: gone.json: no such file; check the path\n", Some(78))
+    );
     let checked = world.sandbox.run(&["validate", "gone.json"]);
     assert_eq!(checked.code, Some(78));
 }
@@ -163,7 +175,8 @@ fn malformed_json() {
     let world = World::new();
     world.sandbox.write("instance.json", "{\n  \"Input\": {\n    \"uri\": \"a\",\n  }\n}\n");
     let ran = world.sandbox.run(&["run", "instance.json"]);
-    let expected = "error: instance.json:4: is not JSON from column 3 on: trailing comma; mend the JSON there\n";
+    let expected =
+        "error: instance.json:4: is not JSON from column 3 on: trailing comma; mend the JSON there\n";
     assert_eq!((ran.stderr.as_str(), ran.code), (expected, Some(78)));
 }
 
@@ -174,7 +187,11 @@ fn wrong_types_at_depth_are_all_reported() {
     set(&mut document, "/Zone/Zones/middle/vertices/1/x", json!("left"));
     set(&mut document, "/Zone/Zones/middle/trigger_on_enter", json!(1));
     set(&mut document, "/Output/handlers/events/config/minify", json!("yes"));
-    set(&mut document, "/Output/handlers/events/config/schema_events", json!(["event-area-enter:2", "event-foo:1", 5]));
+    set(
+        &mut document,
+        "/Output/handlers/events/config/schema_events",
+        json!(["event-area-enter:2", "event-foo:1", 5]),
+    );
     world.refused(
         &document,
         &[
@@ -194,7 +211,11 @@ fn unknown_values_are_told_with_the_valid_ones() {
     let mut document = with("/Solution", json!("securit"));
     set(&mut document, "/Input/pace", json!("warp"));
     set(&mut document, "/Output/handlers/events/config/when_behind", json!("cry"));
-    set(&mut document, "/Output/handlers/tracks", json!({"uri": "csv:///t.csv", "sink": "tracks", "enabled": true}));
+    set(
+        &mut document,
+        "/Output/handlers/tracks",
+        json!({"uri": "csv:///t.csv", "sink": "tracks", "enabled": true}),
+    );
     world.refused(
         &document,
         &[
@@ -235,7 +256,10 @@ fn bad_usage() {
     let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_watchpost"));
     for (args, said) in [
         (&["run"][..], "error: the following required arguments were not provided:\n  <INSTANCE.json>\n"),
-        (&["run", "a.json", "--drain", "soon"], "error: invalid value 'soon' for '--drain <SECONDS>': invalid digit found in string\n"),
+        (
+            &["run", "a.json", "--drain", "soon"],
+            "error: invalid value 'soon' for '--drain <SECONDS>': invalid digit found in string\n",
+        ),
         (&["runn"], "error: unrecognized subcommand 'runn'\n"),
         (&["validate"], "error: the following required arguments were not provided:\n  <FILE>...\n"),
     ] {
@@ -265,7 +289,8 @@ fn source_clip_missing() {
 
 #[test]
 fn detections_missing() {
-    let error = "5: /Input/uri: DIR/data/gone.ndjson: no such file; three slashes are relative to the data folder";
+    let error =
+        "5: /Input/uri: DIR/data/gone.ndjson: no such file; three slashes are relative to the data folder";
     World::new().refused(&source("ndjson:///gone.ndjson"), &[error]);
 }
 
@@ -300,7 +325,8 @@ fn a_text_file_named_avi() {
     let world = World::new();
     world.sandbox.write("text.avi", "this is no video\n".repeat(200));
     let ran = world.run(&source("text.avi"));
-    let expected = format!("watchpost: not a video: {}/text.avi (This appears to be a text file)\n", world.place());
+    let expected =
+        format!("watchpost: not a video: {}/text.avi (This appears to be a text file)\n", world.place());
     assert_eq!((ran.stderr, ran.code), (expected, Some(1)));
 }
 
@@ -309,7 +335,14 @@ fn a_truncated_clip_is_processed_as_far_as_it_goes() {
     let world = World::new();
     let whole = world.sandbox.path().join("whole.mkv");
     let made = std::process::Command::new("gst-launch-1.0")
-        .args(["-q", "videotestsrc", "num-buffers=200", "pattern=ball", "!", "video/x-raw,width=320,height=240,framerate=25/1"])
+        .args([
+            "-q",
+            "videotestsrc",
+            "num-buffers=200",
+            "pattern=ball",
+            "!",
+            "video/x-raw,width=320,height=240,framerate=25/1",
+        ])
         .args(["!", "jpegenc", "!", "matroskamux", "!", "filesink"])
         .arg(format!("location={}", whole.display()))
         .status()
@@ -318,18 +351,29 @@ fn a_truncated_clip_is_processed_as_far_as_it_goes() {
     let bytes = std::fs::read(&whole).unwrap();
     world.sandbox.write("cut.mkv", &bytes[..bytes.len() / 2]);
     let mut document = source("cut.mkv");
-    set(&mut document, "/Output/handlers/tracks", json!({
-        "uri": "json:///tracks.jsonl", "sink": "output-tracks", "enabled": true,
-        "config": {"append_only": true, "minify": true},
-    }));
-    set(&mut document, "/Output/handlers/video", json!({"uri": "mp4:///video.mp4", "sink": "output-image", "enabled": true}));
+    set(
+        &mut document,
+        "/Output/handlers/tracks",
+        json!({
+            "uri": "json:///tracks.jsonl", "sink": "output-tracks", "enabled": true,
+            "config": {"append_only": true, "minify": true},
+        }),
+    );
+    set(
+        &mut document,
+        "/Output/handlers/video",
+        json!({"uri": "mp4:///video.mp4", "sink": "output-image", "enabled": true}),
+    );
     let ran = world.run(&document);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     let frames = world.sandbox.json_lines("tracks.jsonl").len();
     assert!((60..=140).contains(&frames), "{frames}: {ran:?}");
     let end = format!("{frames} frames; the source broke off: {}/cut.mkv breaks off after ", world.place());
     assert!(last(&ran.stdout).starts_with(&end), "{ran:?}");
-    assert!(last(&ran.stdout).ends_with(": the file is cut short or damaged; everything is delivered"), "{ran:?}");
+    assert!(
+        last(&ran.stdout).ends_with(": the file is cut short or damaged; everything is delivered"),
+        "{ran:?}"
+    );
     let video = ran.stdout.lines().find(|line| line.contains("video.mp4")).unwrap();
     assert_eq!(video.split_whitespace().nth(2), Some(frames.to_string().as_str()), "{ran:?}");
 }
@@ -337,17 +381,22 @@ fn a_truncated_clip_is_processed_as_far_as_it_goes() {
 #[test]
 fn malformed_detections_are_refused_alone() {
     let mut world = World::new();
-    world.lines[10] = r#"{"frame_id": 10, "detections": [{"label": "p", "confidence": NaN}]}"#.to_owned() + "\n";
+    world.lines[10] =
+        r#"{"frame_id": 10, "detections": [{"label": "p", "confidence": NaN}]}"#.to_owned() + "\n";
     let outside = r#"{"label": "p", "confidence": 0.9, "x": 1.4, "y": 0.1, "width": 0.1, "height": 0.1}"#;
     let inside = r#"{"label": "p", "confidence": 0.9, "x": 0.1, "y": 0.1, "width": 0.1, "height": 0.1}"#;
-    world.lines[20] =
-        format!("{{\"frame_id\": 20, \"timestamp_ms\": 1700000000200, \"detections\": [{outside}, {inside}]}}\n");
+    world.lines[20] = format!(
+        "{{\"frame_id\": 20, \"timestamp_ms\": 1700000000200, \"detections\": [{outside}, {inside}]}}\n"
+    );
     world.lines[30] = "hello\n".to_owned();
     world.lines[31] = "{\"frame_id\": 31, \"detections\": 7}\n".to_owned();
     world.lines[32] = "[1, 2\n".to_owned();
     world.sandbox.write("data/in.ndjson", world.lines.concat());
     let ran = world.run(&instance());
-    assert_eq!(last(&ran.stdout), "596 frames; the source has ended; 5 lines or detections of the source refused; everything is delivered");
+    assert_eq!(
+        last(&ran.stdout),
+        "596 frames; the source has ended; 5 lines or detections of the source refused; everything is delivered"
+    );
     assert_eq!(ran.code, Some(0));
     let place = format!("detections refused: {}/data/in.ndjson line", world.place());
     let expected = [
@@ -372,14 +421,16 @@ fn a_line_of_100_mb_is_passed_over_in_bounded_memory() {
     let mut events = 0;
     wait_until("all events are there", || {
         peak_kib = peak_kib.max(peak_memory_kib(running.pid()));
-        events = std::fs::read_to_string(world.sandbox.export("events.jsonl")).unwrap_or_default().lines().count();
+        events =
+            std::fs::read_to_string(world.sandbox.export("events.jsonl")).unwrap_or_default().lines().count();
         events == ENTRIES || !running.feed(b"")
     });
     assert_eq!(running.finish().code(), Some(0));
     assert_eq!(world.events(), ENTRIES);
     assert!(peak_kib > 0 && peak_kib < 400 << 10, "{peak_kib} KiB");
     let log = std::fs::read_to_string(world.sandbox.path().join("stderr.log")).unwrap();
-    let said = format!("detections refused: {}/data/in.ndjson line 101: longer than 16 MiB: skipped", world.place());
+    let said =
+        format!("detections refused: {}/data/in.ndjson line 101: longer than 16 MiB: skipped", world.place());
     assert_eq!(logged(&log), [said]);
 }
 
@@ -407,7 +458,8 @@ fn no_permission_to_read() {
     assert_eq!((ran.stderr, ran.code), (expected, Some(78)));
     set_mode(&file, 0);
     let ran = world.sandbox.run_unprivileged(&["run", "instance.json"]).unwrap();
-    let expected = "error: instance.json: may not be read; give the user that runs watchpost permission to read it\n";
+    let expected =
+        "error: instance.json: may not be read; give the user that runs watchpost permission to read it\n";
     assert_eq!((ran.stderr.as_str(), ran.code), (expected, Some(78)));
 }
 
@@ -427,14 +479,20 @@ fn no_permission_to_write() {
         locked.display()
     );
     assert!(ran.stdout.lines().any(|line| line == said), "{ran:?}");
-    assert_eq!(last(&ran.stdout), format!("600 frames; the source has ended; {ENTRIES} log entries wait and are sent by the next run"));
+    assert_eq!(
+        last(&ran.stdout),
+        format!("600 frames; the source has ended; {ENTRIES} log entries wait and are sent by the next run")
+    );
     assert_eq!(ran.code, Some(1));
     assert_eq!(world.events(), ENTRIES, "the other export went on");
     set_mode(&locked, 0o777);
     world.sandbox.write("data/in.ndjson", "");
     let again = world.sandbox.run_unprivileged(&["run", "instance.json"]).unwrap();
     assert_eq!(again.code, Some(0), "{again:?}");
-    assert_eq!(std::fs::read_to_string(locked.join("x.jsonl")).unwrap().matches("record_id").count(), ENTRIES);
+    assert_eq!(
+        std::fs::read_to_string(locked.join("x.jsonl")).unwrap().matches("record_id").count(),
+        ENTRIES
+    );
 }
 
 #[test]
@@ -445,7 +503,10 @@ fn no_permission_for_the_data_folder() {
     std::fs::create_dir(&exports).unwrap();
     let Some(ran) = world.sandbox.run_unprivileged(&["run", "instance.json"]) else { return };
     assert_eq!(ran.code, Some(1), "{ran:?}");
-    assert!(ran.stderr.starts_with(&format!("watchpost: journal {}/data/journal: ", world.place())), "{ran:?}");
+    assert!(
+        ran.stderr.starts_with(&format!("watchpost: journal {}/data/journal: ", world.place())),
+        "{ran:?}"
+    );
     assert!(ran.stderr.contains("Permission denied"), "{ran:?}");
     assert_eq!(ran.stderr.lines().count(), 1, "{ran:?}");
 }
@@ -497,15 +558,23 @@ fn preprocess_command_that_dies_at_once_loses_nothing() {
         .and_then(|line| line.split_whitespace().nth(1)?.parse().ok())
         .unwrap();
     assert!(waiting >= ENTRIES, "{ran:?}");
-    assert_eq!(last(&ran.stdout), format!("600 frames; the source has ended; {waiting} log entries wait and are sent by the next run"));
-    let said = format!("preprocess: {waiting} messages are not done: exited with status 3; its last words: no licence");
+    assert_eq!(
+        last(&ran.stdout),
+        format!("600 frames; the source has ended; {waiting} log entries wait and are sent by the next run")
+    );
+    let said = format!(
+        "preprocess: {waiting} messages are not done: exited with status 3; its last words: no licence"
+    );
     assert!(ran.stdout.lines().any(|line| line == said), "{ran:?}");
     assert_eq!(world.events(), 0);
 
     world.sandbox.write("pass.py", PASS);
     world.sandbox.write("data/in.ndjson", "");
     let next = world.run(&preprocess("python3 pass.py"));
-    assert_eq!((last(&next.stdout), next.code), ("0 frames; the source has ended; everything is delivered", Some(0)));
+    assert_eq!(
+        (last(&next.stdout), next.code),
+        ("0 frames; the source has ended; everything is delivered", Some(0))
+    );
     assert_eq!(world.events(), ENTRIES);
 }
 
@@ -521,7 +590,8 @@ fn preprocess_command_that_prints_garbage_lives_on() {
     let not_json = "refused: the preprocess command wrote a line that is not JSON (expected value at line 1 column 1); the line begins:";
     let expected = [
         format!("{not_json} oops"),
-        "refused: record 0: not a record: the key `$id` is missing; the line begins: {\"hello\": 1}".to_owned(),
+        "refused: record 0: not a record: the key `$id` is missing; the line begins: {\"hello\": 1}"
+            .to_owned(),
         format!("{not_json} \u{fffd}\u{fffd}"),
     ];
     assert_eq!(logged(&ran.stderr), expected);
@@ -583,11 +653,15 @@ fn exporter_command_not_found() {
     let folder = format!("{}/data/exporters/Gone", world.place());
     let error = format!("program `./gone` not found; tried {folder}/./gone");
     let checked = world.sandbox.run(&["validate", "instance.json"]);
-    let expected = format!("error: {folder}/manifest.json: /command: {error}\ninstance.json: instance: 1 error, no warnings\n");
+    let expected = format!(
+        "error: {folder}/manifest.json: /command: {error}\ninstance.json: instance: 1 error, no warnings\n"
+    );
     assert_eq!((checked.stdout, checked.code), (expected, Some(78)));
     let ran = world.sandbox.run(&["run", "instance.json", "--drain", "5"]);
     assert!(ran.stdout.lines().any(|line| line == format!("Gone: {error}")), "{ran:?}");
-    let end = format!("600 frames; the source has ended; failed: Gone; {ENTRIES} log entries wait and are sent by the next run");
+    let end = format!(
+        "600 frames; the source has ended; failed: Gone; {ENTRIES} log entries wait and are sent by the next run"
+    );
     assert_eq!((last(&ran.stdout), ran.code), (end.as_str(), Some(1)));
     assert_eq!(world.events(), ENTRIES);
     // Mended, it gets what waited.

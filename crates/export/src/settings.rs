@@ -149,8 +149,11 @@ where
 
 /// Message and fix out of serde's "invalid type: string \"yes\", expected a boolean".
 fn in_our_words(text: &str) -> (String, String) {
-    let Some((what, expected)) = text.rsplit_once(", expected ") else { return (text.to_owned(), String::new()) };
-    let what = ["invalid type: ", "invalid value: ", "unknown variant "].iter().find_map(|p| what.strip_prefix(p));
+    let Some((what, expected)) = text.rsplit_once(", expected ") else {
+        return (text.to_owned(), String::new());
+    };
+    let what =
+        ["invalid type: ", "invalid value: ", "unknown variant "].iter().find_map(|p| what.strip_prefix(p));
     let Some(what) = what else { return (text.to_owned(), String::new()) };
     let expected = match expected {
         "a boolean" => "true or false",
@@ -162,7 +165,8 @@ fn in_our_words(text: &str) -> (String, String) {
         "a string" | "string" => "a text",
         other => other,
     };
-    let what = what.replacen("string ", "the text ", 1).replacen("integer ", "", 1).replacen("boolean ", "", 1);
+    let what =
+        what.replacen("string ", "the text ", 1).replacen("integer ", "", 1).replacen("boolean ", "", 1);
     (format!("is {what}"), format!("expected {expected}"))
 }
 

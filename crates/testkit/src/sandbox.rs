@@ -101,7 +101,8 @@ impl Sandbox {
 
     /// Starts a command of `watchpost` with a pipe to its STDIN.
     pub fn spawn<S: AsRef<OsStr>>(&self, args: &[S]) -> Watchpost {
-        let errors = std::fs::File::options().create(true).append(true).open(self.path().join("stderr.log")).unwrap();
+        let errors =
+            std::fs::File::options().create(true).append(true).open(self.path().join("stderr.log")).unwrap();
         let mut command = self.command(args);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(errors).spawn().unwrap();
         Watchpost { stdin: child.stdin.take(), child }

@@ -126,7 +126,11 @@ fn part(object: &Map<String, Value>, key: &str, slack: f64) -> Result<f64, LineE
     let value = get(object, key)
         .ok_or_else(|| LineError(format!("`{key}` is missing: expected a number from 0 to 1")))?;
     let number = value.as_f64().filter(|number| (-slack..=1.0 + slack).contains(number));
-    let range = if key == "confidence" { "a number from 0 to 1" } else { "a number from 0 to 1 (parts of the frame, not pixels)" };
+    let range = if key == "confidence" {
+        "a number from 0 to 1"
+    } else {
+        "a number from 0 to 1 (parts of the frame, not pixels)"
+    };
     number.ok_or_else(|| expected(key, value, range))
 }
 
@@ -174,7 +178,8 @@ fn not_json(line: &[u8], error: &serde_json::Error) -> LineError {
     }
     let text = error.to_string();
     // A word that is none of `true`, `false`, `null`: "ident" is the parser's name for them.
-    let reason = text.split(" at line ").next().unwrap_or_default().replace("expected ident", "expected value");
+    let reason =
+        text.split(" at line ").next().unwrap_or_default().replace("expected ident", "expected value");
     LineError(format!("not JSON from column {} on: {reason}", error.column()))
 }
 
