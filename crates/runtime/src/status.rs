@@ -135,6 +135,20 @@ impl ReceiverStatus {
         });
     }
 
+    /// It runs (again). With something to deliver, what was wrong stands until that has succeeded: else a
+    /// receiver that fails at every try would look fine in between, and say the same at each.
+    pub(crate) fn tries_again(&self, something_waits: bool) {
+        let wrong = match self.state() {
+            State::Waiting { .. } | State::Blocked => something_waits,
+            // Ended by a delivery only.
+            State::Overflowing => true,
+            _ => false,
+        };
+        if !wrong {
+            self.set(State::Running, None);
+        }
+    }
+
     /// Failed before it began. Whoever loaded the instance has told the user ([`crate::check`]), so the log
     /// need not.
     pub(crate) fn cannot_start(&self, problem: String) {

@@ -151,7 +151,7 @@ impl Worker {
         if let Err(error) = opened {
             return End::Failure(error);
         }
-        self.status.set(State::Running, None);
+        self.status.tries_again(self.cursor.position < self.log.end());
         loop {
             if let Err(error) = self.step().await {
                 return End::Failure(error);
@@ -215,6 +215,7 @@ impl Worker {
         if self.in_flight.is_empty() && selected.is_empty() {
             self.move_cursor(self.next);
             self.keep_cursor(false);
+            self.status.tries_again(self.next < self.log.end());
         }
     }
 

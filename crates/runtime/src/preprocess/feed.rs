@@ -112,7 +112,7 @@ impl Task {
                 hand.since = Instant::now();
             }
         }
-        self.commit(groups, cursor)
+        self.done_through(groups, cursor)
     }
 
     /// A line as a group; what is none becomes a dead letter, and the child lives on.
@@ -141,7 +141,15 @@ impl Task {
             hand.done += 1;
             cursor = position + 1;
         }
-        if cursor == self.cursor { Ok(()) } else { self.commit(vec![], cursor) }
+        if cursor == self.cursor { Ok(()) } else { self.done_through(vec![], cursor) }
+    }
+
+    /// The command does what it is for: whatever was wrong is over.
+    fn done_through(&mut self, groups: Vec<Vec<Rewritten>>, cursor: u64) -> Result<(), RecordError> {
+        if cursor > self.cursor {
+            self.status.tries_again(false);
+        }
+        self.commit(groups, cursor)
     }
 
     fn hangs(&self, child: &Child, hand: &InHand) -> Option<String> {

@@ -155,7 +155,7 @@ impl Task {
             let began = Instant::now();
             let ended = match self.spawn().await {
                 Ok(child) => {
-                    self.status.set(State::Running, None);
+                    self.status.tries_again(self.cursor < self.inbox.end());
                     self.feed(child).await
                 }
                 Err(reason) => Ok(After::NeverBegan(reason)),
