@@ -190,6 +190,12 @@ async fn closing_flushes_and_what_is_taken_survives_dropped_calls() {
         // It may be opened again.
         deliver_all(receiver.as_mut(), &mut cursor, records(1000..1010)).await;
         assert_eq!(cursor.next, 1010);
+        // The next run tells what it added to the file, and only that.
+        let mut receiver = sandbox.receiver(&of_records(format));
+        assert_eq!(receiver.written(), []);
+        deliver_all(receiver.as_mut(), &mut cursor, records(1010..1015)).await;
+        let added: Vec<_> = receiver.written().iter().map(|file| file.count).collect();
+        assert_eq!(added, [5], "{}", format.name);
     }
 }
 

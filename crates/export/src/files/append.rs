@@ -46,6 +46,8 @@ struct Open {
     new: bool,
     /// Since when there is a note on it.
     note: Option<Instant>,
+    /// Stands in [`Appender::written`]: one that goes on from an earlier run does not until it grows.
+    listed: bool,
 }
 
 impl Store for Appender {
@@ -54,6 +56,9 @@ impl Store for Appender {
             let index = self.ready(chunk)?;
             let open = &mut self.files[index];
             open.append(&chunk.data)?;
+            if !std::mem::replace(&mut open.listed, true) {
+                self.written.opened(&open.path);
+            }
             self.written.add(&open.path, chunk.rows, chunk.data.len() as u64);
         }
         for open in self.files.iter_mut().filter(|open| open.dirty) {
@@ -133,8 +138,15 @@ impl Appender {
             let inode = file.metadata().map_err(failed)?.ino();
             let end =
                 FileEnd { path: chunk.name.to_string(), number, length, inode, head: (*chunk.head).clone() };
-            let mut open =
-                Open { file, path: path.clone(), end, dirty: true, new: true, note: Some(Instant::now()) };
+            let mut open = Open {
+                file,
+                path: path.clone(),
+                end,
+                dirty: true,
+                new: true,
+                note: Some(Instant::now()),
+                listed: true,
+            };
             open.begin(&chunk.head).map_err(failed)?;
             let begun = open.end.length - length;
             return Ok((open, begun));
@@ -210,7 +222,7 @@ fn reopen(path: PathBuf, mut end: FileEnd) -> io::Result<Option<Open>> {
         end.length = found.len();
     }
     PendingNote::remove(&file);
-    Ok(Some(Open { file, path, end, dirty: false, new: false, note: None }))
+    Ok(Some(Open { file, path, end, dirty: false, new: false, note: None, listed: false }))
 }
 
 /// Opens `path` for appending, with the length to go on from; `None` if it begins with another line.
