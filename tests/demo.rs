@@ -8,7 +8,7 @@ use std::{
     process::Command,
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use watchpost_testkit::{Sandbox, identities, truth};
 
 const FRAMES: u64 = 795;
@@ -74,7 +74,22 @@ fn demo_in(sandbox: &Sandbox) -> PathBuf {
     let mut document: Value =
         serde_json::from_slice(&std::fs::read(root().join("demo/vtest.json")).unwrap()).unwrap();
     document["Input"]["uri"] = "../vtest.avi".into();
+    // Beside what the demo exports: every record there is, in each version.
+    let ids = schema_ids(sandbox);
+    for version in [1, 2] {
+        let all: Vec<_> = ids.iter().map(|id| format!("{id}:{version}")).collect();
+        document["Output"]["handlers"][format!("all in version {version}")] = json!({
+            "uri": format!("json:///all-v{version}.jsonl"), "sink": "", "enabled": true,
+            "config": {"schema_events": all, "append_only": true, "minify": true},
+        });
+    }
     sandbox.write("demo/vtest.json", document.to_string())
+}
+
+fn schema_ids(sandbox: &Sandbox) -> Vec<String> {
+    let listed = sandbox.run(&["schema", "list", "--json"]);
+    let listed: Vec<Value> = serde_json::from_str(&listed.stdout).unwrap();
+    listed.iter().map(|schema| schema["id"].as_str().unwrap().to_owned()).collect()
 }
 
 fn every_start_has_one_end(events: &[Value]) {
@@ -161,8 +176,9 @@ fn exporter_files(sandbox: &Sandbox, events: &[Value]) {
     let written: BTreeSet<String> = of("json")
         .iter()
         .map(|file| {
-            let event: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
-            event["event_id"].as_str().unwrap().to_owned()
+            // The event, then what travelled with it.
+            let group: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+            group[0]["event_id"].as_str().unwrap().to_owned()
         })
         .collect();
     for event in events {
@@ -170,8 +186,10 @@ fn exporter_files(sandbox: &Sandbox, events: &[Value]) {
     }
     let pictures = of("jpg");
     assert!(!pictures.is_empty());
+    assert_eq!(probe(pictures[0], "stream=codec_name"), "mjpeg");
     for picture in pictures {
-        assert!(probe(picture, "stream=codec_name").contains("mjpeg"), "{}", picture.display());
+        let jpeg = std::fs::read(picture).unwrap();
+        assert!(jpeg.starts_with(&[0xff, 0xd8]) && jpeg.ends_with(&[0xff, 0xd9]), "{}", picture.display());
     }
 }
 
@@ -184,14 +202,16 @@ fn walk(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Every record of the run against the published schemas, by PyPI's `jsonschema`: in version 2 as written,
-/// and in version 1 by a second run whose receivers ask for that.
+/// Every record of the run, in both versions, against the published schemas by PyPI's `jsonschema`.
 fn validated_by_python(sandbox: &Sandbox) {
     let validator = root().join("tests/python/validate_records.py");
     let python_with_jsonschema = root().join(".cache/venv/bin/python");
     let schemas = root().join("schemas");
-    for file in ["vtest/events.jsonl"] {
-        let file = sandbox.export(file);
+    let count = |version: u32| sandbox.json_lines(&format!("all-v{version}.jsonl")).len();
+    assert!(count(1) > 500, "only {} records", count(1));
+    assert_eq!(count(1), count(2), "each record in each version");
+    for version in [1, 2] {
+        let file = sandbox.export(&format!("all-v{version}.jsonl"));
         python(&python_with_jsonschema, &[validator.as_os_str(), schemas.as_os_str(), file.as_os_str()]);
     }
 }

@@ -35,5 +35,6 @@ fn system() -> String {
         .unwrap_or("Linux")
         .trim_matches('"');
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    format!("{name}, Linux {}", kernel.trim())
+    let version = kernel.split(['-', '\n']).next().unwrap_or_default();
+    format!("{name}, Linux {version}")
 }
