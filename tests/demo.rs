@@ -9,7 +9,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use watchpost_testkit::{Sandbox, truth};
+use watchpost_testkit::{Sandbox, identities, truth};
 
 const FRAMES: u64 = 795;
 
@@ -42,6 +42,23 @@ fn the_demo_writes_everything_it_promises() {
     eprintln!("{report}");
     assert!(report.precision() >= 0.9, "precision\n{report}");
     assert!(report.recall() >= 0.9, "recall\n{report}");
+    tracks_are_steady(&sandbox.export("vtest/tracks.csv"));
+}
+
+/// Who is followed keeps their track, and boxes neither flicker nor jump. The bounds are what is reached
+/// (docs/analytics.md) and some slack, so that a change for the worse is noticed.
+fn tracks_are_steady(table: &Path) {
+    let tracks = identities::Tracks::read(table);
+    let report = identities::compare(&root().join("demo/identities.json"), &tracks);
+    eprintln!("{report}");
+    assert!(report.covered * 100 >= report.checkpoints * 88, "coverage\n{report}");
+    assert!(report.switches <= 15, "identity switches\n{report}");
+    assert!(report.fragments <= 8, "fragments\n{report}");
+    let flicker = identities::flicker(&tracks);
+    eprintln!("{flicker}");
+    assert_eq!(flicker.missing, 0, "a track has a box in every frame of its life\n{flicker}");
+    assert!(flicker.jumps * 100 <= flicker.steps, "jumps\n{flicker}");
+    assert!(flicker.breaths * 100 <= flicker.steps, "sizes\n{flicker}");
 }
 
 fn root() -> PathBuf {

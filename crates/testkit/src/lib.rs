@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr, reason = "shown by the test runner when a test fails")]
 
 mod children;
+pub mod identities;
 mod sandbox;
 mod script;
 pub mod truth;
