@@ -25,9 +25,9 @@ pub fn run(bed: &Bed) -> anyhow::Result<Vec<Figure>> {
     watchpost_media::init()?;
     let mut figures = Vec::new();
     for (width, height, target) in [(768, 576, "—"), (1920, 1080, "0.8 ms")] {
-        let frames = if bed.quick { 100 } else { 795 };
+        let frames = if bed.quick { 100 } else { 400 };
         let (mut ours, mut full, mut reduced) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..bed.rounds().min(3) {
+        for _ in 0..bed.rounds() {
             ours.push(securt(bed, width, height, frames)?);
             full.push(opencv(bed, width, height, 0, frames)?);
             reduced.push(opencv(bed, width, height, REDUCED_WIDTH, frames)?);

@@ -19,9 +19,12 @@ pub fn lines() -> anyhow::Result<Vec<String>> {
     let gstreamer =
         gstreamer.lines().find(|line| line.starts_with("GStreamer")).unwrap_or("GStreamer unknown");
     let rust = output(Command::new("rustc").arg("--version"))?;
+    let load = fs::read_to_string("/proc/loadavg")?;
+    let load = load.split(' ').next().unwrap_or("unknown");
     Ok(vec![
         format!("date: {}", date.trim()),
         format!("machine: {cores} cores of {model}, {} GiB of memory", kib / 1024 / 1024),
+        format!("load before the run: {load}"),
         format!("system: {}", system()),
         format!("programs: {gstreamer}; {}", rust.trim()),
     ])

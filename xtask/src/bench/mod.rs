@@ -47,7 +47,7 @@ struct Bed {
 impl Bed {
     /// How often each side runs; odd, so that the median is one of the runs.
     fn rounds(&self) -> usize {
-        if self.quick { 1 } else { 5 }
+        if self.quick { 1 } else { 3 }
     }
 
     /// An empty folder for one run.
@@ -75,7 +75,11 @@ impl Bench {
         for (name, benchmark) in BENCHMARKS {
             if self.only.is_empty() || self.only.iter().any(|only| only == name) {
                 eprintln!("bench: {name}");
-                report.figures.extend(benchmark(&bed).with_context(|| name.to_owned())?);
+                let figures = benchmark(&bed).with_context(|| name.to_owned())?;
+                for figure in &figures {
+                    eprintln!("  {figure}");
+                }
+                report.figures.extend(figures);
             }
         }
         print!("{}", report.table());

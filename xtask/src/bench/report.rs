@@ -1,6 +1,6 @@
 //! Figures and how they are shown.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use super::machine;
 
@@ -40,6 +40,19 @@ impl Figure {
     }
 }
 
+impl fmt::Display for Figure {
+    /// A row of the table, without its outer bars.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, unit, target, .. } = self;
+        let peer = match &self.peer {
+            Some((name, value)) => format!("{name}: {} {unit}", number(*value)),
+            None => "—".to_owned(),
+        };
+        let ratio = self.ratio().map_or(String::from("—"), |ratio| format!("{ratio:.2}"));
+        write!(f, "{what} | {} {unit} | {peer} | {ratio} | {target}", number(self.value))
+    }
+}
+
 /// All figures of a run.
 pub struct Report {
     pub figures: Vec<Figure>,
@@ -63,18 +76,7 @@ impl Report {
         }
         text.push_str("\n| what | Watchpost | peer | ratio | aim |\n|---|---|---|---|---|\n");
         for figure in &self.figures {
-            let peer = figure.peer.as_ref().map_or(String::from("—"), |(name, value)| {
-                format!("{name}: {} {}", number(*value), figure.unit)
-            });
-            let ratio = figure.ratio().map_or(String::from("—"), |ratio| format!("{ratio:.2}"));
-            let _infallible = writeln!(
-                text,
-                "| {} | {} {} | {peer} | {ratio} | {} |",
-                figure.what,
-                number(figure.value),
-                figure.unit,
-                figure.target
-            );
+            let _infallible = writeln!(text, "| {figure} |");
         }
         text
     }

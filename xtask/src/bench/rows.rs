@@ -26,7 +26,7 @@ pub fn run(bed: &Bed) -> anyhow::Result<Vec<Figure>> {
         ("csv", "rows.csv", "CSV rows through the log", "500 k rows/s"),
     ] {
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-        for _ in 0..bed.rounds().min(3) {
+        for _ in 0..bed.rounds() {
             ours.push(watchpost(bed, kind, file, &input, rows)?);
             let out = bed.fresh("supervision")?.join(file);
             theirs.push(peers::number(
