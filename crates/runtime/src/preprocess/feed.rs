@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use watchpost_process::{Child, Line};
+use watchpost_process::{Child, Exit, Line};
 
 use super::{After, Order, READ, Task, answer};
 use crate::{
@@ -44,7 +44,7 @@ impl Task {
         loop {
             let order = *self.orders.borrow_and_update();
             if order == Order::Stop {
-                child.stop(GRACE).await;
+                self.rest(&child, &mut hand).await?;
                 return Ok(After::Finished);
             }
             if hand.positions.len() < WINDOW && !full {
@@ -68,11 +68,20 @@ impl Task {
                     }
                 }
                 more = self.inbox.wait_past(next), if hand.positions.len() < WINDOW && !full => more?,
-                _ = self.orders.changed() => self.orders.mark_changed(),
+                changed = self.orders.changed() => match changed {
+                    Ok(()) => self.orders.mark_changed(),
+                    // Nobody is left who could order anything: the instance is gone.
+                    Err(_) => {
+                        child.stop(GRACE).await;
+                        return Ok(After::Finished);
+                    }
+                },
                 _ = look.tick() => if let Some(reason) = self.hangs(&child, &hand) {
                     child.kill().await;
-                    let after = self.after_death(child, hand).await?;
-                    return Ok(if matches!(after, After::Died(_)) { After::Died(reason) } else { after });
+                    return Ok(match self.after_death(child, hand).await? {
+                        After::Died { over, .. } => After::Died { reason, over },
+                        after => after,
+                    });
                 },
             }
         }
@@ -167,31 +176,34 @@ impl Task {
                 },
             }
         }
-        let ended = child.stop(GRACE).await;
-        if !self.settings.acknowledge {
-            self.read_through(child.read_through(), &mut hand)?;
-        }
+        let exit = self.rest(&child, &mut hand).await?;
         if self.cursor >= self.inbox.end() {
             return Ok(After::Finished);
         }
         let left = self.inbox.end() - self.cursor;
-        Ok(After::Died(format!("{} with {left} messages not done", ended.exit)))
+        Ok(After::Died { reason: format!("{exit} with {left} messages not done"), over: hand.positions.front().copied() })
     }
 
-    /// What it had said and read before it died still counts.
     async fn after_death(&mut self, child: Child, mut hand: InHand) -> Result<After, RecordError> {
+        let exit = self.rest(&child, &mut hand).await?;
+        let finished = *self.orders.borrow() != Order::Run && self.cursor >= self.inbox.end();
+        let over = hand.positions.front().copied();
+        if finished { Ok(After::Finished) } else { Ok(After::Died { reason: exit.to_string(), over }) }
+    }
+
+    /// Ends the child. What it had said and read until then still counts.
+    async fn rest(&mut self, child: &Child, hand: &mut InHand) -> Result<Exit, RecordError> {
         let ended = child.stop(GRACE).await;
         loop {
             let lines = child.lines().await;
             if lines.is_empty() {
                 break;
             }
-            self.take(lines, &mut hand).await?;
+            self.take(lines, hand).await?;
         }
         if !self.settings.acknowledge {
-            self.read_through(child.read_through(), &mut hand)?;
+            self.read_through(child.read_through(), hand)?;
         }
-        let finished = *self.orders.borrow() != Order::Run && self.cursor >= self.inbox.end();
-        if finished { Ok(After::Finished) } else { Ok(After::Died(ended.exit.to_string())) }
+        Ok(ended.exit)
     }
 }
