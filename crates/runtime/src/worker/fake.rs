@@ -133,7 +133,7 @@ impl Receiver for Fake {
 pub struct Bench {
     pub log: InstanceLog,
     pub journal: Journal,
-    pub dir: TempDir,
+    _dir: TempDir,
     pub seen: Arc<Mutex<Seen>>,
     pub window: usize,
     pub common: Common,
@@ -162,7 +162,7 @@ impl Bench {
         let (journal, _) = Journal::open(&dir.path().join("journal"), Options::default()).unwrap();
         let log = InstanceLog::new(journal.log("test").unwrap());
         let seen = Arc::new(Mutex::new(Seen { script: script.into_iter().collect(), ..Seen::default() }));
-        Self { log, journal, dir, seen, window: 8, common: Common::default() }
+        Self { log, journal, _dir: dir, seen, window: 8, common: Common::default() }
     }
 
     pub fn dead(&self) -> DeadLetters {
