@@ -116,17 +116,21 @@ impl Entry {
         let bad = |what| Unreadable { position, what };
         let mut rest = Cursor { data, at: 0 };
         let kind = rest.u8().ok_or(bad("is empty"))?;
-        let time_ms = rest.take(8).and_then(|b| b.try_into().ok()).map(i64::from_le_bytes).ok_or(bad("is cut off"))?;
+        let time_ms =
+            rest.take(8).and_then(|b| b.try_into().ok()).map(i64::from_le_bytes).ok_or(bad("is cut off"))?;
         let body = match kind {
             GROUP => {
                 let mut records = Vec::with_capacity(2);
                 while rest.at < data.len() {
-                    records.push(rest.record().ok_or(bad("has a record that is cut off or of an unknown schema"))?);
+                    records.push(
+                        rest.record().ok_or(bad("has a record that is cut off or of an unknown schema"))?,
+                    );
                 }
                 Body::Group(records)
             }
             OBJECT => {
-                let stream = rest.name().and_then(|n| n.parse().ok()).ok_or(bad("is of an unknown stream"))?;
+                let stream =
+                    rest.name().and_then(|n| n.parse().ok()).ok_or(bad("is of an unknown stream"))?;
                 Body::Object(stream, data.slice(rest.at..))
             }
             _ => return Err(bad("is of an unknown kind")),
@@ -184,7 +188,8 @@ mod tests {
         let record = (prop::sample::select(SchemaId::ALL.to_vec()), version, json())
             .prop_map(|(schema, version, json)| Stored::new(schema, version, json));
         let group = prop::collection::vec(record, 1..5).prop_map(Body::Group);
-        let object = (prop::sample::select(StreamName::ALL.to_vec()), json()).prop_map(|(s, j)| Body::Object(s, j));
+        let object =
+            (prop::sample::select(StreamName::ALL.to_vec()), json()).prop_map(|(s, j)| Body::Object(s, j));
         (any::<i64>(), prop_oneof![group, object]).prop_map(|(time_ms, body)| Entry { time_ms, body })
     }
 

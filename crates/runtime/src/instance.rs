@@ -85,8 +85,13 @@ impl Instance {
         let info = plans::info(wishes, wishes.input.pace == Pace::Fast && !source.info().live);
         let log = InstanceLog::new(around.journal.log(&format!("instance/{}", wishes.id))?);
         let wanted = Arc::new(Wanted::default());
-        let mut receivers =
-            Receivers::new(around.journal.clone(), log.clone(), wishes.id, around.tokio.clone(), wanted.clone());
+        let mut receivers = Receivers::new(
+            around.journal.clone(),
+            log.clone(),
+            wishes.id,
+            around.tokio.clone(),
+            wanted.clone(),
+        );
         let mut pictures = Pictures::new(Painter::new(wishes, &info), info.lossless);
         let mut statuses = plans::refused(loaded);
         for Planned { plan, status } in plans::all(wishes, &info, around, &mut statuses) {
@@ -247,7 +252,8 @@ impl Final {
     /// Whether the source ran to its end, nothing waits and nothing was refused.
     pub fn complete(&self) -> bool {
         let receivers = self.receivers.iter().map(|(receiver, _)| receiver).chain(&self.preprocess);
-        let settled = |r: &ReceiverSnapshot| r.waiting == 0 && r.refused == 0 && r.state != State::Failed.name();
+        let settled =
+            |r: &ReceiverSnapshot| r.waiting == 0 && r.refused == 0 && r.state != State::Failed.name();
         matches!(self.ended, Ended::Finished | Ended::Stopped) && receivers.into_iter().all(settled)
     }
 }

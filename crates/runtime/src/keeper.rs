@@ -13,11 +13,7 @@ use parking_lot::{Condvar, Mutex};
 use tokio::sync::Notify;
 use watchpost_config::JournalLimits;
 
-use crate::{
-    log::InstanceLog,
-    receivers::Statuses,
-    status::State,
-};
+use crate::{log::InstanceLog, receivers::Statuses, status::State};
 
 /// How often to look. Trimming frees whole segments, so more often frees no more.
 const EVERY: Duration = Duration::from_secs(1);
@@ -55,12 +51,7 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    pub fn new(
-        log: InstanceLog,
-        bounds: Bounds,
-        receivers: Statuses,
-        gate: Arc<Gate>,
-    ) -> Self {
+    pub fn new(log: InstanceLog, bounds: Bounds, receivers: Statuses, gate: Arc<Gate>) -> Self {
         Self { log, bounds, receivers, gate, marks: VecDeque::new() }
     }
 
@@ -186,15 +177,27 @@ mod tests {
             log.append(vec![entry], vec![]).unwrap();
             assert!(log.sync(Duration::from_secs(20)));
         }
-        let receivers = BTreeMap::from(["quick", "slow"].map(|n| (n, Arc::new(ReceiverStatus::new(n, "fake")))));
+        let receivers =
+            BTreeMap::from(["quick", "slow"].map(|n| (n, Arc::new(ReceiverStatus::new(n, "fake")))));
         let statuses = Statuses::default();
         statuses.write().extend(receivers.values().cloned());
         let gate = Arc::new(Gate::default());
-        Bench { keeper: Keeper::new(log.clone(), bounds, statuses, gate.clone()), log, receivers, gate, _dir: dir }
+        Bench {
+            keeper: Keeper::new(log.clone(), bounds, statuses, gate.clone()),
+            log,
+            receivers,
+            gate,
+            _dir: dir,
+        }
     }
 
     fn bounds() -> Bounds {
-        Bounds { keep_for: Duration::from_secs(3600), keep_bytes: 1 << 30, max_bytes: 1 << 30, lossless: false }
+        Bounds {
+            keep_for: Duration::from_secs(3600),
+            keep_bytes: 1 << 30,
+            max_bytes: 1 << 30,
+            lossless: false,
+        }
     }
 
     #[test]

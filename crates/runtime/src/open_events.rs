@@ -51,7 +51,9 @@ pub(crate) fn left_open(log: &journal::Log) -> (Vec<OpenEvent>, Vec<StateChange>
     for (key, value) in log.states(OPEN) {
         match serde_json::from_slice::<Kept>(&value) {
             Ok(kept) => open.push(kept.into_open()),
-            Err(error) => tracing::error!("an open event kept as `{key}` cannot be read and gets no end: {error}"),
+            Err(error) => {
+                tracing::error!("an open event kept as `{key}` cannot be read and gets no end: {error}")
+            }
         }
         clear.push((key, None));
     }
@@ -193,7 +195,8 @@ mod tests {
             confidence: 0.5,
         };
         let area = ZoneRef { id: Id::from_u128(9), name: "Yard".into() };
-        let event = Event { id: Id::from_u128(id), kind: EventKind::Intrusion(area), subjects: vec![subject] };
+        let event =
+            Event { id: Id::from_u128(id), kind: EventKind::Intrusion(area), subjects: vec![subject] };
         OpenEvent { event, at: at(1), last_seen: at(1) }
     }
 

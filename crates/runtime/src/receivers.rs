@@ -3,7 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use parking_lot::RwLock;
-use tokio::{runtime::Handle, sync::watch, task::JoinHandle, time::{Instant, timeout, timeout_at}};
+use tokio::{
+    runtime::Handle,
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, timeout, timeout_at},
+};
 use watchpost_export::{Common, Receiver, Selection};
 use watchpost_journal::{self as journal, Journal};
 use watchpost_model::Id;

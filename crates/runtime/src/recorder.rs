@@ -106,14 +106,20 @@ impl Recorder {
                 }
             }
             entries.extend(
-                objects.into_iter().map(|(time_ms, stream, json)| Entry { time_ms, body: Body::Object(stream, json) }),
+                objects
+                    .into_iter()
+                    .map(|(time_ms, stream, json)| Entry { time_ms, body: Body::Object(stream, json) }),
             );
             Ok(entries)
         })
     }
 
     /// As [`Self::record`], for groups that have passed the preprocess command.
-    pub fn record_rewritten(&self, groups: Vec<Vec<Rewritten>>, state: Vec<StateChange>) -> Result<(), RecordError> {
+    pub fn record_rewritten(
+        &self,
+        groups: Vec<Vec<Rewritten>>,
+        state: Vec<StateChange>,
+    ) -> Result<(), RecordError> {
         self.append(state, |numbers| {
             let mut entries = Vec::with_capacity(groups.len());
             for group in groups {
@@ -215,13 +221,18 @@ mod tests {
         let wanted = Arc::new(Wanted::default());
         let ids: BTreeMap<_, _> = ids.iter().map(|id| (*id, Version::V2)).collect();
         wanted.set([&Selection::Records(ids)]);
-        let info = InstanceInfo { id: Id::nil(), name: "Gate".into(), time_zone: "UTC".into(), lossless: true };
+        let info =
+            InstanceInfo { id: Id::nil(), name: "Gate".into(), time_zone: "UTC".into(), lossless: true };
         Recorder::new(InstanceLog::new(journal.log("log").unwrap()), &info, Version::V2, wanted)
     }
 
     fn group() -> Group {
         let record = || {
-            Record::Diagnostics(Diagnostics { severity: Severity::Info, title: "t".into(), message: "m".into() })
+            Record::Diagnostics(Diagnostics {
+                severity: Severity::Info,
+                title: "t".into(),
+                message: "m".into(),
+            })
         };
         let at = Instant { frame_id: 1, time: StreamTime::default(), timestamp: Timestamp(7), size: None };
         Group { at, records: vec![record(), record()] }
@@ -262,6 +273,17 @@ mod tests {
             assert_eq!(logs.len(), 1);
             journal.close();
         }
+    }
+
+    #[test]
+    fn all_receivers_share_one_entry_and_so_one_serialisation() {
+        let dir = tempfile::tempdir().unwrap();
+        let (journal, _) = Journal::open(&dir.path().join("journal"), Options::default()).unwrap();
+        let recorder = recorder(&journal, &[SchemaId::Diagnostics]);
+        recorder.record(&[&group()], vec![], vec![]).unwrap();
+        assert!(recorder.log().sync(Duration::from_secs(20)));
+        let read = || recorder.log().read(0, 10, 1 << 20).unwrap().entries.remove(0).1;
+        assert!(Arc::ptr_eq(&read(), &read()));
     }
 
     #[test]

@@ -152,9 +152,13 @@ impl Task {
     fn hangs(&self, child: &Child, hand: &InHand) -> Option<String> {
         let limit = Duration::from_millis(self.settings.timeout_ms);
         if child.stalled_for().is_some_and(|stalled| stalled > limit) {
-            return Some(format!("has not read anything for {} ms although there was something", limit.as_millis()));
+            return Some(format!(
+                "has not read anything for {} ms although there was something",
+                limit.as_millis()
+            ));
         }
-        let unanswered = self.settings.acknowledge && !hand.positions.is_empty() && hand.since.elapsed() > limit;
+        let unanswered =
+            self.settings.acknowledge && !hand.positions.is_empty() && hand.since.elapsed() > limit;
         unanswered.then(|| format!("has not answered for {} ms (preprocess_acknowledge)", limit.as_millis()))
     }
 
@@ -181,7 +185,10 @@ impl Task {
             return Ok(After::Finished);
         }
         let left = self.inbox.end() - self.cursor;
-        Ok(After::Died { reason: format!("{exit} with {left} messages not done"), over: hand.positions.front().copied() })
+        Ok(After::Died {
+            reason: format!("{exit} with {left} messages not done"),
+            over: hand.positions.front().copied(),
+        })
     }
 
     async fn after_death(&mut self, child: Child, mut hand: InHand) -> Result<After, RecordError> {

@@ -102,11 +102,10 @@ impl PreprocessTask {
 
     /// Ends it, with at most `limit` for its last words.
     pub async fn stop(&mut self, limit: Duration) {
-        if timeout(limit / 2, self.order(Order::Finish)).await.is_err() {
-            if timeout(limit / 2, self.order(Order::Stop)).await.is_err() {
-                // Its child is killed with the task; what it was not done with stays in the inbox.
-                self.task.abort();
-            }
+        let finished = timeout(limit / 2, self.order(Order::Finish)).await.is_ok();
+        if !finished && timeout(limit / 2, self.order(Order::Stop)).await.is_err() {
+            // Its child is killed with the task; what it was not done with stays in the inbox.
+            self.task.abort();
         }
     }
 
@@ -215,12 +214,17 @@ impl Task {
 
     fn pass_unfiltered(&mut self) -> Result<(), RecordError> {
         let batch = self.inbox.read(self.cursor, READ)?;
-        let groups = batch.entries.iter().filter_map(|e| answer::parse(&e.data, self.version, false).ok()).collect();
+        let groups =
+            batch.entries.iter().filter_map(|e| answer::parse(&e.data, self.version, false).ok()).collect();
         self.commit(groups, batch.next)
     }
 
     /// Answers enter the log, and the inbox moves on, in one write.
-    pub fn commit(&mut self, groups: Vec<Vec<crate::recorder::Rewritten>>, cursor: u64) -> Result<(), RecordError> {
+    pub fn commit(
+        &mut self,
+        groups: Vec<Vec<crate::recorder::Rewritten>>,
+        cursor: u64,
+    ) -> Result<(), RecordError> {
         let moved: Vec<StateChange> = if cursor == self.cursor {
             vec![]
         } else {
@@ -232,7 +236,9 @@ impl Task {
         // May wait for the disk; other tasks of this thread need not.
         let recorder = &self.recorder;
         match tokio::runtime::Handle::current().runtime_flavor() {
-            RuntimeFlavor::MultiThread => tokio::task::block_in_place(|| recorder.record_rewritten(groups, moved))?,
+            RuntimeFlavor::MultiThread => {
+                tokio::task::block_in_place(|| recorder.record_rewritten(groups, moved))?
+            }
             _ => recorder.record_rewritten(groups, moved)?,
         }
         add(&self.status.delivered, cursor - self.cursor);
@@ -251,7 +257,8 @@ impl Task {
         self.deaths = (None, 0);
         let batch = self.inbox.read(self.cursor, journal::ReadLimit { entries: 1, bytes: 1 })?;
         if let Some(message) = batch.entries.first() {
-            let reason = format!("the preprocess command died over it {POISON_DEATHS} times in a row: {reason}");
+            let reason =
+                format!("the preprocess command died over it {POISON_DEATHS} times in a row: {reason}");
             self.dead.bury_text(&message.data, 0, &reason).await?;
             add(&self.status.refused, 1);
         }

@@ -103,7 +103,8 @@ impl Bench {
         let wanted = Arc::new(Wanted::default());
         let version = if settings.version == 1 { Version::V1 } else { Version::V2 };
         wanted.set([&Selection::Records(BTreeMap::from([(SchemaId::Diagnostics, version)]))]);
-        let info = InstanceInfo { id: Id::nil(), name: "Gate".into(), time_zone: "UTC".into(), lossless: true };
+        let info =
+            InstanceInfo { id: Id::nil(), name: "Gate".into(), time_zone: "UTC".into(), lossless: true };
         let recorder = Arc::new(Recorder::new(log.clone(), &info, version, wanted));
         let status = Arc::new(ReceiverStatus::new("preprocess", "command"));
         let (orders, ordered) = watch::channel(Order::Run);
@@ -128,9 +129,18 @@ impl Bench {
     fn give(&self, numbers: std::ops::Range<usize>) {
         for n in numbers {
             let record = |n: usize| {
-                Record::Diagnostics(Diagnostics { severity: Severity::Info, title: "n".into(), message: n.to_string() })
+                Record::Diagnostics(Diagnostics {
+                    severity: Severity::Info,
+                    title: "n".into(),
+                    message: n.to_string(),
+                })
             };
-            let at = At { frame_id: n as u64, time: StreamTime::from_ms(n as f64), timestamp: Timestamp(n as i64), size: None };
+            let at = At {
+                frame_id: n as u64,
+                time: StreamTime::from_ms(n as f64),
+                timestamp: Timestamp(n as i64),
+                size: None,
+            };
             self.intake.take(&[&Group { at, records: vec![record(n)] }], vec![], vec![]).unwrap();
         }
     }
@@ -140,16 +150,23 @@ impl Bench {
         self.orders.send_replace(Order::Finish);
         let Self { journal, log, intake, status, orders, task, _dir } = self;
         tokio::time::timeout(Duration::from_secs(30), task).await.expect("an end in time").unwrap();
-        tokio::time::timeout(Duration::from_secs(5), log.store().wait_durable(log.end())).await.unwrap().unwrap();
+        tokio::time::timeout(Duration::from_secs(5), log.store().wait_durable(log.end()))
+            .await
+            .unwrap()
+            .unwrap();
         let mut records = Vec::new();
         let mut from = 0;
         while from < log.end() {
             let batch = log.store().read(from, ReadLimit::default()).unwrap();
             for entry in &batch.entries {
-                let Body::Group(group) = Entry::decode(entry.position, &entry.data).unwrap().body else { continue };
-                records.extend(group.iter().map(|r| -> Value {
-                    serde_json::from_slice(&r.json(r.version).unwrap()).unwrap()
-                }));
+                let Body::Group(group) = Entry::decode(entry.position, &entry.data).unwrap().body else {
+                    continue;
+                };
+                records.extend(
+                    group
+                        .iter()
+                        .map(|r| -> Value { serde_json::from_slice(&r.json(r.version).unwrap()).unwrap() }),
+                );
             }
             from = batch.next;
         }

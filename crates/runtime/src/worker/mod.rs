@@ -46,7 +46,10 @@ const IDLE_KEEP: Duration = Duration::from_secs(1);
 pub(crate) enum Order {
     Run,
     /// Let go of the receiver; keep the cursor.
-    #[cfg_attr(not(test), expect(dead_code, reason = "given by the operations on single exports, which are to come"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "given by the operations on single exports, which are to come")
+    )]
     Pause,
     /// As `Pause`, and end.
     Stop,
@@ -230,7 +233,10 @@ impl Worker {
         self.drop_oldest_if_behind().await?;
         let batch = self.log.read(self.next, room, READ_BYTES).map_err(unreadable)?;
         if batch.lost > 0 {
-            self.dropped(batch.lost, format!("{} log entries were gone before they could be delivered", batch.lost));
+            self.dropped(
+                batch.lost,
+                format!("{} log entries were gone before they could be delivered", batch.lost),
+            );
         }
         let mut deliveries = Vec::new();
         for (position, entry) in &batch.entries {

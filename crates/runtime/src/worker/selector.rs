@@ -71,7 +71,10 @@ mod tests {
     fn times(selector: &mut Selector, times_ms: &[f64]) -> Vec<f64> {
         let object = |time: &f64| Entry {
             time_ms: 0,
-            body: Body::Object(StreamName::Tracks, format!("{{\"frame_id\":1,\"frame_time\":{time},\"tracks\":[]}}").into()),
+            body: Body::Object(
+                StreamName::Tracks,
+                format!("{{\"frame_id\":1,\"frame_time\":{time},\"tracks\":[]}}").into(),
+            ),
         };
         times_ms.iter().copied().filter(|time| selector.select(0, &object(time)).is_some()).collect()
     }
@@ -85,17 +88,26 @@ mod tests {
         let frames: Vec<f64> = (0..300).map(|n| f64::from(n) * 1000.0 / 30.0).collect();
         let taken = times(&mut every(1.0), &frames);
         assert_eq!(taken.len(), 10);
-        assert!(taken.iter().enumerate().all(|(n, time)| (time - n as f64 * 1000.0).abs() < 0.01), "{taken:?}");
+        assert!(
+            taken.iter().enumerate().all(|(n, time)| (time - n as f64 * 1000.0).abs() < 0.01),
+            "{taken:?}"
+        );
     }
 
     #[test]
     fn every_s_does_not_drift_with_an_uneven_source() {
-        assert_eq!(times(&mut every(0.5), &[10.0, 480.0, 620.0, 990.0, 1100.0, 2400.0]), [10.0, 620.0, 1100.0, 2400.0]);
+        assert_eq!(
+            times(&mut every(0.5), &[10.0, 480.0, 620.0, 990.0, 1100.0, 2400.0]),
+            [10.0, 620.0, 1100.0, 2400.0]
+        );
     }
 
     #[test]
     fn a_stream_that_begins_anew_is_not_held_back_by_where_it_was() {
-        assert_eq!(times(&mut every(1.0), &[0.0, 5000.0, 5500.0, 0.0, 500.0, 1000.0]), [0.0, 5000.0, 0.0, 1000.0]);
+        assert_eq!(
+            times(&mut every(1.0), &[0.0, 5000.0, 5500.0, 0.0, 500.0, 1000.0]),
+            [0.0, 5000.0, 0.0, 1000.0]
+        );
     }
 
     #[test]

@@ -67,7 +67,12 @@ impl Worker {
         }
     }
 
-    async fn refuse(&mut self, position: u64, item: Option<usize>, reason: &str) -> Result<(), ReceiverError> {
+    async fn refuse(
+        &mut self,
+        position: u64,
+        item: Option<usize>,
+        reason: &str,
+    ) -> Result<(), ReceiverError> {
         let Some(refused) = self.in_flight.iter_mut().find(|one| one.delivery.position == position) else {
             tracing::error!(receiver = %self.status.name, position, "refused what it was never given");
             return Ok(());
@@ -133,7 +138,8 @@ impl Worker {
         }
         self.deaths.count += 1;
         if self.deaths.count >= POISON_DEATHS {
-            let reason = format!("the receiver died over it {POISON_DEATHS} times in a row; the last time: {reason}");
+            let reason =
+                format!("the receiver died over it {POISON_DEATHS} times in a row; the last time: {reason}");
             self.dead.bury(&oldest.delivery, None, &reason).await?;
             add(&self.status.refused, 1);
             let slot = oldest.slot;

@@ -110,7 +110,8 @@ async fn entries_of_no_concern_move_the_cursor_and_are_kept_soon() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_s_selects_the_same_after_a_restart_or_a_failure() {
-    let mut bench = Bench::new([Act::Well, Act::Well, Act::Deliver(1), Act::Fail(ReceiverError::Retry("x".into()))]);
+    let mut bench =
+        Bench::new([Act::Well, Act::Well, Act::Deliver(1), Act::Fail(ReceiverError::Retry("x".into()))]);
     bench.common.every_s = Some(1.0);
     let running = bench.start();
     bench.append((0..10).map(|n| object(n * 400)).collect());
@@ -126,10 +127,9 @@ async fn every_s_selects_the_same_after_a_restart_or_a_failure() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pauses_start_over_with_a_delivery_but_not_between_deaths() {
-    for (error, starts_over) in [
-        (ReceiverError::Retry("gone".into()), true),
-        (ReceiverError::Died("dead".into()), false),
-    ] {
+    for (error, starts_over) in
+        [(ReceiverError::Retry("gone".into()), true), (ReceiverError::Died("dead".into()), false)]
+    {
         let bench = Bench::new([]);
         let (mut worker, ..) = bench.worker();
         worker.backoff = Backoff::quick();
