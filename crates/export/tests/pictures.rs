@@ -36,7 +36,7 @@ fn picture(id: u64) -> Picture {
         image: Some(image.clone()),
     };
     let events = if id.is_multiple_of(10) { vec![Bytes::from(event.to_string())] } else { Vec::new() };
-    Picture { frame, shown: image, frame_keys: Bytes::from(json!({"frame_id": id}).to_string()), events }
+    Picture { frame, shown: image, frame_keys: Bytes::from(json!({"frame_id": id}).to_string()), events, again: false }
 }
 
 fn run(sandbox: &Sandbox, handler: &Value, frames: u64) -> Vec<watchpost_export::Written> {
