@@ -12,7 +12,8 @@ use std::{
 
 use stage::{Stage, all_triggers, area, line};
 use watchpost_model::{
-    Crop, EventKind, Frame, Image, LineDirection, PixelFormat, Plane, Record, Rect, Size, StreamTime, Timestamp,
+    Crop, EventKind, Frame, Image, LineDirection, PixelFormat, Plane, Record, Rect, Size, StreamTime,
+    Timestamp,
 };
 
 const SIZE: Size = Size { width: 640, height: 360 };
