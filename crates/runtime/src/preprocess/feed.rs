@@ -201,7 +201,10 @@ impl Task {
             return Ok(After::Finished);
         }
         let left = self.inbox.end() - self.cursor;
-        Ok(After::Died { reason: format!("{left} messages are not done: {death}"), over: hand.blamed(&child) })
+        Ok(After::Died {
+            reason: format!("{left} messages are not done: {death}"),
+            over: hand.blamed(&child),
+        })
     }
 
     async fn after_death(&mut self, child: Child, mut hand: InHand) -> Result<After, RecordError> {
