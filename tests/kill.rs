@@ -5,6 +5,7 @@
 //! numbering of the log: `sequence` has no gaps within a log, so whatever entered it is known to the last
 //! record, and must be in the file exactly once and at the acknowledging exporter at least once, in order.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::disallowed_methods, reason = "a failure is repeated with the seed it printed")]
 
 use std::collections::{BTreeSet, HashMap};
 

@@ -209,7 +209,7 @@ fn what_cannot_be_exported_is_refused_with_the_choices() {
     assert!(one(tracks("json:///a", json!({"rotate": {}}))).contains("`rotate` is not supported yet"));
     assert!(
         one(tracks("json:///a", json!({"minify": "yes"})))
-            .contains("/config/minify: invalid type: string \"yes\", expected a boolean")
+            .contains("/config/minify: is the text \"yes\"; expected true or false")
     );
     assert!(
         one(tracks("json:///a", json!({"behind_max": {"records": -1}, "when_behind": "drop_oldest"})))

@@ -58,7 +58,7 @@ fn bad_lines_are_named_counted_and_passed_over() {
         notices.iter().map(|notice| notice.message.split_once("x.ndjson ").unwrap().1).collect();
     let expected = [
         "line 2: NaN or Infinity at column 61: expected a number",
-        "line 3: detections[0]: confidence is 2: expected a number from 0 to 1 (parts of the frame, not pixels)",
+        "line 3: detections[0]: confidence is 2: expected a number from 0 to 1",
         "line 4: frame_id 1 comes after 3: expected a larger one",
     ];
     assert_eq!(shown, expected);
