@@ -9,16 +9,35 @@ const LONGEST: Duration = Duration::from_secs(30);
 
 /// Pauses that double from 0.1 s to 30 s, each shortened by up to a quarter so that receivers that
 /// failed together do not return together.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Backoff {
+    first: Duration,
     failures: u32,
 }
 
+impl Default for Backoff {
+    fn default() -> Self {
+        Self { first: FIRST, failures: 0 }
+    }
+}
+
 impl Backoff {
+    /// Short enough that tests need not wait.
+    #[cfg(test)]
+    pub fn quick() -> Self {
+        Self { first: Duration::from_micros(10), failures: 0 }
+    }
+
+    /// How many failures in a row it knows of.
+    #[cfg(test)]
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
     /// How long to wait after one more failure.
     pub fn next(&mut self) -> Duration {
-        let full = FIRST.saturating_mul(1 << self.failures.min(16)).min(LONGEST);
-        self.failures += 1;
+        let full = self.first.saturating_mul(1 << self.failures.min(16)).min(LONGEST);
+        self.failures = self.failures.saturating_add(1);
         full - full.mul_f64(jitter() / 4.0)
     }
 

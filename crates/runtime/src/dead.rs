@@ -34,7 +34,7 @@ struct LetterItem<'a> {
 
 /// The dead letters of one receiver: a log of its own in the store.
 pub(crate) struct DeadLetters {
-    log: journal::Log,
+    pub(crate) log: journal::Log,
 }
 
 impl DeadLetters {
@@ -70,8 +70,16 @@ impl DeadLetters {
 
     async fn keep(&self, letter: &Letter<'_>) -> Result<(), journal::Error> {
         let letter = serde_json::to_vec(letter).unwrap_or_default();
-        let position =
-            self.log.append(journal::Commit { entries: vec![Bytes::from(letter)], state: vec![] })?;
+        let mut commit = journal::Commit { entries: vec![Bytes::from(letter)], state: vec![] };
+        // Not `append`: that would hold up a thread of all workers while the disk is full.
+        let position = loop {
+            match self.log.try_append(commit) {
+                Ok(position) => break position,
+                Err(journal::TryAppendError::Full(again)) => commit = again,
+                Err(journal::TryAppendError::Error(error)) => return Err(error),
+            }
+            self.log.wait_room().await;
+        };
         self.log.wait_durable(position + 1).await?;
         let over = self.log.bytes() > LIMIT_BYTES;
         if over {

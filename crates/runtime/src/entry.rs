@@ -175,3 +175,57 @@ impl<'a> Cursor<'a> {
         Some(Stored::new(schema, version, self.data.slice(start..start + length)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn entry() -> impl Strategy<Value = Entry> {
+        let json = || prop::collection::vec(any::<u8>(), 0..200).prop_map(Bytes::from);
+        let version = prop_oneof![Just(Version::V1), Just(Version::V2)];
+        let record = (prop::sample::select(SchemaId::ALL.to_vec()), version, json())
+            .prop_map(|(schema, version, json)| Stored::new(schema, version, json));
+        let group = prop::collection::vec(record, 1..5).prop_map(Body::Group);
+        let object =
+            (prop::sample::select(StreamName::ALL.to_vec()), json()).prop_map(|(s, j)| Body::Object(s, j));
+        (any::<i64>(), prop_oneof![group, object]).prop_map(|(time_ms, body)| Entry { time_ms, body })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_is_decoded(entry in entry()) {
+            let encoded = entry.encode();
+            prop_assert_eq!(encoded.len(), entry.encoded_len());
+            let decoded = Entry::decode(0, &encoded).unwrap();
+            prop_assert_eq!(format!("{decoded:?}"), format!("{entry:?}"));
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = Entry::decode(0, &Bytes::from(bytes));
+        }
+
+        #[test]
+        fn a_cut_or_changed_entry_never_panics(entry in entry(), cut in 0usize..400, change in any::<(usize, u8)>()) {
+            let mut bytes = entry.encode().to_vec();
+            let at = change.0 % bytes.len();
+            bytes[at] = change.1;
+            bytes.truncate(cut);
+            let _ = Entry::decode(0, &Bytes::from(bytes));
+        }
+    }
+
+    #[test]
+    fn many_receivers_of_a_version_cost_one_conversion() {
+        let sample = br#"{"$id":"diagnostics","$version":2,"severity":"info","title":"t","message":"m"}"#;
+        let stored = Stored::new(SchemaId::Diagnostics, Version::V2, Bytes::from_static(sample));
+        let before = CONVERSIONS.load(Ordering::Relaxed);
+        let of_one: Vec<_> = (0..50).map(|_| stored.json(Version::V1).unwrap()).collect();
+        assert!(of_one.iter().all(|json| json.as_ptr() == of_one[0].as_ptr()), "all share the bytes");
+        let of_two: Vec<_> = (0..50).map(|_| stored.json(Version::V2).unwrap()).collect();
+        assert!(of_two.iter().all(|json| json.as_ptr() == sample.as_ptr()));
+        assert_eq!(CONVERSIONS.load(Ordering::Relaxed) - before, 1);
+    }
+}

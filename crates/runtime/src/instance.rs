@@ -38,8 +38,12 @@ use crate::{
     wanted::Wanted,
 };
 
-/// How long each receiver has to close at the end; TERM must be done within 10 s (PRODUCT 12).
+/// How long everything together has to close at the end; TERM must be done within 10 s (PRODUCT 12).
 const CLOSE_LIMIT: Duration = Duration::from_secs(8);
+/// Of that the preprocess command may take so much: what it says last is still to be delivered.
+const PREPROCESS_LIMIT: Duration = Duration::from_secs(4);
+/// And the last sync on top.
+const SYNC_LIMIT: Duration = Duration::from_secs(1);
 
 /// Why an instance does not start at all. Trouble of a single export is a state of that export.
 #[derive(Debug, Error)]
@@ -205,10 +209,11 @@ impl Instance {
     pub async fn shut_down(mut self) -> Final {
         self.stop_source();
         let ended = self.source_ended().await;
+        let by = tokio::time::Instant::now() + CLOSE_LIMIT;
         if let Some(preprocess) = self.preprocess.as_mut() {
-            preprocess.stop(CLOSE_LIMIT).await;
+            preprocess.stop(PREPROCESS_LIMIT).await;
         }
-        self.receivers.stop(CLOSE_LIMIT).await;
+        self.receivers.stop(by).await;
         self.keeper.abort();
         let end = self.log.end();
         for status in &self.statuses {
@@ -217,7 +222,10 @@ impl Instance {
         if let Some(preprocess) = &self.preprocess {
             preprocess.finished();
         }
-        self.log.sync(CLOSE_LIMIT);
+        let synced = timeout(SYNC_LIMIT, self.log.store().wait_durable(end)).await;
+        if !matches!(synced, Ok(Ok(()))) {
+            tracing::warn!("the log could not be synced within {SYNC_LIMIT:?}");
+        }
         Final {
             ended,
             source: self.source(),
@@ -258,7 +266,7 @@ fn frames_expected(source: &SourceInfo, looping: bool) -> Option<u64> {
 /// Events that a crash has left open get their ends now, before anything new.
 fn end_left_open(intake: &Intake) -> Result<(), RecordError> {
     let (open, clear) = open_events::left_open(intake.state_log());
-    if open.is_empty() {
+    if clear.is_empty() {
         return Ok(());
     }
     tracing::info!("{} events were left open by a crash and are ended now", open.len());

@@ -145,3 +145,120 @@ impl Gate {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, thread};
+
+    use watchpost_journal::{Journal, Options};
+    use watchpost_schema::streams::StreamName;
+
+    use super::*;
+    use crate::{
+        entry::{Body, Entry},
+        status::ReceiverStatus,
+    };
+
+    struct Bench {
+        keeper: Keeper,
+        log: InstanceLog,
+        receivers: BTreeMap<&'static str, Arc<ReceiverStatus>>,
+        gate: Arc<Gate>,
+        _dir: tempfile::TempDir,
+    }
+
+    /// A log of 100 entries of about 1000 bytes.
+    fn bench(bounds: Bounds) -> Bench {
+        let dir = tempfile::tempdir().unwrap();
+        let (journal, _) = Journal::open(&dir.path().join("journal"), Options::default()).unwrap();
+        let log = InstanceLog::new(journal.log("test").unwrap());
+        for _ in 0..100 {
+            let entry = Entry { time_ms: 0, body: Body::Object(StreamName::Tracks, vec![b' '; 1000].into()) };
+            log.append(vec![entry], vec![]).unwrap();
+            assert!(log.sync(Duration::from_secs(20)));
+        }
+        let receivers =
+            BTreeMap::from(["quick", "slow"].map(|n| (n, Arc::new(ReceiverStatus::new(n, "fake")))));
+        let statuses = Statuses::default();
+        statuses.write().extend(receivers.values().cloned());
+        let gate = Arc::new(Gate::default());
+        Bench {
+            keeper: Keeper::new(log.clone(), bounds, statuses, gate.clone()),
+            log,
+            receivers,
+            gate,
+            _dir: dir,
+        }
+    }
+
+    fn bounds() -> Bounds {
+        Bounds {
+            keep_for: Duration::from_secs(3600),
+            keep_bytes: 1 << 30,
+            max_bytes: 1 << 30,
+            lossless: false,
+        }
+    }
+
+    #[test]
+    fn what_is_delivered_stays_within_keep_and_what_is_not_stays_anyway() {
+        let mut bench = bench(Bounds { keep_bytes: 20_000, ..bounds() });
+        bench.receivers["quick"].move_cursor(100);
+        bench.receivers["slow"].move_cursor(30);
+        bench.keeper.tick(Instant::now());
+        assert_eq!(bench.log.store().start(), 30, "the slow one still waits for these");
+        bench.receivers["slow"].move_cursor(100);
+        bench.keeper.tick(Instant::now());
+        let start = bench.log.store().start();
+        assert!((75..=85).contains(&start), "{start}");
+    }
+
+    #[test]
+    fn what_is_delivered_goes_when_it_is_old() {
+        let mut bench = bench(bounds());
+        for receiver in bench.receivers.values() {
+            receiver.move_cursor(100);
+        }
+        let now = Instant::now();
+        bench.keeper.tick(now);
+        bench.keeper.tick(now + Duration::from_secs(3500));
+        assert_eq!(bench.log.store().start(), 0);
+        bench.keeper.tick(now + Duration::from_secs(3700));
+        assert_eq!(bench.log.store().start(), 100);
+    }
+
+    #[test]
+    fn a_lossless_source_waits_at_the_bound_until_there_is_room() {
+        let mut bench = bench(Bounds { max_bytes: 50_000, lossless: true, ..bounds() });
+        bench.keeper.tick(Instant::now());
+        assert!(*bench.gate.full.lock());
+        assert_eq!(bench.log.store().start(), 0, "nothing is lost");
+        let (gate, stop) = (bench.gate.clone(), Arc::new(AtomicBool::new(false)));
+        let waiting = thread::spawn(move || gate.wait(&stop));
+        for receiver in bench.receivers.values() {
+            receiver.move_cursor(80);
+        }
+        bench.keeper.tick(Instant::now());
+        waiting.join().unwrap();
+        assert_eq!(bench.log.store().start(), 80, "what is delivered makes room");
+    }
+
+    #[test]
+    fn a_waiting_source_can_be_stopped() {
+        let gate = Gate::default();
+        *gate.full.lock() = true;
+        gate.wait(&AtomicBool::new(true));
+    }
+
+    #[test]
+    fn live_the_furthest_behind_loses_its_oldest_and_sees_how_many() {
+        let mut bench = bench(Bounds { max_bytes: 50_000, ..bounds() });
+        bench.receivers["quick"].move_cursor(100);
+        bench.keeper.tick(Instant::now());
+        let start = bench.log.store().start();
+        assert!((45..=55).contains(&start), "{start}");
+        let fresh = InstanceLog::new(bench.log.store().clone());
+        assert_eq!(fresh.read(0, 10, 1 << 20).unwrap().lost, start);
+        assert!(!*bench.gate.full.lock(), "a live source never waits");
+    }
+}

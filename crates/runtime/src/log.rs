@@ -3,7 +3,9 @@
 //! Entries that were just written are kept as they are, so live receivers neither decode nor convert
 //! what another has decoded or converted already.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+#[cfg(test)]
+use std::time::Duration;
+use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -38,7 +40,7 @@ pub(crate) struct Batch {
     pub entries: Vec<(u64, Arc<Entry>)>,
     /// Where to read on.
     pub next: u64,
-    /// How many entries between `from` and the first one here are gone: trimmed by a limit, or damaged.
+    /// How many entries from `from` to `next` are gone: trimmed by a limit, or damaged.
     pub lost: u64,
 }
 
@@ -46,7 +48,26 @@ pub(crate) struct Batch {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cursor {
     pub position: u64,
+    /// With `every_s`: which of its steps the last object before it fell into.
+    pub slot: Option<i64>,
     pub resume: Option<Bytes>,
+}
+
+impl Cursor {
+    /// Position and slot (`i64::MIN`: none), 8 bytes each, little endian; then what to resume with.
+    fn to_bytes(&self) -> Bytes {
+        let mut kept = self.position.to_le_bytes().to_vec();
+        kept.extend_from_slice(&self.slot.unwrap_or(i64::MIN).to_le_bytes());
+        kept.extend_from_slice(self.resume.as_deref().unwrap_or_default());
+        kept.into()
+    }
+
+    fn from_bytes(kept: &Bytes) -> Option<Self> {
+        let position = u64::from_le_bytes(kept.get(..8)?.try_into().ok()?);
+        let slot = i64::from_le_bytes(kept.get(8..16)?.try_into().ok()?);
+        let resume = (kept.len() > 16).then(|| kept.slice(16..));
+        Some(Self { position, slot: (slot != i64::MIN).then_some(slot), resume })
+    }
 }
 
 impl InstanceLog {
@@ -77,16 +98,14 @@ impl InstanceLog {
         }
         let batch = self.store.read(from, journal::ReadLimit { entries, bytes })?;
         let mut decoded = Vec::with_capacity(batch.entries.len());
-        let mut lost = batch.lost.map_or(0, |range| range.end - range.start);
         for journal::Entry { position, data } in batch.entries {
             match Entry::decode(position, &data) {
                 Ok(entry) => decoded.push((position, Arc::new(entry))),
-                Err(error) => {
-                    tracing::error!("{error}; it is passed over");
-                    lost += 1;
-                }
+                Err(error) => tracing::error!("{error}; it is passed over"),
             }
         }
+        // Everything that should be there and is not: trimmed, damaged, or not to be understood.
+        let lost = (batch.next - from).saturating_sub(decoded.len() as u64);
         Ok(Batch { entries: decoded, next: batch.next, lost })
     }
 
@@ -104,27 +123,30 @@ impl InstanceLog {
         &self.store
     }
 
-    /// Waits until all that was appended before is on disk; `false` if that took longer than `limit`.
+    /// For tests: waits until all that was appended before is on disk; `false` if that took longer than `limit`.
+    #[cfg(test)]
     pub fn sync(&self, limit: Duration) -> bool {
         self.store.wait_durable_blocking(self.store.end(), limit).is_ok()
     }
 
     /// The receiver's cursor; `None` for one that has none yet.
     pub fn cursor(&self, receiver: &str) -> Option<Cursor> {
-        let kept = self.store.state(&cursor_key(receiver))?;
-        let position = kept.get(..8).and_then(|b| b.try_into().ok()).map(u64::from_le_bytes)?;
-        let resume = (kept.len() > 8).then(|| kept.slice(8..));
-        Some(Cursor { position, resume })
+        Cursor::from_bytes(&self.store.state(&cursor_key(receiver))?)
     }
 
     /// Keeps the receiver's cursor with the next group of writes; `None` forgets it.
     pub fn set_cursor(&self, receiver: &str, cursor: Option<&Cursor>) -> Result<(), journal::Error> {
-        let value = cursor.map(|cursor| {
-            let mut value = cursor.position.to_le_bytes().to_vec();
-            value.extend_from_slice(cursor.resume.as_deref().unwrap_or_default());
-            Bytes::from(value)
-        });
-        self.store.set_state(vec![(cursor_key(receiver), value)])
+        self.store.set_state(vec![(cursor_key(receiver), cursor.map(Cursor::to_bytes))])
+    }
+
+    /// The same without ever waiting, for async code; `false` if the store has no room just now.
+    pub fn try_set_cursor(&self, receiver: &str, cursor: &Cursor) -> Result<bool, journal::Error> {
+        let state = vec![(cursor_key(receiver), Some(cursor.to_bytes()))];
+        match self.store.try_append(journal::Commit { entries: vec![], state }) {
+            Ok(_) => Ok(true),
+            Err(journal::TryAppendError::Full(_)) => Ok(false),
+            Err(journal::TryAppendError::Error(error)) => Err(error),
+        }
     }
 }
 

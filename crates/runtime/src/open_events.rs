@@ -169,3 +169,73 @@ impl From<KeptInstant> for Instant {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use watchpost_analytics::{IdSource, end_left_open};
+    use watchpost_journal::{Commit, Journal, Options};
+    use watchpost_model::Record;
+
+    use super::*;
+
+    fn at(frame_id: u64) -> Instant {
+        Instant {
+            frame_id,
+            time: StreamTime::from_ms(frame_id as f64 * 40.0),
+            timestamp: Timestamp(frame_id as i64 * 40),
+            size: Some(Size { width: 640, height: 480 }),
+        }
+    }
+
+    fn open(id: u128) -> OpenEvent {
+        let subject = Subject {
+            track_id: Id::from_u128(id + 100),
+            class: ObjectClass::Person,
+            rect: Rect { x: 0.1, y: 0.2, width: 0.3, height: 0.4 },
+            confidence: 0.5,
+        };
+        let area = ZoneRef { id: Id::from_u128(9), name: "Yard".into() };
+        let event =
+            Event { id: Id::from_u128(id), kind: EventKind::Intrusion(area), subjects: vec![subject] };
+        OpenEvent { event, at: at(1), last_seen: at(1) }
+    }
+
+    #[test]
+    fn they_are_kept_updated_and_cleared_and_each_has_its_end_once_after_a_crash() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal");
+        let (journal, _) = Journal::open(&path, Options::default()).unwrap();
+        let log = journal.log("log").unwrap();
+        let mut events = OpenEvents::default();
+        let opened = Analysis { opened: vec![open(1), open(2)], ..Analysis::default() };
+        log.set_state(events.changes(&opened)).unwrap();
+        let seen = Analysis { last_seen: vec![(Id::from_u128(1), at(50))], ..Analysis::default() };
+        log.set_state(events.changes(&seen)).unwrap();
+        let closed = Analysis { closed: vec![Id::from_u128(2)], ..Analysis::default() };
+        log.set_state(events.changes(&closed)).unwrap();
+        journal.close();
+        drop((log, journal));
+
+        let (journal, _) = Journal::open(&path, Options::default()).unwrap();
+        let log = journal.log("log").unwrap();
+        let (left, clear) = left_open(&log);
+        let mut expected = open(1);
+        expected.last_seen = at(50);
+        assert_eq!(left, [expected]);
+        let groups = end_left_open(&left, IdSource::default());
+        assert_eq!((groups.len(), groups[0].at), (1, at(50)));
+        let [Record::Event(end)] = &groups[0].records[..] else { panic!("one end") };
+        assert!(matches!(&end.kind, EventKind::IntrusionEnd { start, .. } if *start == Id::from_u128(1)));
+        log.append(Commit { entries: vec![], state: clear }).unwrap();
+        assert_eq!(left_open(&log).0, [], "once");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_cleared_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let (journal, _) = Journal::open(&dir.path().join("journal"), Options::default()).unwrap();
+        let log = journal.log("log").unwrap();
+        log.set_state(vec![("open/x".into(), Some(Bytes::from_static(b"{")))]).unwrap();
+        assert_eq!(left_open(&log), (vec![], vec![("open/x".into(), None)]));
+    }
+}

@@ -130,8 +130,9 @@ impl Pipeline {
         let state = self.open_events.changes(analysis);
         let mut objects = frame.map(|frame| self.streams.objects(frame, analysis)).unwrap_or_default();
         let statistics = frame.and_then(|frame| self.status.statistics_due(frame));
-        objects.extend(statistics.as_ref().and_then(|group| self.streams.statistics(group)));
-        let groups: Vec<_> = analysis.groups.iter().chain(&statistics).collect();
+        objects.extend(statistics.as_ref().and_then(|due| self.streams.statistics(&due.group)));
+        let record = statistics.iter().filter(|due| due.is_record).map(|due| &due.group);
+        let groups: Vec<_> = analysis.groups.iter().chain(record).collect();
         self.intake.take(&groups, objects, state)
     }
 }

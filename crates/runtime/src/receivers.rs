@@ -3,7 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use parking_lot::RwLock;
-use tokio::{runtime::Handle, sync::watch, task::JoinHandle, time::timeout};
+use tokio::{
+    runtime::Handle,
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, timeout, timeout_at},
+};
 use watchpost_export::{Common, Receiver, Selection};
 use watchpost_journal::{self as journal, Journal};
 use watchpost_model::Id;
@@ -82,17 +87,17 @@ impl Receivers {
         let _late = timeout(limit, all).await;
     }
 
-    /// Closes all receivers, at the same time, each with at most `limit` to do so.
-    pub async fn stop(&mut self, limit: Duration) {
+    /// Closes all receivers at the same time; whoever is not done at `by` is cut off.
+    pub async fn stop(&mut self, by: Instant) {
         for receiver in &self.running {
             receiver.orders.send_replace(Order::Stop);
         }
         for Running { status, mut task, .. } in self.running.drain(..) {
-            match timeout(limit, &mut task).await {
+            match timeout_at(by, &mut task).await {
                 Ok(Ok(())) => {}
                 Ok(Err(panic)) => tracing::error!(receiver = %status.name, "its worker ended badly: {panic}"),
                 Err(_) => {
-                    tracing::warn!(receiver = %status.name, "did not close within {limit:?}; what it has not acknowledged is sent again");
+                    tracing::warn!(receiver = %status.name, "did not close in time; what it has not acknowledged is sent again");
                     task.abort();
                 }
             }

@@ -203,3 +203,96 @@ impl Numbers {
         Stamp { record_id: Uuid::new_v4(), log_id: self.log_id, sequence }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::{BTreeMap, HashSet},
+        time::Duration,
+    };
+
+    use watchpost_export::Selection;
+    use watchpost_journal::{Journal, Options};
+    use watchpost_model::{Diagnostics, Instant, Record, Severity, StreamTime, Timestamp};
+
+    use super::*;
+
+    fn recorder(journal: &Journal, ids: &[SchemaId]) -> Recorder {
+        let wanted = Arc::new(Wanted::default());
+        let ids: BTreeMap<_, _> = ids.iter().map(|id| (*id, Version::V2)).collect();
+        wanted.set([&Selection::Records(ids)]);
+        let info =
+            InstanceInfo { id: Id::nil(), name: "Gate".into(), time_zone: "UTC".into(), lossless: true };
+        Recorder::new(InstanceLog::new(journal.log("log").unwrap()), &info, Version::V2, wanted)
+    }
+
+    fn group() -> Group {
+        let record = || {
+            Record::Diagnostics(Diagnostics {
+                severity: Severity::Info,
+                title: "t".into(),
+                message: "m".into(),
+            })
+        };
+        let at = Instant { frame_id: 1, time: StreamTime::default(), timestamp: Timestamp(7), size: None };
+        Group { at, records: vec![record(), record()] }
+    }
+
+    fn records(log: &InstanceLog) -> Vec<Value> {
+        assert!(log.sync(Duration::from_secs(20)));
+        let mut records = Vec::new();
+        let mut from = 0;
+        while from < log.end() {
+            let batch = log.read(from, 1000, 1 << 20).unwrap();
+            assert_eq!(batch.lost, 0);
+            for (_, entry) in &batch.entries {
+                let Body::Group(group) = &entry.body else { panic!("a group") };
+                let json = group.iter().map(|record| record.json(Version::V2).unwrap());
+                records.extend(json.map(|json| serde_json::from_slice::<Value>(&json).unwrap()));
+            }
+            from = batch.next;
+        }
+        records
+    }
+
+    #[test]
+    fn numbers_have_no_gap_over_restarts_and_every_record_its_own_id() {
+        let dir = tempfile::tempdir().unwrap();
+        for run in 0..3 {
+            let (journal, _) = Journal::open(&dir.path().join("journal"), Options::default()).unwrap();
+            let recorder = recorder(&journal, &[SchemaId::Diagnostics]);
+            for _ in 0..5 {
+                recorder.record(&[&group()], vec![], vec![]).unwrap();
+            }
+            let records = records(recorder.log());
+            let sequences: Vec<_> = records.iter().map(|r| r["sequence"].as_u64().unwrap()).collect();
+            assert_eq!(sequences, (0..(run + 1) * 10).collect::<Vec<_>>());
+            let ids: HashSet<_> = records.iter().map(|r| r["record_id"].to_string()).collect();
+            assert_eq!(ids.len(), records.len());
+            let logs: HashSet<_> = records.iter().map(|r| r["log_id"].to_string()).collect();
+            assert_eq!(logs.len(), 1);
+            journal.close();
+        }
+    }
+
+    #[test]
+    fn all_receivers_share_one_entry_and_so_one_serialisation() {
+        let dir = tempfile::tempdir().unwrap();
+        let (journal, _) = Journal::open(&dir.path().join("journal"), Options::default()).unwrap();
+        let recorder = recorder(&journal, &[SchemaId::Diagnostics]);
+        recorder.record(&[&group()], vec![], vec![]).unwrap();
+        assert!(recorder.log().sync(Duration::from_secs(20)));
+        let read = || recorder.log().read(0, 10, 1 << 20).unwrap().entries.remove(0).1;
+        assert!(Arc::ptr_eq(&read(), &read()));
+    }
+
+    #[test]
+    fn only_what_somebody_selected_is_logged_and_numbered() {
+        let dir = tempfile::tempdir().unwrap();
+        let (journal, _) = Journal::open(&dir.path().join("journal"), Options::default()).unwrap();
+        let recorder = recorder(&journal, &[SchemaId::EventIntrusion]);
+        recorder.record(&[&group()], vec![], vec![]).unwrap();
+        assert_eq!(recorder.log().end(), 0);
+        assert_eq!(*recorder.next_sequence.lock(), 0);
+    }
+}

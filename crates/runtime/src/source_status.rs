@@ -10,8 +10,11 @@ use watchpost_model::{Frame, Group, Instant, Record, Statistics, StreamTime, Tim
 
 use crate::status::add;
 
-/// Between two `statistics` records (REFERENCE "Records").
-const STATISTICS_EVERY: StreamTime = StreamTime::from_nanos(5_000_000_000);
+/// Between two objects of the `statistics` stream (PRODUCT section 6).
+const OBJECT_EVERY: StreamTime = StreamTime::from_nanos(1_000_000_000);
+
+/// One object in so many is a record too: one in 5 s (REFERENCE "Records").
+const RECORD_EVERY: u64 = 5;
 
 /// Counts of one run of a source. Written by its pipeline, read by anyone.
 #[derive(Debug)]
@@ -27,9 +30,19 @@ pub struct SourceStatus {
     interval: Mutex<Interval>,
 }
 
-/// Since the last `statistics` record.
+/// Figures that are due at a frame.
+pub(crate) struct StatisticsDue {
+    /// What the stream and the record tell.
+    pub group: Group,
+    /// Whether it is time for a record, too.
+    pub is_record: bool,
+}
+
+/// Since the last figures.
 #[derive(Debug, Default)]
 struct Interval {
+    /// How many there were before.
+    number: u64,
     from: Option<StreamTime>,
     analysed: u64,
     busy: Duration,
@@ -96,16 +109,16 @@ impl SourceStatus {
         interval.busy += took;
     }
 
-    /// A `statistics` record, every 5 s of stream time.
-    pub(crate) fn statistics_due(&self, frame: &Frame) -> Option<Group> {
+    /// The figures, once per second of stream time.
+    pub(crate) fn statistics_due(&self, frame: &Frame) -> Option<StatisticsDue> {
         let mut interval = self.interval.lock();
         let from = *interval.from.get_or_insert(frame.time);
         let elapsed = frame.time.since(from);
-        if elapsed < STATISTICS_EVERY {
+        if elapsed < OBJECT_EVERY {
             return None;
         }
-        let Interval { analysed, busy, .. } = std::mem::take(&mut *interval);
-        interval.from = Some(frame.time);
+        let next = Interval { number: interval.number + 1, from: Some(frame.time), ..Interval::default() };
+        let Interval { number, analysed, busy, .. } = std::mem::replace(&mut *interval, next);
         let counts = self.snapshot();
         let statistics = Statistics {
             frames_processed: counts.analysed,
@@ -119,10 +132,34 @@ impl SourceStatus {
             resolution: frame.size,
             source_resolution: frame.size,
         };
-        Some(Group { at: instant(frame), records: vec![Record::Statistics(statistics)] })
+        let group = Group { at: instant(frame), records: vec![Record::Statistics(statistics)] };
+        Some(StatisticsDue { group, is_record: (number + 1).is_multiple_of(RECORD_EVERY) })
     }
 }
 
 fn instant(frame: &Frame) -> Instant {
     Instant { frame_id: frame.id, time: frame.time, timestamp: frame.timestamp, size: frame.size }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_come_each_second_and_each_fifth_is_a_record() {
+        let status = SourceStatus::new(None);
+        let due: Vec<_> = (0..=100)
+            .filter_map(|id| {
+                let time = StreamTime::from_nanos(id * 100_000_000);
+                let frame = Frame { id, time, timestamp: Timestamp(0), size: None, image: None };
+                status.analysed(Duration::from_millis(2));
+                let due = status.statistics_due(&frame)?;
+                Some((id, due.is_record))
+            })
+            .collect();
+        let ids: Vec<_> = due.iter().map(|(id, _)| *id).collect();
+        assert_eq!(ids, [10, 20, 30, 40, 50, 60, 70, 80, 90, 100]);
+        let records: Vec<_> = due.iter().filter(|(_, record)| *record).map(|(id, _)| *id).collect();
+        assert_eq!(records, [50, 100]);
+    }
 }

@@ -24,6 +24,10 @@ const FIRST_VELOCITY: f32 = 3.0;
 const SIZE_FOLLOWS_S: f32 = 0.8;
 /// Sizes that differ much (a part hidden, two in one) are believed this slowly.
 const ODD_SIZE_FOLLOWS_S: f32 = 3.0;
+/// Two who go side by side are each at least this share as tall as both together, and both together at
+/// least this wide, in parts of their height (as where motion takes a blob apart).
+const SIDE_HEIGHT: f32 = 0.65;
+const SIDES_WIDTH: f32 = 0.55;
 /// While nothing is seen, velocity fades within this time, in seconds.
 const COAST_FADES_S: f32 = 1.5;
 
@@ -156,6 +160,14 @@ impl Object {
             along(rect.x, rect.width, self.width, self.x.position),
             along(rect.y, rect.height, self.height, self.y.position),
         )
+    }
+
+    /// Whether two parts of what it covers are two who go side by side: each about as tall as both
+    /// together, and both together wider than one person. What a post cuts in two is as narrow as before.
+    pub fn beside(&self, a: &Rect, b: &Rect) -> bool {
+        let (left, right) = (a.x.min(b.x), (a.x + a.width).max(b.x + b.width));
+        let height = (a.y + a.height).max(b.y + b.height) - a.y.min(b.y);
+        a.height.min(b.height) > SIDE_HEIGHT * height && (right - left) * self.aspect > SIDES_WIDTH * height
     }
 
     /// Takes in what was seen.

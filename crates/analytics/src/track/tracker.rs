@@ -173,6 +173,7 @@ impl Tracker {
                 object.matched >= 4
                     && own.sight == Sight::Clear
                     && overlap(&rect, &observation.rect) > 0.4 * observation.rect.area()
+                    && !object.beside(&own.rect, &observation.rect)
                     && both.width < 1.35 * rect.width
                     && both.height < 1.35 * rect.height
             });

@@ -33,6 +33,14 @@ struct InHand {
     since: Instant,
 }
 
+impl InHand {
+    /// The message that may have killed the child: the oldest it was not done with. One that had read nothing
+    /// died of something else.
+    fn blamed(&self, child: &Child) -> Option<u64> {
+        self.positions.front().copied().filter(|_| child.progress().last_read.is_some())
+    }
+}
+
 impl Task {
     /// Feeds `child` until everything is done, it dies, or it is told to stop.
     pub(super) async fn feed(&mut self, child: Child) -> Result<After, RecordError> {
@@ -44,7 +52,7 @@ impl Task {
         loop {
             let order = *self.orders.borrow_and_update();
             if order == Order::Stop {
-                child.stop(GRACE).await;
+                self.rest(&child, &mut hand).await?;
                 return Ok(After::Finished);
             }
             if hand.positions.len() < WINDOW && !full {
@@ -68,14 +76,19 @@ impl Task {
                     }
                 }
                 more = self.inbox.wait_past(next), if hand.positions.len() < WINDOW && !full => more?,
-                _ = self.orders.changed() => self.orders.mark_changed(),
+                changed = self.orders.changed() => match changed {
+                    Ok(()) => self.orders.mark_changed(),
+                    // Nobody is left who could order anything: the instance is gone.
+                    Err(_) => {
+                        child.stop(GRACE).await;
+                        return Ok(After::Finished);
+                    }
+                },
                 _ = look.tick() => if let Some(reason) = self.hangs(&child, &hand) {
                     child.kill().await;
-                    let after = self.after_death(child, hand).await?;
-                    return Ok(match after {
-                        After::Finished => After::Finished,
-                        After::Died(_) => After::Died(reason),
-                        After::NeverBegan(_) => After::NeverBegan(reason),
+                    return Ok(match self.after_death(child, hand).await? {
+                        After::Died { over, .. } => After::Died { reason, over },
+                        after => after,
                     });
                 },
             }
@@ -183,36 +196,36 @@ impl Task {
                 },
             }
         }
-        let ended = child.stop(GRACE).await;
-        if !self.settings.acknowledge {
-            self.read_through(child.read_through(), &mut hand)?;
-        }
+        let death = self.rest(&child, &mut hand).await?;
         if self.cursor >= self.inbox.end() {
             return Ok(After::Finished);
         }
         let left = self.inbox.end() - self.cursor;
-        Ok(after(&child, format!("{left} messages are not done: {}", child.death(ended))))
+        Ok(After::Died {
+            reason: format!("{left} messages are not done: {death}"),
+            over: hand.blamed(&child),
+        })
     }
 
-    /// What it had said and read before it died still counts.
     async fn after_death(&mut self, child: Child, mut hand: InHand) -> Result<After, RecordError> {
+        let reason = self.rest(&child, &mut hand).await?;
+        let finished = *self.orders.borrow() != Order::Run && self.cursor >= self.inbox.end();
+        if finished { Ok(After::Finished) } else { Ok(After::Died { reason, over: hand.blamed(&child) }) }
+    }
+
+    /// Ends the child and says how it went. What it had said and read until then still counts.
+    async fn rest(&mut self, child: &Child, hand: &mut InHand) -> Result<String, RecordError> {
         let ended = child.stop(GRACE).await;
         loop {
             let lines = child.lines().await;
             if lines.is_empty() {
                 break;
             }
-            self.take(lines, &mut hand).await?;
+            self.take(lines, hand).await?;
         }
         if !self.settings.acknowledge {
-            self.read_through(child.read_through(), &mut hand)?;
+            self.read_through(child.read_through(), hand)?;
         }
-        let finished = *self.orders.borrow() != Order::Run && self.cursor >= self.inbox.end();
-        if finished { Ok(After::Finished) } else { Ok(after(&child, child.death(ended))) }
+        Ok(child.death(ended))
     }
-}
-
-/// Which death it was.
-fn after(child: &Child, reason: String) -> After {
-    if child.progress().last_read.is_some() { After::Died(reason) } else { After::NeverBegan(reason) }
 }

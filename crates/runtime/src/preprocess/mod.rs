@@ -5,6 +5,8 @@
 
 mod answer;
 mod feed;
+#[cfg(test)]
+mod tests;
 
 use std::{
     sync::Arc,
@@ -12,7 +14,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use tokio::{runtime::RuntimeFlavor, sync::watch, task::JoinHandle, time::timeout};
 use watchpost_config::{self as config, OnFailure, Paths};
 use watchpost_export::POISON_DEATHS;
 use watchpost_journal as journal;
@@ -82,6 +84,7 @@ impl PreprocessTask {
             orders: ordered,
             cursor: cursor.max(inbox.start()),
             deaths: (None, 0),
+            backoff: Backoff::default(),
         };
         let task = around.tokio.spawn(task.run());
         Ok((Intake::Inbox { inbox: inbox.clone(), recorder }, Some(Self { status, inbox, orders, task })))
@@ -105,9 +108,11 @@ impl PreprocessTask {
     /// Ends it, with at most `limit` for its last words.
     pub async fn stop(&mut self, limit: Duration) {
         // Whoever has drained has waited for its last words already.
-        let waited = *self.orders.borrow() == Order::Finish;
-        if waited || timeout(limit / 2, self.order(Order::Finish)).await.is_err() {
-            let _late = timeout(limit / 2, self.order(Order::Stop)).await;
+        let waited = *self.orders.borrow() == Order::Finish && !self.task.is_finished();
+        let finished = !waited && timeout(limit / 2, self.order(Order::Finish)).await.is_ok();
+        if !finished && timeout(limit / 2, self.order(Order::Stop)).await.is_err() {
+            // Its child is killed with the task; what it was not done with stays in the inbox.
+            self.task.abort();
         }
     }
 
@@ -136,21 +141,25 @@ pub(super) struct Task {
     guardian: Guardian,
     /// The message that was the oldest unfinished one when the child died, and how often in a row.
     deaths: (Option<u64>, u32),
+    backoff: Backoff,
 }
 
 /// How a child's life ended, for whoever decides what comes next.
 pub(super) enum After {
     /// Everything is done, or it was told to stop.
     Finished,
-    /// It died or hung, having read something: perhaps over that.
-    Died(String),
-    /// It would not start, or ended before it had read anything: no message is to blame.
-    NeverBegan(String),
+    /// It would not start, or the log cannot be written: no message's fault.
+    Failed(String),
+    /// It died or hung.
+    Died {
+        reason: String,
+        /// The oldest message it had been given and was not done with.
+        over: Option<u64>,
+    },
 }
 
 impl Task {
     async fn run(mut self) {
-        let mut backoff = Backoff::default();
         loop {
             let began = Instant::now();
             let ended = match self.spawn().await {
@@ -158,24 +167,22 @@ impl Task {
                     self.status.tries_again(self.cursor < self.inbox.end());
                     self.feed(child).await
                 }
-                Err(reason) => Ok(After::NeverBegan(reason)),
+                Err(reason) => Ok(After::Failed(reason)),
             };
-            let reason = match ended {
+            let (reason, over) = match ended {
                 Ok(After::Finished) => break,
-                Ok(After::Died(reason)) => {
-                    if let Err(error) = self.count_death(&reason).await {
-                        tracing::error!("preprocess: keeping a dead letter: {error}");
-                    }
-                    reason
-                }
-                Ok(After::NeverBegan(reason)) => reason,
-                Err(error) => error.to_string(),
+                Ok(After::Died { reason, over }) => (reason, over),
+                Ok(After::Failed(reason)) => (reason, None),
+                Err(error) => (error.to_string(), None),
             };
             if began.elapsed() > feed::GOOD_LIFE {
-                backoff.reset();
+                self.backoff.reset();
+            }
+            if let Err(error) = self.count_death(&reason, over).await {
+                tracing::error!("preprocess: keeping a dead letter: {error}");
             }
             add(&self.status.retried, 1);
-            let until = Instant::now() + backoff.next();
+            let until = Instant::now() + self.backoff.next();
             self.status.set(State::Waiting { until }, Some(reason));
             if self.wait(until).await == Order::Stop {
                 break;
@@ -195,9 +202,11 @@ impl Task {
             if order == Order::Stop {
                 return order;
             }
-            let bypass = self.settings.on_failure == OnFailure::Bypass;
+            let mut bypass = self.settings.on_failure == OnFailure::Bypass;
             if bypass && let Err(error) = self.pass_unfiltered() {
-                tracing::error!("preprocess: {error}");
+                tracing::error!("preprocess: passing records unfiltered: {error}");
+                // Not at once again: it would fail as often as a processor can.
+                bypass = false;
             }
             if order == Order::Finish && self.cursor >= self.inbox.end() {
                 return Order::Stop;
@@ -228,8 +237,18 @@ impl Task {
         } else {
             vec![(CURSOR.to_owned(), Some(Bytes::copy_from_slice(&cursor.to_le_bytes())))]
         };
+        if groups.is_empty() && moved.is_empty() {
+            return Ok(());
+        }
+        // May wait for the disk; other tasks of this thread need not.
+        let recorder = &self.recorder;
+        match tokio::runtime::Handle::current().runtime_flavor() {
+            RuntimeFlavor::MultiThread => {
+                tokio::task::block_in_place(|| recorder.record_rewritten(groups, moved))?
+            }
+            _ => recorder.record_rewritten(groups, moved)?,
+        }
         add(&self.status.delivered, cursor - self.cursor);
-        self.recorder.record_rewritten(groups, moved)?;
         self.cursor = cursor;
         self.status.move_cursor(cursor);
         Ok(self.inbox.trim(cursor)?)
@@ -237,8 +256,7 @@ impl Task {
 
     /// The poison rule: a message that was the oldest unfinished one at five deaths in a row is what kills
     /// the command.
-    async fn count_death(&mut self, reason: &str) -> Result<(), RecordError> {
-        let oldest = Some(self.cursor).filter(|cursor| *cursor < self.inbox.end());
+    async fn count_death(&mut self, reason: &str, oldest: Option<u64>) -> Result<(), RecordError> {
         self.deaths = if self.deaths.0 == oldest { (oldest, self.deaths.1 + 1) } else { (oldest, 1) };
         if oldest.is_none() || self.deaths.1 < POISON_DEATHS {
             return Ok(());

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
+use super::fields::Raw;
 
 /// One cell of a row. It borrows from the bytes the row was made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,9 +23,9 @@ pub enum Cell<'a> {
 }
 
 impl<'a> Cell<'a> {
-    /// The value `raw`; `None` and `null` are empty.
-    pub(super) fn new(raw: Option<&'a RawValue>) -> Self {
-        let Some(raw) = raw.map(RawValue::get) else { return Self::Empty };
+    /// The value `raw`; a missing one and `null` are empty.
+    pub(super) fn new(Raw(raw): Raw<'a>) -> Self {
+        let Some(raw) = raw else { return Self::Empty };
         match raw.as_bytes() {
             [b'"', inner @ .., b'"'] => {
                 let text = if inner.contains(&b'\\') { None } else { raw.get(1..raw.len() - 1) };
@@ -43,7 +43,7 @@ impl<'a> Cell<'a> {
     }
 
     /// This cell, or `other` where this one is empty.
-    pub(super) fn or(self, other: Option<&'a RawValue>) -> Self {
+    pub(super) fn or(self, other: Raw<'a>) -> Self {
         if matches!(self, Self::Empty) { Self::new(other) } else { self }
     }
 
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     fn cell(raw: &str) -> Cell<'_> {
-        Cell::new(Some(serde_json::from_str(raw).unwrap()))
+        Cell::new(Raw(Some(raw)))
     }
 
     #[test]

@@ -1,39 +1,36 @@
 //! The detections table: one row per detection of an `output-detections` object.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 use super::{
     Cell, NotTabular,
-    fields::{Head, List, Scratch},
-    read, with_frame_keys,
+    fields::{Head, List, Raw, Scratch},
+    read,
+    scan::fields,
+    with_frame_keys,
 };
 
 /// Columns of PRODUCT section 6.
 pub(super) const COLUMNS: [&str; 11] = with_frame_keys(["label", "x", "y", "width", "height", "confidence"]);
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Object<'a> {
-    #[serde(borrow)]
-    frame_id: Option<&'a RawValue>,
-    frame_time: Option<&'a RawValue>,
-    system_timestamp: Option<&'a RawValue>,
-    system_date: Option<&'a RawValue>,
-    instance_id: Option<&'a RawValue>,
-    detections: List<Detection<'a>>,
+fields! {
+    pub(super) struct Object {
+        "frame_id" => frame_id: Raw<'a>,
+        "frame_time" => frame_time: Raw<'a>,
+        "system_timestamp" => system_timestamp: Raw<'a>,
+        "system_date" => system_date: Raw<'a>,
+        "instance_id" => instance_id: Raw<'a>,
+        "detections" => detections: List<Detection<'a>>,
+    }
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Detection<'a> {
-    #[serde(borrow)]
-    label: Option<&'a RawValue>,
-    x: Option<&'a RawValue>,
-    y: Option<&'a RawValue>,
-    width: Option<&'a RawValue>,
-    height: Option<&'a RawValue>,
-    confidence: Option<&'a RawValue>,
+fields! {
+    struct Detection {
+        "label" => label: Raw<'a>,
+        "x" => x: Raw<'a>,
+        "y" => y: Raw<'a>,
+        "width" => width: Raw<'a>,
+        "height" => height: Raw<'a>,
+        "confidence" => confidence: Raw<'a>,
+    }
 }
 
 pub(super) fn rows(bytes: &[u8], mut row: impl FnMut(&[Cell<'_>])) -> Result<usize, NotTabular> {

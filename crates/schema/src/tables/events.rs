@@ -1,15 +1,12 @@
 //! The events table: one row per `event-*` record of either version, or per event of an
 //! `eventsExport` object.
 
-use std::borrow::Cow;
-
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 use super::{
     Cell, NotTabular,
-    fields::{Box4, Count, Head, Lenient, List, Scratch},
-    read, with_frame_keys,
+    fields::{Box4, Count, Head, Lenient, List, Raw, Scratch, Text},
+    read,
+    scan::fields,
+    with_frame_keys,
 };
 use crate::{SchemaId, streams::schema_of_type};
 
@@ -35,73 +32,69 @@ pub(super) const COLUMNS: [&str; 21] = with_frame_keys([
     "count",
 ]);
 
-/// What a record of either version has, and the list of an envelope.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Record<'a> {
-    #[serde(rename = "$id", borrow)]
-    id: Option<Cow<'a, str>>,
-    // The fields of `Head`: flattening them would cost more than repeating them.
-    frame_id: Option<&'a RawValue>,
-    frame_time: Option<&'a RawValue>,
-    event_timestamp_ms: Option<&'a RawValue>,
-    system_timestamp: Option<&'a RawValue>,
-    system_date: Option<&'a RawValue>,
-    timestamp: Option<&'a RawValue>,
-    instance_id: Option<&'a RawValue>,
-    event_id: Option<&'a RawValue>,
-    object_class: Option<&'a RawValue>,
-    tracking_id: Option<&'a RawValue>,
-    ref_tracking_id: Option<&'a RawValue>,
-    area: Lenient<Zone<'a>>,
-    area_id: Option<&'a RawValue>,
-    area_name: Option<&'a RawValue>,
-    line: Lenient<Zone<'a>>,
-    tripwire_id: Option<&'a RawValue>,
-    tripwire_name: Option<&'a RawValue>,
-    direction: Option<&'a RawValue>,
-    crossing_direction: Option<&'a RawValue>,
-    object_state: Option<&'a RawValue>,
-    location: Lenient<Box4<'a>>,
-    confidence: Option<&'a RawValue>,
-    duration_ms: Option<&'a RawValue>,
-    event_duration_ms: Option<&'a RawValue>,
-    targets: Count,
-    events: List<Old<'a>>,
+fields! {
+    /// What a record of either version has, and the list of an envelope.
+    pub(super) struct Record {
+        "$id" => id: Text<'a>,
+        // The fields of `Head`: flattening them would cost more than repeating them.
+        "frame_id" => frame_id: Raw<'a>,
+        "frame_time" => frame_time: Raw<'a>,
+        "event_timestamp_ms" => event_timestamp_ms: Raw<'a>,
+        "system_timestamp" => system_timestamp: Raw<'a>,
+        "system_date" => system_date: Raw<'a>,
+        "timestamp" => timestamp: Raw<'a>,
+        "instance_id" => instance_id: Raw<'a>,
+        "event_id" => event_id: Raw<'a>,
+        "object_class" => object_class: Raw<'a>,
+        "tracking_id" => tracking_id: Raw<'a>,
+        "ref_tracking_id" => ref_tracking_id: Raw<'a>,
+        "area" => area: Lenient<Zone<'a>>,
+        "area_id" => area_id: Raw<'a>,
+        "area_name" => area_name: Raw<'a>,
+        "line" => line: Lenient<Zone<'a>>,
+        "tripwire_id" => tripwire_id: Raw<'a>,
+        "tripwire_name" => tripwire_name: Raw<'a>,
+        "direction" => direction: Raw<'a>,
+        "crossing_direction" => crossing_direction: Raw<'a>,
+        "object_state" => object_state: Raw<'a>,
+        "location" => location: Lenient<Box4<'a>>,
+        "confidence" => confidence: Raw<'a>,
+        "duration_ms" => duration_ms: Raw<'a>,
+        "event_duration_ms" => event_duration_ms: Raw<'a>,
+        "targets" => targets: Count,
+        "events" => events: List<Old<'a>>,
+    }
 }
 
-#[derive(Default, Deserialize)]
-struct Zone<'a> {
-    #[serde(borrow)]
-    id: Option<&'a RawValue>,
-    name: Option<&'a RawValue>,
+fields! {
+    struct Zone {
+        "id" => id: Raw<'a>,
+        "name" => name: Raw<'a>,
+    }
 }
 
-/// One event of an envelope.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Old<'a> {
-    #[serde(borrow)]
-    id: Option<&'a RawValue>,
-    #[serde(rename = "type")]
-    kind: Option<Cow<'a, str>>,
-    zone_id: Option<&'a RawValue>,
-    zone_name: Option<&'a RawValue>,
-    tripwire_id: Option<&'a RawValue>,
-    tripwire_name: Option<&'a RawValue>,
-    extra: Lenient<Extra<'a>>,
+fields! {
+    /// One event of an envelope.
+    struct Old {
+        "id" => id: Raw<'a>,
+        "type" => kind: Text<'a>,
+        "zone_id" => zone_id: Raw<'a>,
+        "zone_name" => zone_name: Raw<'a>,
+        "tripwire_id" => tripwire_id: Raw<'a>,
+        "tripwire_name" => tripwire_name: Raw<'a>,
+        "extra" => extra: Lenient<Extra<'a>>,
+    }
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Extra<'a> {
-    #[serde(borrow)]
-    bbox: Lenient<Box4<'a>>,
-    track_id: Option<&'a RawValue>,
-    class: Option<&'a RawValue>,
-    crossing_direction: Option<&'a RawValue>,
-    duration: Option<&'a RawValue>,
-    count: Option<&'a RawValue>,
+fields! {
+    struct Extra {
+        "bbox" => bbox: Lenient<Box4<'a>>,
+        "track_id" => track_id: Raw<'a>,
+        "class" => class: Raw<'a>,
+        "crossing_direction" => crossing_direction: Raw<'a>,
+        "duration" => duration: Raw<'a>,
+        "count" => count: Raw<'a>,
+    }
 }
 
 pub(super) fn rows(bytes: &[u8], mut row: impl FnMut(&[Cell<'_>])) -> Result<usize, NotTabular> {
@@ -116,7 +109,7 @@ pub(super) fn rows(bytes: &[u8], mut row: impl FnMut(&[Cell<'_>])) -> Result<usi
         instance_id: record.instance_id,
     };
     let mut scratch = Scratch::default();
-    match &record.id {
+    match &record.id.0 {
         Some(id) if id.starts_with("event-") => {
             row(&record_cells(id, &record, head.cells(&mut scratch)));
             Ok(1)
@@ -164,12 +157,12 @@ fn old_cells<'a>(event: &'a Old<'a>, frame: [Cell<'a>; 5]) -> [Cell<'a>; COLUMNS
     let [frame_id, frame_time, system_timestamp, system_date, instance_id] = frame;
     let extra = &event.extra.0;
     let [x, y, width, height] = extra.bbox.0.cells();
-    let kind = event.kind.as_deref().unwrap_or_default();
+    let kind = event.kind.0.as_deref().unwrap_or_default();
     let schema = schema_of_type(kind);
     let state =
         matches!(schema, Some(SchemaId::EventObjectLeftRemoved)).then(|| kind.trim_start_matches("object_"));
     // The envelope counts in seconds.
-    let seconds = extra.duration.and_then(|raw| raw.get().parse::<f64>().ok());
+    let seconds = extra.duration.0.and_then(|raw| raw.parse::<f64>().ok());
     [
         frame_id,
         frame_time,

@@ -1,6 +1,6 @@
 //! Fields that several tables read.
 
-use std::{fmt, marker::PhantomData};
+use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
@@ -8,20 +8,56 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::Cell;
+use super::{
+    Cell,
+    scan::{Scan, Scanner, fields},
+};
 use crate::words::Rfc3339;
 
+/// A value as it is written, or nothing.
+#[derive(Clone, Copy, Default)]
+#[cfg_attr(test, derive(Debug, PartialEq))]
+pub(super) struct Raw<'a>(pub(super) Option<&'a str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Raw<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&'a RawValue>::deserialize(deserializer).map(|raw| Self(Some(raw.get())))
+    }
+}
+
+impl<'a> Scan<'a> for Raw<'a> {
+    fn scan(scanner: &mut Scanner<'a>) -> Option<Self> {
+        scanner.value().map(|raw| Self(Some(raw)))
+    }
+}
+
+/// A text, or nothing.
+#[derive(Default)]
+#[cfg_attr(test, derive(Debug, PartialEq))]
+pub(super) struct Text<'a>(pub(super) Option<Cow<'a, str>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Option::deserialize(deserializer).map(|text: Option<String>| Self(text.map(Cow::Owned)))
+    }
+}
+
+impl<'a> Scan<'a> for Text<'a> {
+    fn scan(scanner: &mut Scanner<'a>) -> Option<Self> {
+        scanner.string().map(|text| Self(Some(text.into())))
+    }
+}
+
 /// The frame keys of an object, or what stands for them in a record of either version.
-#[derive(Default, Deserialize)]
+#[derive(Default)]
 pub(super) struct Head<'a> {
-    #[serde(borrow)]
-    pub(super) frame_id: Option<&'a RawValue>,
-    pub(super) frame_time: Option<&'a RawValue>,
-    pub(super) event_timestamp_ms: Option<&'a RawValue>,
-    pub(super) system_timestamp: Option<&'a RawValue>,
-    pub(super) system_date: Option<&'a RawValue>,
-    pub(super) timestamp: Option<&'a RawValue>,
-    pub(super) instance_id: Option<&'a RawValue>,
+    pub(super) frame_id: Raw<'a>,
+    pub(super) frame_time: Raw<'a>,
+    pub(super) event_timestamp_ms: Raw<'a>,
+    pub(super) system_timestamp: Raw<'a>,
+    pub(super) system_date: Raw<'a>,
+    pub(super) timestamp: Raw<'a>,
+    pub(super) instance_id: Raw<'a>,
 }
 
 /// Room for a date that is made of `system_timestamp`, where the record has no text of its own
@@ -31,12 +67,12 @@ pub(super) type Scratch = Option<Rfc3339>;
 impl<'a> Head<'a> {
     /// The cells of the five frame keys.
     pub(super) fn cells(&self, scratch: &'a mut Scratch) -> [Cell<'a>; 5] {
-        let written = Cell::new(self.system_date).or(self.timestamp);
-        let date = match (written, self.system_timestamp.and_then(|raw| raw.get().parse().ok())) {
-            (Cell::Empty, Some(unix_ms)) => {
-                Cell::Text(scratch.insert(Rfc3339::new(unix_ms)).with_ms().into())
-            }
-            (written, _) => written,
+        let date = match Cell::new(self.system_date).or(self.timestamp) {
+            Cell::Empty => match self.system_timestamp.0.and_then(|raw| raw.parse().ok()) {
+                Some(unix_ms) => Cell::Text(scratch.insert(Rfc3339::new(unix_ms)).with_ms().into()),
+                None => Cell::Empty,
+            },
+            written => written,
         };
         [
             Cell::new(self.frame_id),
@@ -48,14 +84,14 @@ impl<'a> Head<'a> {
     }
 }
 
-/// A box.
-#[derive(Default, Deserialize)]
-pub(super) struct Box4<'a> {
-    #[serde(borrow)]
-    x: Option<&'a RawValue>,
-    y: Option<&'a RawValue>,
-    width: Option<&'a RawValue>,
-    height: Option<&'a RawValue>,
+fields! {
+    /// A box.
+    pub(super) struct Box4 {
+        "x" => x: Raw<'a>,
+        "y" => y: Raw<'a>,
+        "width" => width: Raw<'a>,
+        "height" => height: Raw<'a>,
+    }
 }
 
 impl<'a> Box4<'a> {
@@ -67,6 +103,7 @@ impl<'a> Box4<'a> {
 /// An object that may be missing or something else: then all of it is unknown. A preprocess
 /// command may have changed anything.
 #[derive(Default)]
+#[cfg_attr(test, derive(Debug, PartialEq))]
 pub(super) struct Lenient<T>(pub(super) T);
 
 impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Lenient<T> {
@@ -75,8 +112,15 @@ impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Lenient<T> {
     }
 }
 
+impl<'a, T: Scan<'a>> Scan<'a> for Lenient<T> {
+    fn scan(scanner: &mut Scanner<'a>) -> Option<Self> {
+        T::scan(scanner).map(Self)
+    }
+}
+
 /// A list, the items that are objects of the expected kind; something else is no list.
 #[derive(Default)]
+#[cfg_attr(test, derive(Debug, PartialEq))]
 pub(super) struct List<T>(pub(super) Vec<T>);
 
 impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for List<T> {
@@ -85,13 +129,37 @@ impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for List<T> {
     }
 }
 
+impl<'a, T: Scan<'a>> Scan<'a> for List<T> {
+    fn scan(scanner: &mut Scanner<'a>) -> Option<Self> {
+        let mut items = Vec::new();
+        scanner.list(|scanner| {
+            items.push(T::scan(scanner)?);
+            Some(())
+        })?;
+        Some(Self(items))
+    }
+}
+
 /// How long a list is; `None` if it is something else.
 #[derive(Default)]
+#[cfg_attr(test, derive(Debug, PartialEq))]
 pub(super) struct Count(pub(super) Option<usize>);
 
 impl<'de> Deserialize<'de> for Count {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(CountVisitor).map(Self)
+    }
+}
+
+impl<'a> Scan<'a> for Count {
+    fn scan(scanner: &mut Scanner<'a>) -> Option<Self> {
+        let mut count = 0;
+        scanner.list(|scanner| {
+            scanner.value()?;
+            count += 1;
+            Some(())
+        })?;
+        Some(Self(Some(count)))
     }
 }
 

@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 
 use super::{
     Cell, NotTabular,
-    fields::{Head, Scratch},
-    read, with_frame_keys,
+    fields::{Head, Raw, Scratch},
+    read_slowly, text_of, with_frame_keys,
 };
 use crate::{SchemaId, Version, convert, identify};
 
@@ -64,18 +64,19 @@ impl<'de: 'a, 'a> Deserialize<'de> for Figures<'a> {
 }
 
 impl<'a> Figures<'a> {
-    fn get(&self, key: &str) -> Option<&'a RawValue> {
-        self.0.iter().find(|(name, _)| name == key).map(|(_, value)| *value)
+    fn get(&self, key: &str) -> Raw<'a> {
+        Raw(self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value.get()))
     }
 
     /// The value at `key`, or at `inner` of the object at `key`.
-    fn within(&self, key: &str, inner: &str) -> Option<&'a RawValue> {
-        serde_json::from_str::<Figures<'a>>(self.get(key)?.get()).ok()?.get(inner)
+    fn within(&self, key: &str, inner: &str) -> Raw<'a> {
+        let object = self.get(key).0.and_then(|raw| serde_json::from_str::<Figures<'a>>(raw).ok());
+        object.map_or(Raw(None), |object| object.get(inner))
     }
 }
 
 fn one_row(bytes: &[u8], columns: &[&str], mut row: impl FnMut(&[Cell<'_>])) -> Result<usize, NotTabular> {
-    let figures: Figures<'_> = read(bytes)?;
+    let figures: Figures<'_> = read_slowly(text_of(bytes)?)?;
     let head = Head {
         frame_id: figures.get("frame_id"),
         frame_time: figures.get("frame_time"),

@@ -1,15 +1,12 @@
 //! The tracks table: one row per `track` record of either version, or per track of an
 //! `output-tracks` object.
 
-use std::borrow::Cow;
-
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 use super::{
     Cell, NotTabular,
-    fields::{Box4, Head, Lenient, List, Scratch},
-    read, with_frame_keys,
+    fields::{Box4, Head, Lenient, List, Raw, Scratch, Text},
+    read,
+    scan::fields,
+    with_frame_keys,
 };
 
 /// Columns of PRODUCT section 6.
@@ -25,44 +22,42 @@ pub(super) const COLUMNS: [&str; 14] = with_frame_keys([
     "is_moving",
 ]);
 
-/// What a record of either version has, and the list of an object.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Record<'a> {
-    #[serde(rename = "$id", borrow)]
-    id: Option<Cow<'a, str>>,
-    // The fields of `Head`: flattening them would cost more than repeating them.
-    frame_id: Option<&'a RawValue>,
-    frame_time: Option<&'a RawValue>,
-    event_timestamp_ms: Option<&'a RawValue>,
-    system_timestamp: Option<&'a RawValue>,
-    system_date: Option<&'a RawValue>,
-    timestamp: Option<&'a RawValue>,
-    instance_id: Option<&'a RawValue>,
-    tracking_id: Option<&'a RawValue>,
-    object_class: Option<&'a RawValue>,
-    location: Lenient<Box4<'a>>,
-    confidence: Option<&'a RawValue>,
-    detection_confidence: Option<&'a RawValue>,
-    age_ms: Option<&'a RawValue>,
-    is_moving: Option<&'a RawValue>,
-    tracks: List<Track<'a>>,
+fields! {
+    /// What a record of either version has, and the list of an object.
+    pub(super) struct Record {
+        "$id" => id: Text<'a>,
+        // The fields of `Head`: flattening them would cost more than repeating them.
+        "frame_id" => frame_id: Raw<'a>,
+        "frame_time" => frame_time: Raw<'a>,
+        "event_timestamp_ms" => event_timestamp_ms: Raw<'a>,
+        "system_timestamp" => system_timestamp: Raw<'a>,
+        "system_date" => system_date: Raw<'a>,
+        "timestamp" => timestamp: Raw<'a>,
+        "instance_id" => instance_id: Raw<'a>,
+        "tracking_id" => tracking_id: Raw<'a>,
+        "object_class" => object_class: Raw<'a>,
+        "location" => location: Lenient<Box4<'a>>,
+        "confidence" => confidence: Raw<'a>,
+        "detection_confidence" => detection_confidence: Raw<'a>,
+        "age_ms" => age_ms: Raw<'a>,
+        "is_moving" => is_moving: Raw<'a>,
+        "tracks" => tracks: List<Track<'a>>,
+    }
 }
 
-/// One track of an object.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Track<'a> {
-    #[serde(borrow)]
-    track_id: Option<&'a RawValue>,
-    class_label: Option<&'a RawValue>,
-    x: Option<&'a RawValue>,
-    y: Option<&'a RawValue>,
-    width: Option<&'a RawValue>,
-    height: Option<&'a RawValue>,
-    confidence: Option<&'a RawValue>,
-    track_age: Option<&'a RawValue>,
-    is_moving: Option<&'a RawValue>,
+fields! {
+    /// One track of an object.
+    struct Track {
+        "track_id" => track_id: Raw<'a>,
+        "class_label" => class_label: Raw<'a>,
+        "x" => x: Raw<'a>,
+        "y" => y: Raw<'a>,
+        "width" => width: Raw<'a>,
+        "height" => height: Raw<'a>,
+        "confidence" => confidence: Raw<'a>,
+        "track_age" => track_age: Raw<'a>,
+        "is_moving" => is_moving: Raw<'a>,
+    }
 }
 
 pub(super) fn rows(bytes: &[u8], mut row: impl FnMut(&[Cell<'_>])) -> Result<usize, NotTabular> {
@@ -78,7 +73,7 @@ pub(super) fn rows(bytes: &[u8], mut row: impl FnMut(&[Cell<'_>])) -> Result<usi
     };
     let mut scratch = Scratch::default();
     let frame = head.cells(&mut scratch);
-    match record.id.as_deref() {
+    match record.id.0.as_deref() {
         Some("track") => {
             let [x, y, width, height] = record.location.0.cells();
             row(&joined(

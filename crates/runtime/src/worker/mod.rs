@@ -1,0 +1,286 @@
+//! The worker that every receiver uses: reads the log from the receiver's cursor, hands over what it
+//! selected, moves the cursor by what the receiver answers, and starts again at the cursor after any
+//! failure.
+//!
+//! What a receiver is to do is in `watchpost_export::Receiver`; how a worker treats it is here alone,
+//! so retries, dead letters, the poison rule and the states are the same for all of them.
+
+mod behind;
+mod selector;
+mod settle;
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tests_bounds;
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use tokio::{sync::watch, time::Instant};
+use watchpost_export::{Common, Delivery, Outcome, Receiver, ReceiverError, Selection, WhenBehind};
+use watchpost_journal as journal;
+
+use self::{
+    behind::{Behind, Gone},
+    selector::Selector,
+    settle::Deaths,
+};
+use crate::{
+    backoff::Backoff,
+    dead::DeadLetters,
+    log::{Cursor, InstanceLog},
+    status::{ReceiverStatus, State, add},
+};
+
+/// Bytes read from the log at once. More only adds memory: the log reads ahead by itself.
+const READ_BYTES: usize = 1 << 20;
+/// A cursor that only passed over entries of no concern is kept once it has moved this far, or after
+/// [`IDLE_KEEP`]: after a crash these are looked at again, which costs time and delivers nothing twice.
+const IDLE_STEP: u64 = 4096;
+const IDLE_KEEP: Duration = Duration::from_secs(1);
+
+/// What a worker is told to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    Run,
+    /// Let go of the receiver; keep the cursor.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "given by the operations on single exports, which are to come")
+    )]
+    Pause,
+    /// As `Pause`, and end.
+    Stop,
+}
+
+pub(crate) struct Worker {
+    log: InstanceLog,
+    selector: Selector,
+    /// `when_behind: drop_oldest`.
+    behind: Option<Behind>,
+    receiver: Box<dyn Receiver>,
+    dead: DeadLetters,
+    status: Arc<ReceiverStatus>,
+    orders: watch::Receiver<Order>,
+    /// As kept, or about to be with the next group of writes.
+    cursor: Cursor,
+    /// The last position written to the store, and since when the cursor is past it.
+    kept: u64,
+    unkept_since: Option<Instant>,
+    /// Where to read next; everything between the cursor and here is in flight or of no concern.
+    next: u64,
+    in_flight: VecDeque<InFlight>,
+    /// What the receiver has said and was not dealt with yet.
+    unsettled: VecDeque<Outcome>,
+    deaths: Deaths,
+    backoff: Backoff,
+}
+
+/// Given to the receiver, not answered for.
+struct InFlight {
+    delivery: Delivery,
+    /// How many of its items became dead letters.
+    refused: u64,
+    /// `every_s`: where selecting stood behind it.
+    slot: Option<i64>,
+}
+
+/// Why a session with an open receiver ended.
+enum End {
+    /// By order; the receiver is closed.
+    Ordered,
+    Failure(ReceiverError),
+}
+
+impl Worker {
+    /// A worker that begins at the receiver's cursor, or at the log's end if it has none.
+    pub fn new(
+        log: InstanceLog,
+        selection: Selection,
+        common: Common,
+        receiver: Box<dyn Receiver>,
+        dead: DeadLetters,
+        status: Arc<ReceiverStatus>,
+        orders: watch::Receiver<Order>,
+    ) -> Result<Self, journal::Error> {
+        let cursor = match log.cursor(&status.name) {
+            Some(cursor) => cursor,
+            None => {
+                let cursor = Cursor { position: log.end(), ..Cursor::default() };
+                log.set_cursor(&status.name, Some(&cursor))?;
+                cursor
+            }
+        };
+        status.move_cursor(cursor.position);
+        let (kept, next) = (cursor.position, cursor.position);
+        let selector = Selector::new(selection, common.every_s, cursor.slot);
+        let drops = common.when_behind == WhenBehind::DropOldest;
+        let behind = common.behind_max.filter(|_| drops).map(|bound| Behind::new(bound, selector.clone()));
+        Ok(Self {
+            log,
+            selector,
+            behind,
+            receiver,
+            dead,
+            status,
+            orders,
+            cursor,
+            kept,
+            unkept_since: None,
+            next,
+            in_flight: VecDeque::new(),
+            unsettled: VecDeque::new(),
+            deaths: Deaths::default(),
+            backoff: Backoff::default(),
+        })
+    }
+
+    /// Delivers until told to stop.
+    pub async fn run(mut self) {
+        loop {
+            // A dropped sender means the instance is gone: the same as being told to stop.
+            let gone = self.orders.has_changed().is_err();
+            let order = *self.orders.borrow_and_update();
+            match order {
+                _ if gone => break,
+                Order::Stop => break,
+                Order::Pause => {
+                    self.keep_cursor();
+                    self.status.set(State::Paused, None);
+                    if self.orders.changed().await.is_err() {
+                        break;
+                    }
+                    continue;
+                }
+                Order::Run => {}
+            }
+            let began = Instant::now();
+            match self.session().await {
+                End::Ordered => {}
+                End::Failure(error) => self.after_failure(error, began.elapsed()).await,
+            }
+        }
+        self.keep_cursor();
+        self.status.has_written(self.receiver.written());
+    }
+
+    /// Opens the receiver and delivers until an order or a failure.
+    async fn session(&mut self) -> End {
+        add(&self.status.retried, self.in_flight.len() as u64);
+        self.in_flight.clear();
+        self.unsettled.clear();
+        self.next = self.cursor.position;
+        self.selector.slot = self.cursor.slot;
+        if let Some(behind) = &mut self.behind {
+            behind.restart(self.next, &self.selector);
+        }
+        let resume = self.cursor.resume.clone();
+        let opened = tokio::select! {
+            opened = self.receiver.open(resume.as_deref()) => opened,
+            _ = self.orders.changed() => { self.orders.mark_changed(); return End::Ordered }
+        };
+        if let Err(error) = opened {
+            return End::Failure(error);
+        }
+        self.status.tries_again(self.cursor.position < self.log.end());
+        // Orders are answered also while a receiver hangs in the middle of something: it is cancel safe, and
+        // what was not settled is sent again.
+        let mut orders = self.orders.clone();
+        loop {
+            let stepped = tokio::select! {
+                biased;
+                stepped = self.step() => stepped,
+                _ = orders.changed() => return self.close().await,
+            };
+            if let Err(error) = stepped {
+                return End::Failure(error);
+            }
+            if self.orders.has_changed().unwrap_or(true) {
+                return self.close().await;
+            }
+        }
+    }
+
+    /// Reads and sends as much as the window takes, then waits for something to happen.
+    async fn step(&mut self) -> Result<(), ReceiverError> {
+        let window = self.receiver.window().max(1);
+        let room = window.saturating_sub(self.in_flight.len());
+        if room > 0 {
+            let batch = self.read(room).await?;
+            if !batch.is_empty() {
+                self.receiver.send(batch).await?;
+            }
+        }
+        let waiting = !self.in_flight.is_empty();
+        let may_read = self.in_flight.len() < window;
+        let keep_at = self.unkept_since.map(|since| since + IDLE_KEEP);
+        let outcomes = tokio::select! {
+            biased;
+            outcomes = self.receiver.outcomes(), if waiting => outcomes?,
+            more = self.log.wait_past(self.next), if may_read => return more.map_err(unreadable),
+            () = tokio::time::sleep_until(keep_at.unwrap_or_else(Instant::now)), if keep_at.is_some() => {
+                self.keep_cursor();
+                return Ok(());
+            }
+        };
+        self.settle(outcomes).await
+    }
+
+    /// The next deliveries: entries from `next` on, cut down to what is selected. They are in flight.
+    async fn read(&mut self, room: usize) -> Result<Vec<Delivery>, ReceiverError> {
+        self.drop_oldest_if_behind().await?;
+        let batch = self.log.read(self.next, room, READ_BYTES).map_err(unreadable)?;
+        if batch.lost > 0 {
+            self.dropped(
+                batch.lost,
+                format!("{} log entries were gone before they could be delivered", batch.lost),
+            );
+        }
+        let mut deliveries = Vec::new();
+        for (position, entry) in &batch.entries {
+            if let Some(delivery) = self.selector.select(*position, entry) {
+                let slot = self.selector.slot;
+                self.in_flight.push_back(InFlight { delivery: delivery.clone(), refused: 0, slot });
+                deliveries.push(delivery);
+            }
+        }
+        self.next = batch.next;
+        self.advance_when_idle();
+        Ok(deliveries)
+    }
+
+    /// With nothing in flight the cursor follows what was read.
+    fn advance_when_idle(&mut self) {
+        if self.in_flight.is_empty() && self.next > self.cursor.position {
+            self.move_cursor(self.next, self.selector.slot);
+            if self.cursor.position - self.kept >= IDLE_STEP {
+                self.keep_cursor();
+            }
+            self.status.tries_again(self.next < self.log.end());
+        }
+    }
+
+    /// A receiver farther behind than its bound goes on at the bound. What it has taken already is not
+    /// dropped.
+    async fn drop_oldest_if_behind(&mut self) -> Result<(), ReceiverError> {
+        let Some(behind) = &mut self.behind else { return Ok(()) };
+        if let Some(Gone { to, items }) = behind.over(&self.log, self.next).await.map_err(unreadable)? {
+            self.next = to;
+            let why = "more waited than behind_max with when_behind `drop_oldest` allows";
+            self.dropped(items, format!("{items} of the oldest were dropped: {why}"));
+            self.advance_when_idle();
+        }
+        Ok(())
+    }
+
+    fn dropped(&self, count: u64, why: String) {
+        add(&self.status.dropped, count);
+        self.status.set(State::Overflowing, Some(why));
+    }
+}
+
+fn unreadable(error: journal::Error) -> ReceiverError {
+    ReceiverError::Retry(format!("reading the log: {error}"))
+}

@@ -1,0 +1,173 @@
+//! What a receiver has said, or how it failed: moves the cursor, keeps dead letters, decides when to try again.
+
+use std::time::{Duration, Instant};
+
+use watchpost_export::{Outcome, POISON_DEATHS, ReceiverError};
+use watchpost_journal as journal;
+
+use super::{End, Worker};
+use crate::status::{State, add};
+
+/// A receiver that lived this long starts over with short pauses (PRODUCT section 9). One that only failed to
+/// reach its peer does so with the first delivery.
+const GOOD_LIFE: Duration = Duration::from_secs(60);
+
+/// Deaths in a row.
+#[derive(Default)]
+pub(super) struct Deaths {
+    /// The oldest delivery at the last of them.
+    position: Option<u64>,
+    /// How many over it.
+    count: u32,
+    /// Whether the last failure was one: then deliveries between deaths do not shorten the pauses.
+    last: bool,
+}
+
+impl Worker {
+    /// What the receiver has said of deliveries. The cursor is kept once for all of them.
+    pub(super) async fn settle(&mut self, outcomes: Vec<Outcome>) -> Result<(), ReceiverError> {
+        self.unsettled.extend(outcomes);
+        // Taken off only when dealt with: an order may cut this short, and then `close` goes on here.
+        while let Some(outcome) = self.unsettled.front().cloned() {
+            match outcome {
+                Outcome::Refused { position, item, reason } => self.refuse(position, item, &reason).await?,
+                Outcome::Delivered { through, resume } => {
+                    if resume.is_some() {
+                        self.cursor.resume = resume;
+                    }
+                    self.delivered(through);
+                }
+            }
+            self.unsettled.pop_front();
+        }
+        self.keep_cursor();
+        Ok(())
+    }
+
+    fn delivered(&mut self, through: u64) {
+        let mut slot = self.cursor.slot;
+        while self.in_flight.front().is_some_and(|oldest| oldest.delivery.position <= through) {
+            let Some(done) = self.in_flight.pop_front() else { break };
+            slot = done.slot;
+            let items = &done.delivery.items;
+            add(&self.status.delivered, (items.len() as u64).saturating_sub(done.refused));
+            add(&self.status.bytes, items.iter().map(|item| item.json.len() as u64).sum());
+        }
+        if self.in_flight.is_empty() {
+            self.move_cursor(self.next, self.selector.slot);
+        } else {
+            self.move_cursor(through + 1, slot);
+        }
+        self.deaths = Deaths { last: self.deaths.last, ..Deaths::default() };
+        if !self.deaths.last {
+            self.backoff.reset();
+        }
+        if self.status.state() != State::Running {
+            self.status.set(State::Running, None);
+        }
+    }
+
+    async fn refuse(
+        &mut self,
+        position: u64,
+        item: Option<usize>,
+        reason: &str,
+    ) -> Result<(), ReceiverError> {
+        let Some(refused) = self.in_flight.iter_mut().find(|one| one.delivery.position == position) else {
+            tracing::error!(receiver = %self.status.name, position, "refused what it was never given");
+            return Ok(());
+        };
+        tracing::warn!(receiver = %self.status.name, position, "refused for good: {reason}");
+        self.dead
+            .bury(&refused.delivery, item, reason)
+            .await
+            .map_err(|error| ReceiverError::Blocked(format!("keeping a dead letter: {error}")))?;
+        refused.refused += if item.is_some() { 1 } else { refused.delivery.items.len() as u64 };
+        add(&self.status.refused, 1);
+        Ok(())
+    }
+
+    /// Lets go of the receiver by order. What it has not answered for stays behind the cursor and is sent when
+    /// it runs again.
+    pub(super) async fn close(&mut self) -> End {
+        let settled = match self.receiver.close().await {
+            Ok(outcomes) => self.settle(outcomes).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = settled {
+            tracing::warn!(receiver = %self.status.name, "closing: {error}");
+        }
+        End::Ordered
+    }
+
+    /// Shows why it cannot go on, and waits until it is worth another try or there is an order.
+    pub(super) async fn after_failure(&mut self, error: ReceiverError, lived: Duration) {
+        let reason = error.to_string();
+        self.deaths.last = matches!(error, ReceiverError::Died(_));
+        if self.deaths.last
+            && let Err(error) = self.count_death(&reason).await
+        {
+            tracing::error!(receiver = %self.status.name, "keeping a dead letter: {error}");
+        }
+        if lived >= GOOD_LIFE {
+            self.backoff.reset();
+        }
+        let failed = matches!(error, ReceiverError::Failed(_));
+        let until = Instant::now() + self.backoff.next();
+        self.status.set(
+            match error {
+                ReceiverError::Failed(_) => State::Failed,
+                ReceiverError::Blocked(_) => State::Blocked,
+                ReceiverError::Retry(_) | ReceiverError::Died(_) => State::Waiting { until },
+            },
+            Some(reason),
+        );
+        tokio::select! {
+            () = tokio::time::sleep_until(until.into()), if !failed => {}
+            changed = self.orders.changed() => if changed.is_ok() { self.orders.mark_changed() },
+        }
+    }
+
+    /// The poison rule: the delivery that was the oldest at [`POISON_DEATHS`] deaths in a row is what kills the
+    /// receiver. Everything before it is done with, so the cursor passes it at once.
+    async fn count_death(&mut self, reason: &str) -> Result<(), journal::Error> {
+        let Some(oldest) = self.in_flight.front() else { return Ok(()) };
+        let position = oldest.delivery.position;
+        if self.deaths.position != Some(position) {
+            self.deaths = Deaths { position: Some(position), count: 0, last: true };
+        }
+        self.deaths.count += 1;
+        if self.deaths.count >= POISON_DEATHS {
+            let reason =
+                format!("the receiver died over it {POISON_DEATHS} times in a row; the last time: {reason}");
+            self.dead.bury(&oldest.delivery, None, &reason).await?;
+            add(&self.status.refused, 1);
+            let slot = oldest.slot;
+            self.in_flight.pop_front();
+            self.move_cursor(position + 1, slot);
+            self.keep_cursor();
+            self.deaths = Deaths { last: true, ..Deaths::default() };
+        }
+        Ok(())
+    }
+
+    pub(super) fn move_cursor(&mut self, to: u64, slot: Option<i64>) {
+        self.cursor.position = to;
+        self.cursor.slot = slot;
+        self.status.move_cursor(to);
+        self.unkept_since.get_or_insert_with(tokio::time::Instant::now);
+    }
+
+    /// Hands the cursor to the store, if it has moved since the last time.
+    pub(super) fn keep_cursor(&mut self) {
+        if self.unkept_since.take().is_none() {
+            return;
+        }
+        match self.log.try_set_cursor(&self.status.name, &self.cursor) {
+            Ok(true) => self.kept = self.cursor.position,
+            // Not kept now is kept at the next move or a second later; a crash between only repeats deliveries.
+            Ok(false) => self.unkept_since = Some(tokio::time::Instant::now()),
+            Err(error) => tracing::warn!(receiver = %self.status.name, "keeping the cursor: {error}"),
+        }
+    }
+}
