@@ -3,6 +3,7 @@
 //! `cargo run --release -p watchpost-journal --example throughput -- [SECONDS] [ENTRIES PER COMMIT] [RATE PER SECOND] [FOLDER]`
 //! Rate 0: as fast as it goes.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+#![allow(clippy::disallowed_methods, reason = "paces itself to the rate that was asked for")]
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},

@@ -1,4 +1,8 @@
 //! A real process that appends is killed at random moments; what it had called durable is there.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the killed process is this test again, told so by its environment"
+)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{

@@ -100,6 +100,10 @@ struct StandIn {
 }
 
 impl StandIn {
+    #[allow(
+        clippy::zombie_processes,
+        reason = "this process is its subreaper and waits for every child by pid"
+    )]
     fn start() -> StandIn {
         let mark = format!("wp-death-{}-{:?}", std::process::id(), std::time::Instant::now());
         let mark = mark.replace(|c: char| !c.is_alphanumeric(), "-");
