@@ -213,7 +213,7 @@ fn what_cannot_be_exported_is_refused_with_the_choices() {
     );
     assert!(
         one(tracks("json:///a", json!({"behind_max": {"records": -1}, "when_behind": "drop_oldest"})))
-            .contains("/config/behind_max/records: is ")
+            .contains("/config/behind_max/records: is `-1`; expected a whole number from 0 on")
     );
     assert!(one(tracks("json:///a", json!({"when_behind": "drop_oldest"}))).contains("needs a bound"));
     assert!(one(tracks("json://a", json!({}))).contains("has two slashes; write json:///a"));
