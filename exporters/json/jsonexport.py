@@ -11,25 +11,36 @@ Images: the same name without .json, then _0.jpg, _1.jpg, ... The record names i
 holding it: "image" becomes "image_file".
 
 A message that comes again after a crash gives the same names, so files are replaced and never doubled.
-Python 3.6 or newer, standard library only.
+Another message that would have the same name gets one with a checksum, so none replaces another.
+
+While the disk is full or gone it ends with status 75 (EX_TEMPFAIL of sysexits.h): Watchpost starts it again
+with growing pauses, and nothing becomes a dead letter for the disk's sake.
+
+Python 3.6 or newer, standard library only; numpy and opencv-python are used to rescale images if they are there.
 """
 
 import argparse
 import base64
 import binascii
 import datetime
+import errno
 import json
 import os
 import re
 import sys
-import time
+import zlib
 
 # Longest part of a file name that comes from data: two of them and the time stay below 255 bytes.
 PART_MAX = 80
 
-# Pause before a message is refused for the disk's sake. With the manifest's 500 retries that bridges more
-# than an hour, and stays below its timeout_ms.
-DISK_PAUSE_S = 8
+# Images of this quality and scale 1 are kept as they come: encoding again could only make them worse.
+QUALITY_AS_IT_COMES = 90
+
+# EX_TEMPFAIL of sysexits.h: no message is to blame, try again later.
+TRY_LATER = 75
+
+# What the file system says of one message and not of the disk. Everything else may pass by itself.
+ABOUT_THE_MESSAGE = (errno.ENAMETOOLONG, errno.EFBIG, errno.EISDIR, errno.EINVAL, errno.EILSEQ)
 
 
 def main():
@@ -37,24 +48,29 @@ def main():
     folder = options.out
     if not os.path.isabs(folder):
         folder = os.path.join(os.environ.get("WATCHPOST_EXPORTS_DIR", "."), folder)
-    print("writing to %s" % folder, file=sys.stderr)
+    note("writing to %s" % folder)
+    rescale = rescaler(options)
     for message in messages(sys.stdin.buffer):
         try:
-            export(message, folder, options)
+            export(message, folder, options, rescale)
         except OSError as error:
-            # A full disk or a lost mount may come back: no hurry to use up the retries.
-            time.sleep(DISK_PAUSE_S)
+            if error.errno not in ABOUT_THE_MESSAGE:
+                note("cannot write: %s; trying again later" % error)
+                return TRY_LATER
             answer("ERROR %s" % error)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             answer("ERROR %s: %s" % (type(error).__name__, error))
         else:
             answer("OK")
+    return 0
 
 
 def arguments():
     parser = argparse.ArgumentParser(description="Writes events as JSON files, images beside them.")
     parser.add_argument("--out", default="json-export", help="folder; relative to WATCHPOST_EXPORTS_DIR")
     parser.add_argument("--images", default="true", choices=["true", "false"], help="save crops as .jpg")
+    parser.add_argument("--quality", type=int, default=90, help="JPEG quality of images that are encoded again")
+    parser.add_argument("--scale", type=float, default=1.0, help="size of saved images, 0.1 to 1")
     parser.add_argument("--layout", default="per event", choices=["per event", "per day"])
     return parser.parse_args()
 
@@ -64,55 +80,74 @@ def answer(text):
     sys.stdout.flush()
 
 
+def note(text):
+    """Into Watchpost's log."""
+    print(text, file=sys.stderr, flush=True)
+
+
 def messages(stream):
     """Each message without its NUL byte. What stands behind the last NUL was cut off and comes again."""
-    rest = b""
+    begun = []
     while True:
         data = stream.read1(1 << 16)
         if not data:
             return
-        if b"\0" not in data:
-            # Joined only once it is whole: a large image comes in many pieces.
-            rest = [rest, data] if isinstance(rest, bytes) else rest + [data]
-            continue
-        if not isinstance(rest, bytes):
-            rest = b"".join(rest)
-        pieces = (rest + data).split(b"\0")
-        rest = pieces.pop()
-        for piece in pieces:
-            yield piece
+        pieces = data.split(b"\0")
+        # Joined only once it is whole: a large image comes in many pieces.
+        begun.append(pieces[0])
+        for piece in pieces[1:]:
+            yield b"".join(begun)
+            begun = [piece]
 
 
-def export(message, folder, options):
+def export(message, folder, options, rescale):
     """Writes all files of a message; returns when they are on the disk."""
     group = json.loads(message.decode("utf-8"))
     records = group if isinstance(group, list) else [group]
     if not records or not all(isinstance(record, dict) for record in records):
         raise ValueError("expected a record or a list of records")
-    folder, stem = place(records, folder, options.layout)
-    make_folder(folder)
-    number = 0
+    images = []
     for record in records:
         image = record.pop("image", None) if str(record.get("$id", "")).startswith("crop") else None
         if image is not None and options.images == "true":
-            name = "%s_%d.jpg" % (stem, number)
-            write(folder, name, picture(image))
-            record["image_file"] = name
-            number += 1
-    content = records[0] if len(records) == 1 else records
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+            images.append((record, picture(image)))
+    folder, stem = place(records, folder, options.layout)
+    make_folder(folder)
+    stem, text = choose(folder, stem, records, images, zlib.crc32(message))
+    for record, image in images:
+        write(folder, record["image_file"], rescale(image))
     # Last, so that a file that is there names only images that are there.
-    write(folder, stem + ".json", text.encode("utf-8", "replace"))
+    write(folder, stem + ".json", text)
     sync_folder(folder)
+
+
+def choose(folder, stem, records, images, checksum):
+    """The name, and the text of the JSON file. A name that holds another message gets a checksum."""
+    for stem in (stem, "%s_%08x" % (stem, checksum)):
+        for number, (record, _) in enumerate(images):
+            record["image_file"] = "%s_%d.jpg" % (stem, number)
+        text = as_text(records[0] if len(records) == 1 else records)
+        try:
+            with open(os.path.join(folder, stem + ".json"), "rb") as file:
+                if file.read() == text:
+                    break
+        except FileNotFoundError:
+            break
+    return stem, text
+
+
+def as_text(content):
+    try:
+        return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
+    except UnicodeEncodeError:
+        # Half of a surrogate pair: legal as an escape in JSON, not in UTF-8.
+        return (json.dumps(content, indent=2) + "\n").encode("ascii")
 
 
 def place(records, folder, layout):
     """Folder and file name without its ending: the same for the same message."""
     first = records[0]
-    milliseconds = int(first.get("system_timestamp", 0))
-    moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(milliseconds=milliseconds)
-    day = moment.strftime("%Y-%m-%d")
-    clock = "%s.%03dZ" % (moment.strftime("%H-%M-%S"), milliseconds % 1000)
+    day, clock = moment(first.get("system_timestamp"))
     key = first.get("event_id") or first.get("record_id")
     if key is None:
         # Version 1 crops and attributes have no id of their own.
@@ -124,6 +159,17 @@ def place(records, folder, layout):
     return folder, "%sT%s_%s" % (day, clock, stem)
 
 
+def moment(timestamp):
+    """Day and time of Unix milliseconds, for file names."""
+    try:
+        milliseconds = int(timestamp)
+        at = datetime.datetime(1970, 1, 1) + datetime.timedelta(milliseconds=milliseconds)
+    except (TypeError, ValueError, OverflowError):
+        # A preprocess command may have taken it out or written anything.
+        return "unknown-day", "unknown-time"
+    return at.strftime("%Y-%m-%d"), "%s.%03dZ" % (at.strftime("%H-%M-%S"), milliseconds % 1000)
+
+
 def safe(text):
     """Letters, digits, - and _ only: no separator, no leading dot, nothing a file system reserves."""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", str(text))[:PART_MAX].strip("-") or "unknown"
@@ -132,8 +178,39 @@ def safe(text):
 def picture(image):
     try:
         return base64.b64decode(image, validate=True)
-    except (binascii.Error, TypeError) as error:
+    except (binascii.Error, TypeError, ValueError) as error:
         raise ValueError("a crop's image is not base64: %s" % error)
+
+
+def rescaler(options):
+    """A function from the bytes of an image to those that are saved."""
+    if options.scale >= 1 and options.quality >= QUALITY_AS_IT_COMES:
+        return lambda image: image
+    try:
+        import cv2
+        import numpy
+    except ImportError as error:
+        note(
+            "images are saved as they come: to rescale them, install numpy and opencv-python for %s (%s)"
+            % (sys.executable, error)
+        )
+        return lambda image: image
+
+    def rescale(image):
+        try:
+            pixels = cv2.imdecode(numpy.frombuffer(image, dtype=numpy.uint8), cv2.IMREAD_COLOR)
+            if options.scale < 1:
+                height, width = pixels.shape[:2]
+                size = (max(1, round(width * options.scale)), max(1, round(height * options.scale)))
+                pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+            _, encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, options.quality])
+            return encoded.tobytes()
+        except (cv2.error, AttributeError):
+            # AttributeError: what it cannot decode, imdecode returns as None.
+            note("an image of %d bytes cannot be decoded and is saved as it came" % len(image))
+            return image
+
+    return rescale
 
 
 def write(folder, name, content):
@@ -164,6 +241,7 @@ def sync_folder(folder):
 
 if __name__ == "__main__":
     try:
-        main()
-    except KeyboardInterrupt:
-        pass
+        sys.exit(main())
+    except (KeyboardInterrupt, BrokenPipeError):
+        # Nobody reads the answers any more: what is unanswered comes again.
+        os._exit(TRY_LATER)

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
-use watchpost_process::{Answer, Child, Guardian, Life, Progress, SendError, SpawnError, Spec, Stdin};
+use watchpost_process::{
+    Answer, Child, Ended, Exit, Guardian, Life, Progress, SendError, SpawnError, Spec, Stdin,
+};
 
 use super::window::Window;
 use crate::receiver::{Delivery, Outcome, Receiver, ReceiverError};
@@ -25,6 +27,10 @@ const GRACE: Duration = Duration::from_millis(1500);
 /// How long a child whose STDIN is closed may take to end by itself before it is killed: usually it is just
 /// dying.
 const CLOSED_GRACE: Duration = Duration::from_secs(1);
+
+/// `EX_TEMPFAIL` of `sysexits.h`. A child that ends with it says that no message is to blame, only what it
+/// delivers to: its end counts for no poison rule, however long an outage lasts.
+const TRY_LATER: Exit = Exit::Code(75);
 
 #[derive(Clone)]
 pub(super) struct Settings {
@@ -47,7 +53,24 @@ pub(super) struct ExporterReceiver {
     /// Messages of this child that were read; the window knows only what is left.
     read: u64,
     /// Why this child is of no use any more. Said once everything it still achieved is.
-    failure: Option<String>,
+    failure: Option<Failure>,
+}
+
+/// Why a child is of no use any more.
+struct Failure {
+    reason: String,
+    /// Whether the oldest unanswered message may be what ended it.
+    suspect: bool,
+}
+
+impl Failure {
+    fn new(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), suspect: true }
+    }
+
+    fn of_death(child: &Child, ended: Ended) -> Self {
+        Self { reason: child.death(ended), suspect: ended.exit != TRY_LATER }
+    }
 }
 
 impl ExporterReceiver {
@@ -93,7 +116,7 @@ impl ExporterReceiver {
     /// Waits until the child has come further, or sets `failure`. May be dropped at any point.
     async fn wait(&mut self) {
         let Some(child) = &self.child else {
-            self.failure.get_or_insert_with(|| "it was not started".to_owned());
+            self.failure.get_or_insert_with(|| Failure::new("it was not started"));
             return;
         };
         let seen = child.progress();
@@ -104,7 +127,7 @@ impl ExporterReceiver {
         };
         let stalled = child.stalled_for().unwrap_or_default();
         if stalled >= limit {
-            self.failure = Some(format!("{what} ({} ms) and was ended", limit.as_millis()));
+            self.failure = Some(Failure::new(format!("{what} ({} ms) and was ended", limit.as_millis())));
             child.kill().await;
             return;
         }
@@ -112,10 +135,10 @@ impl ExporterReceiver {
         let look_again = if closed { CLOSED_GRACE } else { limit - stalled };
         tokio::select! {
             biased;
-            ended = child.ended() => self.failure = Some(child.death(ended)),
+            ended = child.ended() => self.failure = Some(Failure::of_death(child, ended)),
             _ = self.progress.changed(), if !closed => {}
             () = tokio::time::sleep(look_again) => if closed {
-                self.failure = Some("closed its STDIN and was ended".to_owned());
+                self.failure = Some(Failure::new("closed its STDIN and was ended"));
                 child.kill().await;
             },
         }
@@ -171,8 +194,9 @@ impl Receiver for ExporterReceiver {
             if let Some(failure) = &self.failure {
                 // A child that has read nothing did not die over the message it never saw.
                 let has_read = self.child.as_ref().is_some_and(|child| child.progress().last_read.is_some());
-                let error = if has_read { ReceiverError::Died } else { ReceiverError::Retry };
-                return Err(error(failure.clone()));
+                let error =
+                    if has_read && failure.suspect { ReceiverError::Died } else { ReceiverError::Retry };
+                return Err(error(failure.reason.clone()));
             }
             self.pump();
             self.wait().await;
