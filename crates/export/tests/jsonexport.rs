@@ -6,8 +6,8 @@ mod children;
 use std::path::PathBuf;
 
 use children::*;
-use serde_json::{Map, Value, json};
-use watchpost_export::{Outcome, ReceiverError};
+use serde_json::{Value, json};
+use watchpost_export::Outcome;
 
 /// The shipped JSON exporter with one group of real records and one crop that is no image.
 #[tokio::test(flavor = "multi_thread")]

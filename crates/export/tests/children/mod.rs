@@ -1,8 +1,7 @@
 //! What the tests of exporters share: a manifest around a script, deliveries, and a worker of the simplest kind.
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +9,7 @@ use serde_json::{Map, Value, json};
 use watchpost_config::Manifest;
 use watchpost_export::exporter::{self, Setup};
 use watchpost_export::{
-    Delivery, InstanceInfo, Item, ItemKind, Outcome, Output, Plan, Receiver, ReceiverError, Selection,
+    Delivery, InstanceInfo, Item, ItemKind, Outcome, Output, Plan, Receiver, ReceiverError,
 };
 use watchpost_process::Guardian;
 use watchpost_schema::{SchemaId, Version};
