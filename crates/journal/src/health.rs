@@ -6,6 +6,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
 /// Whether the store can write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub(crate) struct HealthCell {
     parts: Mutex<[Option<(String, SystemTime)>; 2]>,
     /// The writer cannot go on before a checkpoint is done.
     waiting: AtomicBool,
+    /// What `get` says, for those who wait for it to change.
+    blocked: watch::Sender<bool>,
 }
 
 impl HealthCell {
@@ -46,8 +49,22 @@ impl HealthCell {
         }
     }
 
+    /// Whether it is blocked, to be asked often and to be waited on.
+    pub fn watch(&self) -> watch::Receiver<bool> {
+        self.blocked.subscribe()
+    }
+
+    fn tell(&self) {
+        // Asked within the closure: of two threads that tell, the later one's answer stands.
+        self.blocked.send_if_modified(|blocked| {
+            let now = matches!(self.get(), Health::Blocked { .. });
+            std::mem::replace(blocked, now) != now
+        });
+    }
+
     pub fn set_waiting(&self, waiting: bool) {
         self.waiting.store(waiting, Ordering::Release);
+        self.tell();
     }
 
     pub fn blocked(&self, part: Part, reason: String) {
@@ -59,12 +76,16 @@ impl HealthCell {
                 *free = Some((reason, SystemTime::now()));
             }
         }
+        drop(parts);
+        self.tell();
     }
 
     pub fn writing(&self, part: Part) {
-        if let Some((_, since)) = self.parts.lock()[part as usize].take() {
+        let was_blocked = self.parts.lock()[part as usize].take();
+        if let Some((_, since)) = was_blocked {
             let paused_ms = since.elapsed().unwrap_or_default().as_millis() as u64;
             tracing::info!(paused_ms, "journal is written again");
+            self.tell();
         }
     }
 }

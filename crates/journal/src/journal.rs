@@ -7,6 +7,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::{
@@ -147,6 +148,11 @@ impl Journal {
     /// Whether commits become durable.
     pub fn health(&self) -> Health {
         self.shared.health.get()
+    }
+
+    /// Whether it is blocked, as [`Journal::health`] says: cheap to ask, and to wait on.
+    pub fn blocked(&self) -> watch::Receiver<bool> {
+        self.shared.health.watch()
     }
 
     /// Writes what is pending, puts everything in order and ends. Later calls on any handle answer

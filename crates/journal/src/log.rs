@@ -48,7 +48,7 @@ impl Log {
     /// use [`Log::try_append`].
     pub fn append(&self, commit: Commit) -> Result<u64, Error> {
         let cost = self.check(&commit)?;
-        if !self.shared.reserve(cost, true) {
+        if !self.shared.reserve(cost, None) {
             return Err(Error::Closed);
         }
         self.add(commit, cost)
@@ -56,8 +56,16 @@ impl Log {
 
     /// The same without blocking: hands the commit back if too many bytes wait.
     pub fn try_append(&self, commit: Commit) -> Result<u64, TryAppendError> {
+        self.append_within(commit, Duration::ZERO)
+    }
+
+    /// The same, blocking for at most `timeout`.
+    pub fn append_within(&self, commit: Commit, timeout: Duration) -> Result<u64, TryAppendError> {
         let cost = self.check(&commit)?;
-        if !self.shared.reserve(cost, false) {
+        if !self.shared.reserve(cost, Some(Instant::now() + timeout)) {
+            if self.shared.is_closed() {
+                return Err(Error::Closed.into());
+            }
             return Err(TryAppendError::Full(commit));
         }
         Ok(self.add(commit, cost)?)

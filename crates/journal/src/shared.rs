@@ -89,9 +89,9 @@ impl Shared {
         }
     }
 
-    /// Reserves room for `cost` bytes, waiting for it if `wait`. A lone commit always has room,
-    /// whatever its size. False: no room, or closed.
-    pub fn reserve(&self, cost: u64, wait: bool) -> bool {
+    /// Reserves room for `cost` bytes, waiting for it until `until` (`None`: as long as it takes). A
+    /// lone commit always has room, whatever its size. False: no room, or closed.
+    pub fn reserve(&self, cost: u64, until: Option<Instant>) -> bool {
         let limit = self.options.pending_bytes;
         let try_reserve = || {
             let step = |held: u64| (held == 0 || held + cost <= limit).then_some(held + cost);
@@ -99,16 +99,19 @@ impl Shared {
         };
         let before = match try_reserve() {
             Ok(before) => before,
-            Err(_) if !wait => return false,
             Err(_) => {
                 let mut queue = self.queue.lock();
                 loop {
                     if self.is_closed() {
                         return false;
                     }
-                    match try_reserve() {
-                        Ok(before) => break before,
-                        Err(_) => self.room.wait(&mut queue),
+                    match (try_reserve(), until) {
+                        (Ok(before), _) => break before,
+                        (Err(_), None) => self.room.wait(&mut queue),
+                        (Err(_), Some(until)) if Instant::now() < until => {
+                            self.room.wait_until(&mut queue, until);
+                        }
+                        (Err(_), Some(_)) => return false,
                     }
                 }
             }

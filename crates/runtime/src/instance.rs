@@ -20,6 +20,7 @@ use watchpost_schema::Version;
 use watchpost_source::{SourceError, SourceInfo};
 
 use crate::{
+    entrance::Entrance,
     intake::Intake,
     keeper::{Bounds, Gate, Keeper},
     log::InstanceLog,
@@ -83,7 +84,9 @@ impl Instance {
         let wishes = &loaded.instance;
         let source = watchpost_source::open(&wishes.input, &around.paths)?;
         let info = plans::info(wishes, wishes.input.pace == Pace::Fast && !source.info().live);
-        let log = InstanceLog::new(around.journal.log(&format!("instance/{}", wishes.id))?);
+        let stop = Arc::new(AtomicBool::new(false));
+        let entrance = Arc::new(Entrance::new(&around.journal, info.lossless, stop.clone()));
+        let log = InstanceLog::open(around.journal.log(&format!("instance/{}", wishes.id))?, entrance);
         let wanted = Arc::new(Wanted::default());
         let mut receivers = Receivers::new(
             around.journal.clone(),
@@ -116,7 +119,8 @@ impl Instance {
         let frames_expected = frames_expected(&source.info(), wishes.input.looping);
         let gate = Arc::new(Gate::default());
         let bounds = Bounds::new(&wishes.journal, info.lossless);
-        let keeper = Keeper::new(log.clone(), bounds, receivers.statuses(), gate.clone());
+        let keeper = Keeper::new(log.clone(), bounds, receivers.statuses(), gate.clone())
+            .with_inbox(preprocess.as_ref().map(PreprocessTask::kept));
         let pipeline = Pipeline {
             source,
             solution: Securt::new(plans::solution(wishes)),
@@ -128,7 +132,6 @@ impl Instance {
             last_frame: None,
             status: status.clone(),
         };
-        let stop = Arc::new(AtomicBool::new(false));
         let ended = spawn(pipeline, &wishes.name, stop.clone())?;
         Ok(Self {
             id: wishes.id,
@@ -162,7 +165,7 @@ impl Instance {
 
     /// Frames in, analysed, skipped, and where in the stream it is.
     pub fn source(&self) -> SourceSnapshot {
-        self.source.snapshot()
+        SourceSnapshot { lost: self.log.entrance().lost(), ..self.source.snapshot() }
     }
 
     /// The state of every export and exporter, also of those that could not be started.
@@ -249,12 +252,14 @@ pub struct Final {
 }
 
 impl Final {
-    /// Whether the source ran to its end, nothing waits and nothing was refused.
+    /// Whether the source ran to its end, nothing waits, and nothing was refused or lost.
     pub fn complete(&self) -> bool {
         let receivers = self.receivers.iter().map(|(receiver, _)| receiver).chain(&self.preprocess);
         let settled =
             |r: &ReceiverSnapshot| r.waiting == 0 && r.refused == 0 && r.state != State::Failed.name();
-        matches!(self.ended, Ended::Finished | Ended::Stopped) && receivers.into_iter().all(settled)
+        matches!(self.ended, Ended::Finished | Ended::Stopped)
+            && self.source.lost == 0
+            && receivers.into_iter().all(settled)
     }
 }
 

@@ -9,9 +9,23 @@ use watchpost_model::Group;
 use watchpost_schema::streams::StreamName;
 
 use crate::{
+    entrance::Entrance,
     log::StateChange,
     recorder::{RecordError, Recorder},
+    tail::{Tail, Weigh},
 };
+
+/// The log before the preprocess command: messages as the command is given them.
+pub(crate) type Inbox = Tail<Bytes>;
+
+/// What [`Inbox::read`] found.
+pub(crate) struct Messages {
+    pub messages: Vec<(u64, Bytes)>,
+    /// Where to read on.
+    pub next: u64,
+    /// How many from where it was read to `next` are gone: damaged on the disk.
+    pub lost: u64,
+}
 
 /// The way into the log.
 ///
@@ -21,7 +35,7 @@ pub(crate) enum Intake {
     /// No preprocess command.
     Direct(Arc<Recorder>),
     /// The inbox, from which the preprocess command is fed (`preprocess.rs`).
-    Inbox { inbox: journal::Log, recorder: Arc<Recorder> },
+    Inbox { inbox: Arc<Inbox>, recorder: Arc<Recorder> },
 }
 
 impl Intake {
@@ -37,10 +51,20 @@ impl Intake {
             Self::Inbox { inbox, recorder } => {
                 let entries = recorder.messages(groups);
                 if !entries.is_empty() || !state.is_empty() {
-                    inbox.append(journal::Commit { entries, state })?;
+                    let taken = inbox.append(entries.clone(), entries, state)?;
+                    if taken.is_none() {
+                        inbox.entrance().lose(groups.iter().map(|group| group.records.len() as u64).sum());
+                    }
                 }
                 recorder.record(&[], objects, vec![])
             }
+        }
+    }
+
+    /// What is asked for room, and gives notice of trouble.
+    pub fn entrance(&self) -> &Entrance {
+        match self {
+            Self::Direct(recorder) | Self::Inbox { recorder, .. } => recorder.log().entrance(),
         }
     }
 
@@ -48,7 +72,32 @@ impl Intake {
     pub fn state_log(&self) -> &journal::Log {
         match self {
             Self::Direct(recorder) => recorder.log().store(),
-            Self::Inbox { inbox, .. } => inbox,
+            Self::Inbox { inbox, .. } => inbox.store(),
         }
+    }
+}
+
+impl Inbox {
+    /// Nothing that is durable stays in memory: there is one reader, and it is read once.
+    pub fn open(store: journal::Log, recorder: &Recorder) -> Self {
+        Tail::new(store, recorder.log().shared_entrance(), 0, 0)
+    }
+
+    /// Messages from position `from` on, at most about `limit`, as [`crate::log::InstanceLog::read`].
+    pub fn read(&self, from: u64, limit: journal::ReadLimit) -> Result<Messages, journal::Error> {
+        if let Some(messages) = self.recent(from, limit.entries) {
+            let next = from + messages.len() as u64;
+            return Ok(Messages { messages, next, lost: 0 });
+        }
+        let batch = self.store().read(from, limit)?;
+        let messages: Vec<_> = batch.entries.into_iter().map(|entry| (entry.position, entry.data)).collect();
+        let lost = batch.next.saturating_sub(from) - messages.len() as u64;
+        Ok(Messages { messages, next: batch.next, lost })
+    }
+}
+
+impl Weigh for Bytes {
+    fn weight(&self) -> usize {
+        self.len()
     }
 }

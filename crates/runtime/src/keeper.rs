@@ -12,8 +12,14 @@ use std::{
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::Notify;
 use watchpost_config::JournalLimits;
+use watchpost_journal as journal;
 
-use crate::{log::InstanceLog, receivers::Statuses, status::State};
+use crate::{
+    intake::Inbox,
+    log::InstanceLog,
+    receivers::Statuses,
+    status::{ReceiverStatus, State},
+};
 
 /// How often to look. Trimming frees whole segments, so more often frees no more.
 const EVERY: Duration = Duration::from_secs(1);
@@ -46,13 +52,20 @@ pub(crate) struct Keeper {
     bounds: Bounds,
     receivers: Statuses,
     gate: Arc<Gate>,
+    /// The log before the preprocess command, under the same bound; it trims itself.
+    inbox: Option<(Arc<Inbox>, Arc<ReceiverStatus>)>,
     /// Where the log ended, and when: oldest first.
     marks: VecDeque<(Instant, u64)>,
 }
 
 impl Keeper {
     pub fn new(log: InstanceLog, bounds: Bounds, receivers: Statuses, gate: Arc<Gate>) -> Self {
-        Self { log, bounds, receivers, gate, marks: VecDeque::new() }
+        Self { log, bounds, receivers, gate, inbox: None, marks: VecDeque::new() }
+    }
+
+    /// Also keeps the inbox of the preprocess command, whose status this is, within the bound.
+    pub fn with_inbox(self, inbox: Option<(Arc<Inbox>, Arc<ReceiverStatus>)>) -> Self {
+        Self { inbox, ..self }
     }
 
     /// Runs until its task is dropped.
@@ -76,23 +89,38 @@ impl Keeper {
             aged = self.marks.pop_front().map_or(aged, |(_, position)| position);
         }
         let delivered = self.delivered(end);
-        let keep = self.position_before_end(self.bounds.keep_bytes).max(aged);
+        let keep = position_before_end(self.log.store(), self.bounds.keep_bytes).max(aged);
         self.trim(delivered.min(keep));
+        let log = self.log.store();
+        let is_full = |log: &journal::Log| log.bytes() > self.bounds.max_bytes;
+        let inbox = self.inbox.as_ref().filter(|(inbox, _)| is_full(inbox.store()));
         if self.bounds.lossless {
-            self.gate.set(self.log.store().bytes() > self.bounds.max_bytes, || {
+            let is_full = is_full(log) && {
                 // At the bound what is delivered goes at once: the source waits for the room.
                 self.trim(delivered);
-                self.log.store().bytes() > self.bounds.max_bytes
-            });
-        } else if self.log.store().bytes() > self.bounds.max_bytes {
-            self.trim(self.position_before_end(self.bounds.max_bytes));
+                is_full(log)
+            };
+            self.gate.set(is_full || inbox.is_some());
+            return;
+        }
+        let notices = &self.log.entrance().notices;
+        let why = format!("the log is at its bound of {} bytes (journal.bytes)", self.bounds.max_bytes);
+        if is_full(log) {
+            let start = position_before_end(log, self.bounds.max_bytes);
+            self.trim(start);
+            for receiver in self.receivers.read().iter().filter(|r| r.cursor() < start) {
+                notices.overflowing(receiver, &why);
+            }
+        }
+        if let Some((inbox, status)) = inbox {
+            // The task counts what it finds gone.
+            trim(inbox.store(), position_before_end(inbox.store(), self.bounds.max_bytes));
+            notices.overflowing(status, &why);
         }
     }
 
     fn trim(&self, before: u64) {
-        if let Err(error) = self.log.store().trim(before) {
-            tracing::warn!("trimming the log: {error}");
-        }
+        trim(self.log.store(), before);
     }
 
     /// The first position that some receiver has not done with.
@@ -101,21 +129,26 @@ impl Keeper {
         let waiting = receivers.iter().filter(|r| r.state() != State::Disabled);
         waiting.map(|r| r.cursor()).min().unwrap_or(end)
     }
+}
 
-    /// The oldest position with at most `bytes` from there to the end.
-    fn position_before_end(&self, bytes: u64) -> u64 {
-        let store = self.log.store();
-        let (mut low, mut high) = (store.start(), store.end());
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if store.bytes_between(middle, store.end()) <= bytes {
-                high = middle;
-            } else {
-                low = middle + 1;
-            }
-        }
-        low
+fn trim(log: &journal::Log, before: u64) {
+    if let Err(error) = log.trim(before) {
+        tracing::warn!("trimming a log: {error}");
     }
+}
+
+/// The oldest position with at most `bytes` from there to the end.
+fn position_before_end(log: &journal::Log, bytes: u64) -> u64 {
+    let (mut low, mut high) = (log.start(), log.end());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if log.bytes_between(middle, log.end()) <= bytes {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    low
 }
 
 /// Where a lossless source waits while the log is full.
@@ -128,8 +161,7 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    fn set(&self, full: bool, still_full: impl FnOnce() -> bool) {
-        let full = full && still_full();
+    fn set(&self, full: bool) {
         *self.full.lock() = full;
         if !full {
             self.changed.notify_all();

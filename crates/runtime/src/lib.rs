@@ -5,11 +5,13 @@
 
 mod backoff;
 mod dead;
+mod entrance;
 mod entry;
 mod instance;
 mod intake;
 mod keeper;
 mod log;
+mod notices;
 mod open_events;
 mod overlay;
 mod pictures;
@@ -22,6 +24,7 @@ mod runtime;
 mod source_status;
 mod status;
 mod streams;
+mod tail;
 mod wanted;
 mod worker;
 

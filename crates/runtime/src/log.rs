@@ -3,15 +3,18 @@
 //! Entries that were just written are kept as they are, so live receivers neither decode nor convert
 //! what another has decoded or converted already.
 
+use std::sync::Arc;
 #[cfg(test)]
 use std::time::Duration;
-use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 use watchpost_journal as journal;
 
-use crate::entry::{Body, Entry};
+use crate::{
+    entrance::Entrance,
+    entry::{Body, Entry},
+    tail::{Tail, Weigh},
+};
 
 /// How many recent entries stay decoded per log. With one receiver a window behind another this is
 /// enough for both to share; farther behind, each decodes for itself.
@@ -28,11 +31,7 @@ pub(crate) type StateChange = (String, Option<Bytes>);
 /// An instance's log. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct InstanceLog {
-    store: journal::Log,
-    /// Held from giving out positions to filling `recent`, so that `recent` has the order of the log.
-    /// Taken before `recent`; readers take `recent` alone and never wait for the store.
-    writing: Arc<Mutex<()>>,
-    recent: Arc<Mutex<Recent>>,
+    tail: Arc<Tail<Arc<Entry>>>,
 }
 
 /// What [`InstanceLog::read`] found.
@@ -71,32 +70,39 @@ impl Cursor {
 }
 
 impl InstanceLog {
+    /// For tests: whoever appends waits for room as long as it takes.
+    #[cfg(test)]
     pub fn new(store: journal::Log) -> Self {
-        Self { store, writing: Arc::default(), recent: Arc::default() }
+        Self::open(store, Arc::default())
+    }
+
+    pub fn open(store: journal::Log, entrance: Arc<Entrance>) -> Self {
+        Self { tail: Arc::new(Tail::new(store, entrance, RECENT_ENTRIES, RECENT_BYTES)) }
     }
 
     pub fn id(&self) -> uuid::Uuid {
-        self.store.id()
+        self.store().id()
     }
 
     /// Appends entries and state changes, all or nothing. They are durable, and visible to readers,
-    /// within 10 ms. Waits only while the store cannot keep up.
-    pub fn append(&self, entries: Vec<Entry>, state: Vec<StateChange>) -> Result<u64, journal::Error> {
+    /// within 10 ms. `None`: there was no room, see [`Entrance::append`].
+    pub fn append(
+        &self,
+        entries: Vec<Entry>,
+        state: Vec<StateChange>,
+    ) -> Result<Option<u64>, journal::Error> {
         let encoded = entries.iter().map(Entry::encode).collect();
-        let _writing = self.writing.lock();
-        let first = self.store.append(journal::Commit { entries: encoded, state })?;
-        self.recent.lock().push(first, entries);
-        Ok(first)
+        self.tail.append(entries.into_iter().map(Arc::new).collect(), encoded, state)
     }
 
-    /// Durable entries from position `from` on, at most `entries` of them and about `bytes`.
+    /// Entries from position `from` on, at most `entries` of them and about `bytes`: durable ones, and while
+    /// nothing becomes durable those of a live source too ([`Entrance`]).
     pub fn read(&self, from: u64, entries: usize, bytes: usize) -> Result<Batch, journal::Error> {
-        let end = self.store.durable_end();
-        if let Some(found) = self.recent.lock().read(from, end, entries) {
+        if let Some(found) = self.tail.recent(from, entries) {
             let next = from + found.len() as u64;
             return Ok(Batch { entries: found, next, lost: 0 });
         }
-        let batch = self.store.read(from, journal::ReadLimit { entries, bytes })?;
+        let batch = self.store().read(from, journal::ReadLimit { entries, bytes })?;
         let mut decoded = Vec::with_capacity(batch.entries.len());
         for journal::Entry { position, data } in batch.entries {
             match Entry::decode(position, &data) {
@@ -109,40 +115,50 @@ impl InstanceLog {
         Ok(Batch { entries: decoded, next: batch.next, lost })
     }
 
-    /// Waits until there is something durable at `position`.
+    /// Waits until there is something to read at `position`.
     pub async fn wait_past(&self, position: u64) -> Result<(), journal::Error> {
-        self.store.wait_past(position).await
+        self.tail.wait_past(position).await
+    }
+
+    /// How the log is entered, and whether it can be.
+    pub fn entrance(&self) -> &Entrance {
+        self.tail.entrance()
+    }
+
+    /// The same for another log of the instance.
+    pub fn shared_entrance(&self) -> Arc<Entrance> {
+        self.tail.shared_entrance()
     }
 
     /// First position not yet given out.
     pub fn end(&self) -> u64 {
-        self.store.end()
+        self.store().end()
     }
 
     pub fn store(&self) -> &journal::Log {
-        &self.store
+        self.tail.store()
     }
 
     /// For tests: waits until all that was appended before is on disk; `false` if that took longer than `limit`.
     #[cfg(test)]
     pub fn sync(&self, limit: Duration) -> bool {
-        self.store.wait_durable_blocking(self.store.end(), limit).is_ok()
+        self.store().wait_durable_blocking(self.store().end(), limit).is_ok()
     }
 
     /// The receiver's cursor; `None` for one that has none yet.
     pub fn cursor(&self, receiver: &str) -> Option<Cursor> {
-        Cursor::from_bytes(&self.store.state(&cursor_key(receiver))?)
+        Cursor::from_bytes(&self.store().state(&cursor_key(receiver))?)
     }
 
     /// Keeps the receiver's cursor with the next group of writes; `None` forgets it.
     pub fn set_cursor(&self, receiver: &str, cursor: Option<&Cursor>) -> Result<(), journal::Error> {
-        self.store.set_state(vec![(cursor_key(receiver), cursor.map(Cursor::to_bytes))])
+        self.store().set_state(vec![(cursor_key(receiver), cursor.map(Cursor::to_bytes))])
     }
 
     /// The same without ever waiting, for async code; `false` if the store has no room just now.
     pub fn try_set_cursor(&self, receiver: &str, cursor: &Cursor) -> Result<bool, journal::Error> {
         let state = vec![(cursor_key(receiver), Some(cursor.to_bytes()))];
-        match self.store.try_append(journal::Commit { entries: vec![], state }) {
+        match self.store().try_append(journal::Commit { entries: vec![], state }) {
             Ok(_) => Ok(true),
             Err(journal::TryAppendError::Full(_)) => Ok(false),
             Err(journal::TryAppendError::Error(error)) => Err(error),
@@ -154,48 +170,11 @@ fn cursor_key(receiver: &str) -> String {
     format!("{CURSOR}{receiver}")
 }
 
-/// The last entries, without gaps, in order.
-#[derive(Default)]
-struct Recent {
-    first: u64,
-    entries: VecDeque<Arc<Entry>>,
-    bytes: usize,
-}
-
-impl Recent {
-    fn push(&mut self, first: u64, entries: Vec<Entry>) {
-        if first != self.first + self.entries.len() as u64 {
-            self.entries.clear();
-            self.bytes = 0;
+impl Weigh for Arc<Entry> {
+    fn weight(&self) -> usize {
+        match &self.body {
+            Body::Group(records) => records.iter().map(|r| r.json(r.version).map_or(0, |j| j.len())).sum(),
+            Body::Object(_, json) => json.len(),
         }
-        if self.entries.is_empty() {
-            self.first = first;
-        }
-        for entry in entries {
-            self.bytes += size(&entry);
-            self.entries.push_back(Arc::new(entry));
-        }
-        while self.entries.len() > RECENT_ENTRIES || self.bytes > RECENT_BYTES {
-            let Some(oldest) = self.entries.pop_front() else { break };
-            self.bytes -= size(&oldest);
-            self.first += 1;
-        }
-    }
-
-    /// Entries from `from` up to `end`; `None` if `from` is not here.
-    fn read(&self, from: u64, end: u64, limit: usize) -> Option<Vec<(u64, Arc<Entry>)>> {
-        let offset = usize::try_from(from.checked_sub(self.first)?).ok()?;
-        if offset >= self.entries.len() {
-            return None;
-        }
-        let count = usize::try_from(end.saturating_sub(from)).unwrap_or(usize::MAX).min(limit);
-        Some((from..).zip(self.entries.iter().skip(offset).take(count).cloned()).collect())
-    }
-}
-
-fn size(entry: &Entry) -> usize {
-    match &entry.body {
-        Body::Group(records) => records.iter().map(|r| r.json(r.version).map_or(0, |j| j.len())).sum(),
-        Body::Object(_, json) => json.len(),
     }
 }

@@ -70,6 +70,9 @@ impl Pipeline {
     pub fn run(mut self, stop: &AtomicBool) -> Ended {
         let ended = self.run_source(stop);
         let last = self.solution.stop();
+        if let Err(error) = self.notices(true) {
+            return Ended::Failed(error.to_string());
+        }
         if let Err(error) = self.record(None, &last) {
             return Ended::Failed(error.to_string());
         }
@@ -82,6 +85,9 @@ impl Pipeline {
 
     fn run_source(&mut self, stop: &AtomicBool) -> Ended {
         while !stop.load(Ordering::Relaxed) {
+            if let Err(error) = self.notices(false) {
+                return Ended::Failed(error.to_string());
+            }
             let passed = match self.source.next(LOOK_UP) {
                 Ok(Next::Item(item)) => {
                     self.gate.wait(stop);
@@ -123,6 +129,15 @@ impl Pipeline {
         tracing::warn!("{}: {}", notice.title, notice.message);
         let group = Group { at: self.status.last_instant(), records: vec![Record::Diagnostics(notice)] };
         self.intake.take(&[&group], vec![], vec![])
+    }
+
+    /// What workers and the journal have to tell.
+    fn notices(&mut self, last: bool) -> Result<(), RecordError> {
+        self.intake.entrance().look(last);
+        while let Some(notice) = self.intake.entrance().notices.next() {
+            self.notice(notice)?;
+        }
+        Ok(())
     }
 
     /// Records, stream objects and the state of open events enter the log in one write.

@@ -182,7 +182,11 @@ impl Recorder {
         if records > 0 {
             state.push((SEQUENCE.to_owned(), Some(Bytes::copy_from_slice(&numbers.next.to_le_bytes()))));
         }
-        self.log.append(entries, state)?;
+        if self.log.append(entries, state)?.is_none() {
+            // Their numbers go to those that follow: a gap would look like a loss behind the log.
+            self.log.entrance().lose(records + objects);
+            return Ok(());
+        }
         *next_sequence = numbers.next;
         add(&self.counts.records, records);
         add(&self.counts.objects, objects);

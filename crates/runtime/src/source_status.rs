@@ -59,6 +59,8 @@ pub struct SourceSnapshot {
     pub skipped: u64,
     /// Lines and detections that were malformed.
     pub refused: u64,
+    /// Records and objects for which the journal had no room while it could not be written.
+    pub lost: u64,
     /// The last frame's stream time.
     pub position: StreamTime,
 }
@@ -84,6 +86,7 @@ impl SourceStatus {
             analysed: self.analysed.load(Ordering::Relaxed),
             skipped: self.skipped.load(Ordering::Relaxed),
             refused: self.refused.load(Ordering::Relaxed),
+            lost: 0,
             position: self.last_instant().time,
         }
     }

@@ -50,6 +50,9 @@ impl State {
     }
 }
 
+/// An episode of overflowing ends with this long without a loss: one record tells of it, not one a loss.
+const EPISODE_QUIET: Duration = Duration::from_secs(60);
+
 /// What one receiver is doing. Written by its worker, read by anyone.
 #[derive(Debug)]
 pub struct ReceiverStatus {
@@ -62,11 +65,14 @@ pub struct ReceiverStatus {
     /// First log position not yet done with.
     cursor: watch::Sender<u64>,
     written: Mutex<Vec<Written>>,
+    /// When it lost something the last time.
+    last_loss: Mutex<Option<Instant>>,
     pub(crate) delivered: AtomicU64,
     pub(crate) bytes: AtomicU64,
     pub(crate) retried: AtomicU64,
     pub(crate) refused: AtomicU64,
     pub(crate) dropped: AtomicU64,
+    pub(crate) undurable: AtomicU64,
 }
 
 /// The counts of a [`ReceiverStatus`] at one moment.
@@ -94,6 +100,8 @@ pub struct ReceiverSnapshot {
     pub refused: u64,
     /// Lost to a limit, counted: the bound of the log, `behind_max`, or pictures skipped live.
     pub dropped: u64,
+    /// Of `delivered`, those that were not durable: the journal could not be written.
+    pub undurable: u64,
     /// Log entries not yet done with (some may not concern it).
     pub waiting: u64,
 }
@@ -106,11 +114,13 @@ impl ReceiverStatus {
             state: watch::Sender::new((State::Running, None)),
             cursor: watch::Sender::new(0),
             written: Mutex::default(),
+            last_loss: Mutex::default(),
             delivered: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             retried: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
+            undurable: AtomicU64::new(0),
         }
     }
 
@@ -133,6 +143,15 @@ impl ReceiverStatus {
             *now = (state, problem);
             news
         });
+    }
+
+    /// It loses its oldest, whatever else it is doing; true at the beginning of an episode.
+    pub(crate) fn overflows(&self, why: &str) -> bool {
+        if !matches!(self.state(), State::Paused | State::Disabled | State::Failed) {
+            self.set(State::Overflowing, Some(why.to_owned()));
+        }
+        let before = self.last_loss.lock().replace(Instant::now());
+        before.is_none_or(|at| at.elapsed() > EPISODE_QUIET)
     }
 
     /// It runs (again). With something to deliver, what was wrong stands until that has succeeded: else a
@@ -218,6 +237,7 @@ impl ReceiverStatus {
             retried: get(&self.retried),
             refused: get(&self.refused),
             dropped: get(&self.dropped),
+            undurable: get(&self.undurable),
             waiting: log_end.saturating_sub(self.cursor()),
         }
     }

@@ -82,6 +82,14 @@ fn verdict(end: &Final) -> String {
         let lines = count(end.source.refused, "line or detection", "lines or detections");
         said.push(format!("{lines} of the source refused"));
     }
+    if end.source.lost > 0 {
+        let lost = count(end.source.lost, "record", "records");
+        said.push(format!("{lost} lost while the journal could not be written"));
+    }
+    let undurable: u64 = all(end).map(|r| r.undurable).sum();
+    if undurable > 0 {
+        said.push(format!("{} delivered that were not durable", count(undurable, "record", "records")));
+    }
     let failed: Vec<_> = all(end).filter(|r| r.state == "failed").map(|r| r.name.as_str()).collect();
     if !failed.is_empty() {
         said.push(format!("failed: {}", failed.join(", ")));
@@ -123,6 +131,7 @@ fn as_json(end: &Final) -> serde_json::Value {
         "analysed": end.source.analysed,
         "skipped": end.source.skipped,
         "source_refused": end.source.refused,
+        "lost": end.source.lost,
         "ended": match &end.ended {
             Ended::Finished => "finished",
             Ended::Stopped => "stopped",

@@ -29,11 +29,19 @@ struct InHand {
     positions: VecDeque<u64>,
     /// How many before these are done with, as the child counts.
     done: u64,
+    /// Where the inbox is read on: everything before is among `positions`, done with, or damaged.
+    next: u64,
     /// When one was last done with, or the first of these was sent.
     since: Instant,
 }
 
 impl InHand {
+    /// The child is done with its oldest message; returns where the cursor may go.
+    fn done_with_oldest(&mut self) -> Option<u64> {
+        let position = self.positions.pop_front()?;
+        Some(if self.positions.is_empty() { self.next } else { position + 1 })
+    }
+
     /// The message that may have killed the child: the oldest it was not done with. One that had read nothing
     /// died of something else.
     fn blamed(&self, child: &Child) -> Option<u64> {
@@ -44,8 +52,8 @@ impl InHand {
 impl Task {
     /// Feeds `child` until everything is done, it dies, or it is told to stop.
     pub(super) async fn feed(&mut self, child: Child) -> Result<After, RecordError> {
-        let mut hand = InHand { positions: VecDeque::new(), done: 0, since: Instant::now() };
-        let mut next = self.cursor;
+        let since = Instant::now();
+        let mut hand = InHand { positions: VecDeque::new(), done: 0, next: self.cursor, since };
         let mut full = false;
         let mut progress = child.watch_progress();
         let mut look = tokio::time::interval(LOOK);
@@ -56,9 +64,9 @@ impl Task {
                 return Ok(After::Finished);
             }
             if hand.positions.len() < WINDOW && !full {
-                (next, full) = self.send(&child, next, &mut hand)?;
+                full = self.send(&child, &mut hand)?;
             }
-            if order == Order::Finish && next >= self.inbox.end() {
+            if order == Order::Finish && hand.next >= self.inbox.store().end() {
                 return self.last_words(child, hand).await;
             }
             tokio::select! {
@@ -75,7 +83,7 @@ impl Task {
                         self.read_through(read, &mut hand)?;
                     }
                 }
-                more = self.inbox.wait_past(next), if hand.positions.len() < WINDOW && !full => more?,
+                more = self.inbox.wait_past(hand.next), if hand.positions.len() < WINDOW && !full => more?,
                 changed = self.orders.changed() => match changed {
                     Ok(()) => self.orders.mark_changed(),
                     // Nobody is left who could order anything: the instance is gone.
@@ -95,20 +103,28 @@ impl Task {
         }
     }
 
-    /// Sends what there is room for; returns where to read on, and whether the child's queue is full.
-    fn send(&mut self, child: &Child, from: u64, hand: &mut InHand) -> Result<(u64, bool), RecordError> {
-        let batch = self.inbox.read(from, READ)?;
-        for entry in batch.entries {
+    /// Sends what there is room for; returns whether the child's queue is full.
+    fn send(&mut self, child: &Child, hand: &mut InHand) -> Result<bool, RecordError> {
+        let batch = self.inbox.read(hand.next, READ)?;
+        for (position, message) in batch.messages {
             if hand.positions.is_empty() {
                 hand.since = Instant::now();
             }
             // Full, or closed: then its end is seen at its STDOUT, and what it has not read is sent to the next.
-            if child.try_send(entry.data).is_err() {
-                return Ok((entry.position, true));
+            if child.try_send(message).is_err() {
+                hand.next = position;
+                return Ok(true);
             }
-            hand.positions.push_back(entry.position);
+            hand.positions.push_back(position);
         }
-        Ok((batch.next, false))
+        self.count_lost(batch.lost);
+        hand.next = batch.next;
+        // Of what is damaged nothing will be heard.
+        if hand.positions.is_empty() {
+            self.done_through(vec![], hand.next).map(|()| false)
+        } else {
+            Ok(false)
+        }
     }
 
     /// Lines enter the log as groups. With `preprocess_acknowledge` each is the answer to the oldest message.
@@ -118,8 +134,8 @@ impl Task {
         for line in lines {
             groups.extend(self.read_line(line).await?);
             if self.settings.acknowledge {
-                match hand.positions.pop_front() {
-                    Some(position) => cursor = position + 1,
+                match hand.done_with_oldest() {
+                    Some(next) => cursor = next,
                     None => tracing::warn!("the preprocess command answered more often than it was asked"),
                 }
                 hand.since = Instant::now();
@@ -150,9 +166,9 @@ impl Task {
     fn read_through(&mut self, read: u64, hand: &mut InHand) -> Result<(), RecordError> {
         let mut cursor = self.cursor;
         while hand.done < read {
-            let Some(position) = hand.positions.pop_front() else { break };
+            let Some(next) = hand.done_with_oldest() else { break };
             hand.done += 1;
-            cursor = position + 1;
+            cursor = next;
         }
         if cursor == self.cursor { Ok(()) } else { self.done_through(vec![], cursor) }
     }
@@ -197,10 +213,10 @@ impl Task {
             }
         }
         let death = self.rest(&child, &mut hand).await?;
-        if self.cursor >= self.inbox.end() {
+        if self.cursor >= self.inbox.store().end() {
             return Ok(After::Finished);
         }
-        let left = self.inbox.end() - self.cursor;
+        let left = self.inbox.store().end() - self.cursor;
         Ok(After::Died {
             reason: format!("{left} messages are not done: {death}"),
             over: hand.blamed(&child),
@@ -209,7 +225,7 @@ impl Task {
 
     async fn after_death(&mut self, child: Child, mut hand: InHand) -> Result<After, RecordError> {
         let reason = self.rest(&child, &mut hand).await?;
-        let finished = *self.orders.borrow() != Order::Run && self.cursor >= self.inbox.end();
+        let finished = *self.orders.borrow() != Order::Run && self.cursor >= self.inbox.store().end();
         if finished { Ok(After::Finished) } else { Ok(After::Died { reason, over: hand.blamed(&child) }) }
     }
 

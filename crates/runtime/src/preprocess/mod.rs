@@ -18,13 +18,14 @@ use tokio::{runtime::RuntimeFlavor, sync::watch, task::JoinHandle, time::timeout
 use watchpost_config::{self as config, OnFailure, Paths};
 use watchpost_export::POISON_DEATHS;
 use watchpost_journal as journal;
+use watchpost_model::Id;
 use watchpost_process::{Framing, Guardian, LINE_MAX_BYTES, Spec, Stdout};
 use watchpost_schema::Version;
 
 use crate::{
     backoff::Backoff,
     dead::DeadLetters,
-    intake::Intake,
+    intake::{Inbox, Intake},
     log::StateChange,
     recorder::{RecordError, Recorder},
     runtime::Surroundings,
@@ -50,7 +51,7 @@ pub(super) enum Order {
 /// The running preprocess command of an instance.
 pub(crate) struct PreprocessTask {
     status: Arc<ReceiverStatus>,
-    inbox: journal::Log,
+    inbox: Arc<Inbox>,
     orders: watch::Sender<Order>,
     task: JoinHandle<()>,
 }
@@ -65,11 +66,11 @@ impl PreprocessTask {
         let Some(settings) = wishes.output.preprocess.clone() else {
             return Ok((Intake::Direct(recorder), None));
         };
-        let inbox = around.journal.log(&format!("instance/{}/inbox", wishes.id))?;
+        let inbox = around.journal.log(&inbox_name(wishes.id))?;
+        let inbox = Arc::new(Inbox::open(inbox, &recorder));
         let status = Arc::new(ReceiverStatus::new("preprocess", "command"));
         let (orders, ordered) = watch::channel(Order::Run);
-        let kept = recorder.log().store().state(CURSOR);
-        let cursor = kept.and_then(|c| c.as_ref().try_into().ok()).map_or(inbox.start(), u64::from_le_bytes);
+        let cursor = cursor(&recorder, &inbox);
         status.move_cursor(cursor);
         let spec = spec(&settings, wishes, around);
         let task = Task {
@@ -82,7 +83,7 @@ impl PreprocessTask {
             recorder: recorder.clone(),
             status: status.clone(),
             orders: ordered,
-            cursor: cursor.max(inbox.start()),
+            cursor,
             deaths: (None, 0),
             backoff: Backoff::default(),
         };
@@ -92,12 +93,17 @@ impl PreprocessTask {
 
     /// Its state and counts; `waiting` is what the inbox holds.
     pub fn snapshot(&self) -> ReceiverSnapshot {
-        self.status.snapshot(self.inbox.end())
+        self.status.snapshot(self.inbox.store().end())
+    }
+
+    /// What the log's keeper has to know.
+    pub fn kept(&self) -> (Arc<Inbox>, Arc<ReceiverStatus>) {
+        (self.inbox.clone(), self.status.clone())
     }
 
     /// It was stopped: its state says so if it has left nothing.
     pub fn finished(&self) {
-        self.status.finish(self.inbox.end());
+        self.status.finish(self.inbox.store().end());
     }
 
     /// Waits until it has been fed everything and has given its last answer.
@@ -126,11 +132,24 @@ impl PreprocessTask {
     }
 }
 
+fn inbox_name(instance: Id) -> String {
+    format!("instance/{instance}/inbox")
+}
+
+/// The first message that is not done with.
+fn cursor(recorder: &Recorder, inbox: &Inbox) -> u64 {
+    let kept = recorder.log().store().state(CURSOR);
+    let cursor = kept.and_then(|c| c.as_ref().try_into().ok()).map_or(0, u64::from_le_bytes);
+    // Past the end after a crash while nothing was durable: what it had passed is gone, and what now gets
+    // these positions is new.
+    cursor.clamp(inbox.store().start(), inbox.store().end())
+}
+
 /// What the task owns.
 pub(super) struct Task {
     pub settings: config::Preprocess,
     pub version: Version,
-    pub inbox: journal::Log,
+    pub inbox: Arc<Inbox>,
     pub recorder: Arc<Recorder>,
     pub dead: DeadLetters,
     pub status: Arc<ReceiverStatus>,
@@ -164,7 +183,7 @@ impl Task {
             let began = Instant::now();
             let ended = match self.spawn().await {
                 Ok(child) => {
-                    self.status.tries_again(self.cursor < self.inbox.end());
+                    self.status.tries_again(self.cursor < self.inbox.store().end());
                     self.feed(child).await
                 }
                 Err(reason) => Ok(After::Failed(reason)),
@@ -208,7 +227,7 @@ impl Task {
                 // Not at once again: it would fail as often as a processor can.
                 bypass = false;
             }
-            if order == Order::Finish && self.cursor >= self.inbox.end() {
+            if order == Order::Finish && self.cursor >= self.inbox.store().end() {
                 return Order::Stop;
             }
             tokio::select! {
@@ -221,9 +240,17 @@ impl Task {
 
     fn pass_unfiltered(&mut self) -> Result<(), RecordError> {
         let batch = self.inbox.read(self.cursor, READ)?;
-        let groups =
-            batch.entries.iter().filter_map(|e| answer::parse(&e.data, self.version, false).ok()).collect();
+        self.count_lost(batch.lost);
+        let parse = |(_, message): &(u64, Bytes)| answer::parse(message, self.version, false).ok();
+        let groups = batch.messages.iter().filter_map(parse).collect();
         self.commit(groups, batch.next)
+    }
+
+    fn count_lost(&self, lost: u64) {
+        if lost > 0 {
+            tracing::error!("{lost} messages for the preprocess command are damaged on the disk and lost");
+            add(&self.status.dropped, lost);
+        }
     }
 
     /// Answers enter the log, and the inbox moves on, in one write.
@@ -251,25 +278,23 @@ impl Task {
         add(&self.status.delivered, cursor - self.cursor);
         self.cursor = cursor;
         self.status.move_cursor(cursor);
-        Ok(self.inbox.trim(cursor)?)
+        Ok(self.inbox.store().trim(cursor)?)
     }
 
     /// The poison rule: a message that was the oldest unfinished one at five deaths in a row is what kills
     /// the command.
     async fn count_death(&mut self, reason: &str, oldest: Option<u64>) -> Result<(), RecordError> {
         self.deaths = if self.deaths.0 == oldest { (oldest, self.deaths.1 + 1) } else { (oldest, 1) };
-        if oldest.is_none() || self.deaths.1 < POISON_DEATHS {
-            return Ok(());
-        }
+        let Some(oldest) = oldest.filter(|_| self.deaths.1 >= POISON_DEATHS) else { return Ok(()) };
         self.deaths = (None, 0);
-        let batch = self.inbox.read(self.cursor, journal::ReadLimit { entries: 1, bytes: 1 })?;
-        if let Some(message) = batch.entries.first() {
+        let batch = self.inbox.read(oldest, journal::ReadLimit { entries: 1, bytes: 1 })?;
+        if let Some((_, message)) = batch.messages.first() {
             let reason =
                 format!("the preprocess command died over it {POISON_DEATHS} times in a row: {reason}");
-            self.dead.bury_text(&message.data, 0, &reason).await?;
+            self.dead.bury_text(message, 0, &reason).await?;
             add(&self.status.refused, 1);
         }
-        self.commit(vec![], self.cursor + 1)
+        self.commit(vec![], oldest + 1)
     }
 }
 

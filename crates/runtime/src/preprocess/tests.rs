@@ -17,7 +17,7 @@ use crate::{
     backoff::Backoff,
     dead::DeadLetters,
     entry::{Body, Entry},
-    intake::Intake,
+    intake::{Inbox, Intake},
     log::InstanceLog,
     recorder::Recorder,
     status::ReceiverStatus,
@@ -99,13 +99,13 @@ impl Bench {
     fn start_spec(dir: TempDir, spec: Result<Spec, String>, settings: Preprocess) -> Self {
         let (journal, _) = Journal::open(&dir.path().join("journal"), Options::default()).unwrap();
         let log = InstanceLog::new(journal.log("log").unwrap());
-        let inbox = journal.log("inbox").unwrap();
         let wanted = Arc::new(Wanted::default());
         let version = if settings.version == 1 { Version::V1 } else { Version::V2 };
         wanted.set([&Selection::Records(BTreeMap::from([(SchemaId::Diagnostics, version)]))]);
         let info =
             InstanceInfo { id: Id::nil(), name: "Gate".into(), time_zone: "UTC".into(), lossless: true };
         let recorder = Arc::new(Recorder::new(log.clone(), &info, version, wanted));
+        let inbox = Arc::new(Inbox::open(journal.log("inbox").unwrap(), &recorder));
         let status = Arc::new(ReceiverStatus::new("preprocess", "command"));
         let (orders, ordered) = watch::channel(Order::Run);
         let task = Task {

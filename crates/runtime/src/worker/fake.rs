@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
@@ -20,6 +20,7 @@ use super::{Order, Worker};
 use crate::{
     backoff::Backoff,
     dead::DeadLetters,
+    entrance::Entrance,
     entry::{Body, Entry},
     log::InstanceLog,
     status::{ReceiverStatus, State},
@@ -158,9 +159,26 @@ pub fn other() -> Entry {
 
 impl Bench {
     pub fn new(script: impl IntoIterator<Item = Act>) -> Self {
+        Self::open(Options::default(), script, |journal| InstanceLog::new(journal.log("test").unwrap()))
+    }
+
+    /// One whose journal cannot be written, and holds at most `pending_bytes` in memory.
+    pub fn blocked(lossless: bool, stop: Arc<AtomicBool>, pending_bytes: u64) -> Self {
+        let options = Options { keep_free_bytes: Some(u64::MAX), pending_bytes, ..Options::default() };
+        Self::open(options, [], |journal| {
+            let entrance = Entrance::new(journal, lossless, stop);
+            InstanceLog::open(journal.log("test").unwrap(), Arc::new(entrance))
+        })
+    }
+
+    fn open(
+        options: Options,
+        script: impl IntoIterator<Item = Act>,
+        log: impl FnOnce(&Journal) -> InstanceLog,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let (journal, _) = Journal::open(&dir.path().join("journal"), Options::default()).unwrap();
-        let log = InstanceLog::new(journal.log("test").unwrap());
+        let (journal, _) = Journal::open(&dir.path().join("journal"), options).unwrap();
+        let log = log(&journal);
         let seen = Arc::new(Mutex::new(Seen { script: script.into_iter().collect(), ..Seen::default() }));
         Self { log, journal, _dir: dir, seen, window: 8, common: Common::default() }
     }
@@ -195,7 +213,7 @@ impl Bench {
     pub fn append(&self, entries: Vec<Entry>) -> u64 {
         let first = self.log.append(entries, vec![]).unwrap();
         assert!(self.log.sync(BOUND));
-        first
+        first.unwrap()
     }
 
     pub fn append_objects(&self, count: usize) -> u64 {

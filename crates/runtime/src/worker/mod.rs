@@ -15,6 +15,8 @@ mod fake;
 mod tests;
 #[cfg(test)]
 mod tests_bounds;
+#[cfg(test)]
+mod tests_undurable;
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -277,7 +279,7 @@ impl Worker {
 
     fn dropped(&self, count: u64, why: String) {
         add(&self.status.dropped, count);
-        self.status.set(State::Overflowing, Some(why));
+        self.log.entrance().notices.overflowing(&self.status, &why);
     }
 }
 

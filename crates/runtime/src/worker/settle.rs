@@ -46,11 +46,16 @@ impl Worker {
 
     fn delivered(&mut self, through: u64) {
         let mut slot = self.cursor.slot;
+        let durable = self.log.store().durable_end();
         while self.in_flight.front().is_some_and(|oldest| oldest.delivery.position <= through) {
             let Some(done) = self.in_flight.pop_front() else { break };
             slot = done.slot;
             let items = &done.delivery.items;
-            add(&self.status.delivered, (items.len() as u64).saturating_sub(done.refused));
+            let delivered = (items.len() as u64).saturating_sub(done.refused);
+            add(&self.status.delivered, delivered);
+            if done.delivery.position >= durable {
+                add(&self.status.undurable, delivered);
+            }
             add(&self.status.bytes, items.iter().map(|item| item.json.len() as u64).sum());
         }
         if self.in_flight.is_empty() {
@@ -161,6 +166,11 @@ impl Worker {
     /// Hands the cursor to the store, if it has moved since the last time.
     pub(super) fn keep_cursor(&mut self) {
         if self.unkept_since.take().is_none() {
+            return;
+        }
+        if self.log.entrance().passes_undurable() {
+            // It would take the room of records, and not be durable either.
+            self.unkept_since = Some(tokio::time::Instant::now());
             return;
         }
         match self.log.try_set_cursor(&self.status.name, &self.cursor) {

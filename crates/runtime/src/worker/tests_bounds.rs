@@ -79,6 +79,9 @@ async fn overflowing_is_shown_until_something_is_delivered() {
     let running = bench.start();
     running.reaches("overflowing", |state| *state == State::Overflowing).await;
     assert!(running.status.snapshot(5).problem.unwrap().starts_with("4 of the oldest"));
+    let notices = &bench.log.entrance().notices;
+    assert!(notices.next().unwrap().message.contains("4 of the oldest"));
+    assert_eq!(notices.next(), None);
     running.stop().await;
 }
 
