@@ -136,6 +136,11 @@ impl Journal {
         names
     }
 
+    /// Whether there is a log of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.shared.catalogue.lock().by_name.contains_key(name)
+    }
+
     /// Deletes a log with entries and state. Its handles answer [`Error::Deleted`] from then on.
     /// Its files go with the next group; after a crash before that it may be there again.
     pub fn delete(&self, name: &str) -> Result<(), Error> {

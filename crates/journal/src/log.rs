@@ -171,6 +171,26 @@ impl Log {
         Ok(())
     }
 
+    /// Waits until all that was appended here before is durable, state changes too. For times when nobody else
+    /// changes state here: while somebody does, it goes on waiting, for at most `timeout`.
+    pub fn sync_blocking(&self, timeout: Duration) -> Result<(), Error> {
+        let until = Instant::now() + timeout;
+        loop {
+            let (end, live) = {
+                let pending = self.core.pending.lock();
+                (pending.end, pending.live.clone())
+            };
+            let mut view = self.core.view.lock();
+            if view.durable_end >= end && view.state == live {
+                return Ok(());
+            }
+            self.going_on()?;
+            if self.core.grown.wait_until(&mut view, until).timed_out() {
+                return Err(Error::TimedOut { timeout_ms: timeout.as_millis() as u64 });
+            }
+        }
+    }
+
     fn check(&self, commit: &Commit) -> Result<u64, Error> {
         self.alive()?;
         if self.shared.is_closed() {

@@ -11,7 +11,7 @@ use std::{
 
 use thiserror::Error;
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
-use watchpost_analytics::{IdSource, Securt};
+use watchpost_analytics::Securt;
 use watchpost_config::{self as config, Pace};
 use watchpost_export::{Output, Plan, Written};
 use watchpost_journal as journal;
@@ -29,9 +29,9 @@ use crate::{
     pictures::Pictures,
     pipeline::{Ended, Pipeline},
     plans::{self, Planned},
-    preprocess::PreprocessTask,
+    preprocess::{self, PreprocessTask},
     receivers::Receivers,
-    recorder::{RecordError, Recorder},
+    recorder::Recorder,
     runtime::Surroundings,
     source_status::{SourceSnapshot, SourceStatus},
     status::{ReceiverSnapshot, ReceiverStatus, State},
@@ -55,7 +55,7 @@ pub enum StartError {
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] journal::Error),
-    /// Events left open by a crash could not be ended.
+    /// What a run before has left could not be put into the log.
     #[error("{0}")]
     Record(String),
     /// The system refused a thread.
@@ -113,8 +113,14 @@ impl Instance {
             _ => Version::V2,
         };
         let recorder = Arc::new(Recorder::new(log.clone(), &info, version, wanted.clone()));
-        let (intake, preprocess) = PreprocessTask::start(wishes, recorder, around)?;
-        end_left_open(&intake).map_err(|error| StartError::Record(error.to_string()))?;
+        let (intake, preprocess) = PreprocessTask::start(wishes, recorder, around)
+            .map_err(|error| StartError::Record(error.to_string()))?;
+        let elsewhere = match &intake {
+            Intake::Direct(_) => preprocess::abandoned(&around.journal, wishes.id)?,
+            Intake::Inbox { .. } => Some(log.store().clone()),
+        };
+        open_events::end_left_open(&intake, elsewhere.as_ref())
+            .map_err(|error| StartError::Record(error.to_string()))?;
         let status = Arc::new(SourceStatus::new(source.info().fps));
         let frames_expected = frames_expected(&source.info(), wishes.input.looping);
         let gate = Arc::new(Gate::default());
@@ -266,17 +272,6 @@ impl Final {
 fn frames_expected(source: &SourceInfo, looping: bool) -> Option<u64> {
     let seconds = source.duration.filter(|_| !looping)?.as_secs();
     Some((seconds * source.fps?).round() as u64)
-}
-
-/// Events that a crash has left open get their ends now, before anything new.
-fn end_left_open(intake: &Intake) -> Result<(), RecordError> {
-    let (open, clear) = open_events::left_open(intake.state_log());
-    if clear.is_empty() {
-        return Ok(());
-    }
-    tracing::info!("{} events were left open by a crash and are ended now", open.len());
-    let groups = watchpost_analytics::end_left_open(&open, IdSource::default());
-    intake.take(&groups.iter().collect::<Vec<_>>(), vec![], clear)
 }
 
 fn spawn(

@@ -1,19 +1,24 @@
 //! Starts without an end yet, kept in the journal: after a crash each is ended at its last seen frame.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use watchpost_analytics::{Analysis, OpenEvent};
+use watchpost_analytics::{Analysis, IdSource, OpenEvent};
 use watchpost_journal as journal;
 use watchpost_model::{
     Event, EventKind, Id, Instant, ObjectClass, Rect, Size, StreamTime, Subject, Timestamp, ZoneRef,
 };
 
-use crate::log::StateChange;
+use crate::{intake::Intake, log::StateChange, recorder::RecordError};
 
 /// State keys: one per open event.
 const OPEN: &str = "open/";
+/// State key: events left open in the other log of the instance have their ends, and are to be cleared there.
+const ENDED: &str = "open-elsewhere-ended";
+/// How long clearing them waits for their ends to be durable; if it takes longer, the next start clears them.
+const DURABLE_LIMIT: Duration = Duration::from_secs(2);
+
 /// Follows which events are open and says what of that must be kept.
 #[derive(Default)]
 pub(crate) struct OpenEvents {
@@ -44,8 +49,44 @@ impl OpenEvents {
     }
 }
 
+/// Events that a crash has left open get their ends now, before anything new. Those of the log through which
+/// records no longer enter (`elsewhere`), since a preprocess command came or went, get theirs too: once, though
+/// two logs are never written in one step.
+pub(crate) fn end_left_open(intake: &Intake, elsewhere: Option<&journal::Log>) -> Result<(), RecordError> {
+    let here = intake.state_log();
+    let is_ended = |log: &journal::Log| log.state(ENDED).is_some();
+    let ended = |open: &[OpenEvent]| watchpost_analytics::end_left_open(open, IdSource::default());
+    let (open, mut changes) = left_open(here);
+    // A crash came between ending and clearing them, and then the command came or went once more.
+    let mut groups = if elsewhere.is_some_and(is_ended) { vec![] } else { ended(&open) };
+    let (other_open, other_clear) = elsewhere.map(left_open).unwrap_or_default();
+    if !other_clear.is_empty() && !is_ended(here) {
+        groups.extend(ended(&other_open));
+        changes.push((ENDED.to_owned(), Some(Bytes::new())));
+    }
+    if !groups.is_empty() {
+        tracing::info!("{} events were left open by a crash and are ended now", groups.len());
+    }
+    if !changes.is_empty() {
+        intake.take(&groups.iter().collect::<Vec<_>>(), vec![], changes)?;
+    }
+    let Some(other) = elsewhere else { return Ok(()) };
+    if other_clear.is_empty() && !is_ended(here) && !is_ended(other) {
+        return Ok(());
+    }
+    // Each step only when the one before is safe; what is not by then is done at the next start.
+    if here.sync_blocking(DURABLE_LIMIT).is_ok() {
+        let forget = [(ENDED.to_owned(), None)];
+        other.set_state(other_clear.into_iter().chain(forget.clone()).collect())?;
+        if other.sync_blocking(DURABLE_LIMIT).is_ok() {
+            here.set_state(forget.to_vec())?;
+        }
+    }
+    Ok(())
+}
+
 /// Events that were open when the log was last written, and the state keys to clear with their ends.
-pub(crate) fn left_open(log: &journal::Log) -> (Vec<OpenEvent>, Vec<StateChange>) {
+fn left_open(log: &journal::Log) -> (Vec<OpenEvent>, Vec<StateChange>) {
     let mut open = Vec::new();
     let mut clear = Vec::new();
     for (key, value) in log.states(OPEN) {
@@ -172,7 +213,7 @@ impl From<KeptInstant> for Instant {
 
 #[cfg(test)]
 mod tests {
-    use watchpost_analytics::{IdSource, end_left_open};
+    use watchpost_analytics::end_left_open as ends_of;
     use watchpost_journal::{Commit, Journal, Options};
     use watchpost_model::Record;
 
@@ -222,12 +263,58 @@ mod tests {
         let mut expected = open(1);
         expected.last_seen = at(50);
         assert_eq!(left, [expected]);
-        let groups = end_left_open(&left, IdSource::default());
+        let groups = ends_of(&left, IdSource::default());
         assert_eq!((groups.len(), groups[0].at), (1, at(50)));
         let [Record::Event(end)] = &groups[0].records[..] else { panic!("one end") };
         assert!(matches!(&end.kind, EventKind::IntrusionEnd { start, .. } if *start == Id::from_u128(1)));
         log.append(Commit { entries: vec![], state: clear }).unwrap();
         assert_eq!(left_open(&log).0, [], "once");
+    }
+
+    #[test]
+    fn those_in_the_log_that_is_no_longer_written_have_their_end_once_wherever_a_crash_comes() {
+        // Where the first start is broken off: before anything, behind the ends, behind the clearing.
+        for broken_off in 0..3 {
+            let dir = tempfile::tempdir().unwrap();
+            let (journal, _) = Journal::open(&dir.path().join("journal"), Options::default()).unwrap();
+            let info = watchpost_export::InstanceInfo {
+                id: Id::nil(),
+                name: "Gate".into(),
+                time_zone: "UTC".into(),
+                lossless: true,
+            };
+            let wanted = std::sync::Arc::new(crate::wanted::Wanted::default());
+            let ids = [(watchpost_schema::SchemaId::EventIntrusionEnd, watchpost_schema::Version::V2)];
+            wanted.set([&watchpost_export::Selection::Records(ids.into())]);
+            let log = crate::log::InstanceLog::new(journal.log("log").unwrap());
+            let version = watchpost_schema::Version::V2;
+            let recorder = crate::recorder::Recorder::new(log.clone(), &info, version, wanted);
+            let intake = Intake::Direct(std::sync::Arc::new(recorder));
+
+            let inbox = journal.log("inbox").unwrap();
+            let mut events = OpenEvents::default();
+            let opened = Analysis { opened: vec![open(1)], ..Analysis::default() };
+            let kept = events.changes(&opened);
+            inbox.set_state(kept.clone()).unwrap();
+            if broken_off > 0 {
+                end_left_open(&intake, Some(&inbox)).unwrap();
+                assert_eq!(log.end(), 1);
+                if broken_off == 1 {
+                    inbox.set_state(kept).unwrap();
+                }
+                log.store().set_state(vec![(ENDED.to_owned(), Some(Bytes::new()))]).unwrap();
+            }
+            end_left_open(&intake, Some(&inbox)).unwrap();
+            assert_eq!(log.end(), 1, "one end, broken off at {broken_off}");
+            assert_eq!(left_open(&inbox).0, []);
+            assert_eq!(log.store().state(ENDED), None);
+            // The next one is not taken for one that has its end.
+            inbox
+                .set_state(events.changes(&Analysis { opened: vec![open(2)], ..Analysis::default() }))
+                .unwrap();
+            end_left_open(&intake, Some(&inbox)).unwrap();
+            assert_eq!(log.end(), 2);
+        }
     }
 
     #[test]

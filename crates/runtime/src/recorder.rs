@@ -87,7 +87,7 @@ impl Recorder {
     ) -> Result<(), RecordError> {
         let name = self.instance_name.read();
         let context = Context { instance_id: self.instance_id, instance_name: &name };
-        self.append(state, |numbers| {
+        let _counted = self.append(state, |numbers| {
             let mut entries = Vec::with_capacity(groups.len() + objects.len());
             for group in groups {
                 let mut records = Vec::with_capacity(group.records.len());
@@ -111,15 +111,22 @@ impl Recorder {
                     .map(|(time_ms, stream, json)| Entry { time_ms, body: Body::Object(stream, json) }),
             );
             Ok(entries)
-        })
+        })?;
+        Ok(())
     }
 
-    /// As [`Self::record`], for groups that have passed the preprocess command.
+    /// The version records are stored in.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// As [`Self::record`], for groups that have passed the preprocess command. False if there was no room:
+    /// neither they nor `state` are in the log.
     pub fn record_rewritten(
         &self,
         groups: Vec<Vec<Rewritten>>,
         state: Vec<StateChange>,
-    ) -> Result<(), RecordError> {
+    ) -> Result<bool, RecordError> {
         self.append(state, |numbers| {
             let mut entries = Vec::with_capacity(groups.len());
             for group in groups {
@@ -169,13 +176,13 @@ impl Recorder {
         &self,
         mut state: Vec<StateChange>,
         build: impl FnOnce(&mut Numbers) -> Result<Vec<Entry>, RecordError>,
-    ) -> Result<(), RecordError> {
+    ) -> Result<bool, RecordError> {
         let mut next_sequence = self.next_sequence.lock();
         let first = *next_sequence;
         let mut numbers = Numbers { log_id: self.log.id(), next: first };
         let entries = build(&mut numbers)?;
         if entries.is_empty() && state.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let records = numbers.next - first;
         let objects = entries.iter().filter(|e| matches!(e.body, Body::Object(..))).count() as u64;
@@ -185,12 +192,12 @@ impl Recorder {
         if self.log.append(entries, state)?.is_none() {
             // Their numbers go to those that follow: a gap would look like a loss behind the log.
             self.log.entrance().lose(records + objects);
-            return Ok(());
+            return Ok(false);
         }
         *next_sequence = numbers.next;
         add(&self.counts.records, records);
         add(&self.counts.objects, objects);
-        Ok(())
+        Ok(true)
     }
 }
 

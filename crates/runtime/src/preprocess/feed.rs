@@ -111,7 +111,7 @@ impl Task {
                 hand.since = Instant::now();
             }
             // Full, or closed: then its end is seen at its STDOUT, and what it has not read is sent to the next.
-            if child.try_send(message).is_err() {
+            if child.try_send(self.as_given(position, message)).is_err() {
                 hand.next = position;
                 return Ok(true);
             }

@@ -4,9 +4,12 @@
 //! when it has died, and says what records do meanwhile.
 
 mod answer;
+mod change;
 mod feed;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use change::abandoned;
 
 use std::{
     sync::Arc,
@@ -62,8 +65,11 @@ impl PreprocessTask {
         wishes: &config::Instance,
         recorder: Arc<Recorder>,
         around: &Surroundings,
-    ) -> Result<(Intake, Option<Self>), journal::Error> {
+    ) -> Result<(Intake, Option<Self>), RecordError> {
         let Some(settings) = wishes.output.preprocess.clone() else {
+            if let Some(inbox) = abandoned(&around.journal, wishes.id)? {
+                change::drain(inbox, &recorder)?;
+            }
             return Ok((Intake::Direct(recorder), None));
         };
         let inbox = around.journal.log(&inbox_name(wishes.id))?;
@@ -79,6 +85,7 @@ impl PreprocessTask {
             spec,
             guardian: around.guardian.clone(),
             dead: DeadLetters::open(&around.journal, wishes.id, "preprocess")?,
+            left_behind: inbox.store().end(),
             inbox: inbox.clone(),
             recorder: recorder.clone(),
             status: status.clone(),
@@ -145,6 +152,10 @@ fn cursor(recorder: &Recorder, inbox: &Inbox) -> u64 {
     cursor.clamp(inbox.store().start(), inbox.store().end())
 }
 
+fn move_cursor(to: u64) -> Vec<StateChange> {
+    vec![(CURSOR.to_owned(), Some(Bytes::copy_from_slice(&to.to_le_bytes())))]
+}
+
 /// What the task owns.
 pub(super) struct Task {
     pub settings: config::Preprocess,
@@ -156,6 +167,8 @@ pub(super) struct Task {
     pub orders: watch::Receiver<Order>,
     /// First inbox position not yet done with.
     pub cursor: u64,
+    /// Messages before this position are of a run before, perhaps made for the other version.
+    pub left_behind: u64,
     spec: Result<Spec, String>,
     guardian: Guardian,
     /// The message that was the oldest unfinished one when the child died, and how often in a row.
@@ -241,9 +254,15 @@ impl Task {
     fn pass_unfiltered(&mut self) -> Result<(), RecordError> {
         let batch = self.inbox.read(self.cursor, READ)?;
         self.count_lost(batch.lost);
-        let parse = |(_, message): &(u64, Bytes)| answer::parse(message, self.version, false).ok();
-        let groups = batch.messages.iter().filter_map(parse).collect();
+        let parse =
+            |(position, message)| answer::parse(&self.as_given(position, message), self.version, false).ok();
+        let groups = batch.messages.into_iter().filter_map(parse).collect();
         self.commit(groups, batch.next)
+    }
+
+    /// A message as the command of today understands it.
+    fn as_given(&self, position: u64, message: Bytes) -> Bytes {
+        if position < self.left_behind { change::in_version(message, self.version) } else { message }
     }
 
     fn count_lost(&self, lost: u64) {
@@ -259,22 +278,18 @@ impl Task {
         groups: Vec<Vec<crate::recorder::Rewritten>>,
         cursor: u64,
     ) -> Result<(), RecordError> {
-        let moved: Vec<StateChange> = if cursor == self.cursor {
-            vec![]
-        } else {
-            vec![(CURSOR.to_owned(), Some(Bytes::copy_from_slice(&cursor.to_le_bytes())))]
-        };
+        let moved: Vec<StateChange> = if cursor == self.cursor { vec![] } else { move_cursor(cursor) };
         if groups.is_empty() && moved.is_empty() {
             return Ok(());
         }
         // May wait for the disk; other tasks of this thread need not.
         let recorder = &self.recorder;
-        match tokio::runtime::Handle::current().runtime_flavor() {
+        let _counted = match tokio::runtime::Handle::current().runtime_flavor() {
             RuntimeFlavor::MultiThread => {
                 tokio::task::block_in_place(|| recorder.record_rewritten(groups, moved))?
             }
             _ => recorder.record_rewritten(groups, moved)?,
-        }
+        };
         add(&self.status.delivered, cursor - self.cursor);
         self.cursor = cursor;
         self.status.move_cursor(cursor);

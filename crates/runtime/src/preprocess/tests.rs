@@ -117,6 +117,7 @@ impl Bench {
             status: status.clone(),
             orders: ordered,
             cursor: 0,
+            left_behind: 0,
             spec,
             guardian: Guardian::for_tests().clone(),
             deaths: (None, 0),
