@@ -1,13 +1,16 @@
 //! Running other programs: cargo, Python, and what benchmarks measure.
 
 use std::{
+    fs,
     os::unix::process::CommandExt as _,
     path::PathBuf,
     process::{Command, ExitStatus},
+    sync::mpsc,
+    thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 
 /// The cargo that runs this.
 pub fn cargo(arguments: &[&str]) -> Command {
@@ -45,49 +48,61 @@ pub fn output(command: &mut Command) -> anyhow::Result<String> {
 pub struct Cost {
     /// From start to end.
     pub wall: Duration,
-    /// Largest resident size of the process itself, or of its largest child if that was larger.
+    /// Largest resident size of the process itself, its children not counted.
     pub peak_bytes: u64,
 }
 
-/// Runs it to its end and says what it cost, as the kernel counted it (`wait4`).
-pub fn measure(command: &mut Command) -> anyhow::Result<(ExitStatus, Cost)> {
-    use std::os::unix::process::ExitStatusExt as _;
+/// How often the size is looked at. The kernel keeps the largest so far, so only what a process grows by in
+/// its last moments is missed.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
+/// Runs it to its end and says what it cost.
+///
+/// The size is `VmHWM` of proc(5), read while it runs. What `wait4` says at the end will not do: there a
+/// program inherits the size of the process that started it, and this one has held decoded pictures.
+pub fn measure(command: &mut Command) -> anyhow::Result<(ExitStatus, Cost)> {
     // A group of its own, so that an interrupted benchmark leaves nothing behind.
     command.process_group(0);
     let start = Instant::now();
-    let child = command.spawn().with_context(|| format!("cannot start {}", shown(command)))?;
-    let pid = i32::try_from(child.id())?;
-    let (status, usage) = wait4(pid)?;
-    let cost = Cost {
-        wall: start.elapsed(),
-        // Linux counts in KiB.
-        peak_bytes: usage.ru_maxrss.unsigned_abs() * 1024,
-    };
-    Ok((ExitStatus::from_raw(status), cost))
+    let mut child = command.spawn().with_context(|| format!("cannot start {}", shown(command)))?;
+    let status_file = format!("/proc/{}/status", child.id());
+    let (end, ended) = mpsc::channel::<()>();
+    let watching = thread::spawn(move || {
+        let mut peak = 0;
+        while ended.recv_timeout(LOOK_EVERY) == Err(mpsc::RecvTimeoutError::Timeout) {
+            peak = peak_bytes(&status_file).unwrap_or(0).max(peak);
+        }
+        peak
+    });
+    let status = child.wait();
+    let wall = start.elapsed();
+    drop(end);
+    let peak_bytes = watching.join().map_err(|_| anyhow!("the thread that looks at the size panicked"))?;
+    Ok((status?, Cost { wall, peak_bytes }))
 }
 
-#[allow(unsafe_code, reason = "std has no wait that also tells what the child used")]
-fn wait4(pid: libc::pid_t) -> anyhow::Result<(i32, libc::rusage)> {
-    let mut status = 0;
-    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
-    loop {
-        // SAFETY: both pointers are to live values of the right type; `pid` is a child of ours that nobody
-        // else waits for, and all-zero is a valid `rusage`.
-        let waited = unsafe { libc::wait4(pid, &raw mut status, 0, usage.as_mut_ptr()) };
-        if waited == pid {
-            // SAFETY: zeroed above, then filled by the kernel.
-            return Ok((status, unsafe { usage.assume_init() }));
-        }
-        let error = std::io::Error::last_os_error();
-        if error.kind() != std::io::ErrorKind::Interrupted {
-            return Err(error).context("cannot wait for the child");
-        }
-    }
+fn peak_bytes(status_file: &str) -> Option<u64> {
+    let status = fs::read_to_string(status_file).ok()?;
+    let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(kib.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
 }
 
 /// The command as one would type it.
 pub fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_program_is_small_whoever_starts_it() {
+        let held = vec![1_u8; 200 << 20];
+        let (status, cost) = measure(Command::new("sleep").arg("0.2")).unwrap();
+        assert!(status.success() && cost.wall >= Duration::from_millis(200));
+        assert!((1..50 << 20).contains(&cost.peak_bytes), "{} bytes", cost.peak_bytes);
+        drop(held);
+    }
 }
