@@ -1,7 +1,7 @@
 //! One log in memory: what waits to be written, and what is durable.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
@@ -42,7 +42,9 @@ pub(crate) struct Pending {
     run: Vec<u8>,
     offsets: Vec<u32>,
     ops: Vec<u8>,
-    changes: Vec<(String, Option<Bytes>)>,
+    /// Keys changed since the last group. A group is on disk as a whole or not at all, so of several
+    /// changes of a key only the last need be written.
+    changed: BTreeSet<String>,
     /// State with all changes made so far, durable or not.
     pub live: BTreeMap<String, Bytes>,
     /// Waits in the writer's queue.
@@ -87,16 +89,12 @@ impl Pending {
             put_entry(&mut self.run, position, entry);
         }
         self.end += commit.entries.len() as u64;
-        for (key, value) in &commit.state {
-            put_state(&mut self.ops, key, value.as_ref());
-        }
-        if !commit.state.is_empty() {
+        for (key, value) in commit.state {
+            if !self.changed.contains(&key) {
+                self.changed.insert(key.clone());
+            }
             // Values are copied: a slice of a large buffer must not keep all of it.
-            let copied =
-                |(key, value): (String, Option<Bytes>)| (key, value.map(|v| Bytes::copy_from_slice(&v)));
-            let changes: Vec<_> = commit.state.into_iter().map(copied).collect();
-            apply(&mut self.live, changes.iter().cloned());
-            self.changes.extend(changes);
+            apply(&mut self.live, [(key, value.map(|value| Bytes::copy_from_slice(&value)))]);
         }
         self.cost += cost;
         first
@@ -116,6 +114,12 @@ impl Pending {
             Op::Made { id: log.id, name: log.name.clone() }.encode(&mut made);
             made.append(&mut ops);
             ops = made;
+        }
+        let mut changes = Vec::with_capacity(self.changed.len());
+        for key in std::mem::take(&mut self.changed) {
+            let value = self.live.get(&key).cloned();
+            put_state(&mut ops, &key, value.as_ref());
+            changes.push((key, value));
         }
         let count = self.offsets.len();
         let first = self.end - count as u64;
@@ -141,7 +145,6 @@ impl Pending {
             first,
             count: count as u32,
         };
-        let changes = std::mem::take(&mut self.changes);
         let cost = std::mem::take(&mut self.cost);
         Frame { header, ops, changes, run, cost, deleted: self.deleted }
     }

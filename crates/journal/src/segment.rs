@@ -55,7 +55,7 @@ pub(crate) fn store(
         match runs.as_slice() {
             [run] => file.write_at(&run.bytes, begin)?,
             runs => {
-                file.write_at(&runs.iter().flat_map(|r| r.bytes.iter().copied()).collect::<Vec<_>>(), begin)?
+                file.write_at(&runs.iter().map(|run| &run.bytes[..]).collect::<Vec<_>>().concat(), begin)?
             }
         }
         dirty.extend([segment.name]);
