@@ -9,22 +9,23 @@
 //! object:      u8 n, n bytes stream name; the rest is JSON
 //! ```
 //!
-//! A record is stored in the one version it was made in. The other is made when the first receiver
-//! asks for it and then shared by all, so N receivers of a version cost one serialisation.
+//! A record is stored in the one version it was made in, and written straight to where it is stored. The
+//! other version is made when the first receiver asks for it and then shared by all, so N receivers of a
+//! version cost one serialisation.
 
 use std::sync::{
     OnceLock,
     atomic::{AtomicU64, Ordering},
 };
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use thiserror::Error;
 use watchpost_schema::{SchemaId, Version, streams::StreamName};
 
 const GROUP: u8 = 1;
 const OBJECT: u8 = 2;
 
-/// One entry of an instance's log.
+/// One entry of an instance's log, as read: the JSON in it is where the journal has it.
 #[derive(Debug)]
 pub(crate) struct Entry {
     /// The wall clock it speaks of, Unix ms.
@@ -54,8 +55,13 @@ pub(crate) struct Stored {
 pub(crate) static CONVERSIONS: AtomicU64 = AtomicU64::new(0);
 
 impl Stored {
-    pub fn new(schema: SchemaId, version: Version, json: Bytes) -> Self {
+    fn new(schema: SchemaId, version: Version, json: Bytes) -> Self {
         Self { schema, version, json, converted: OnceLock::new() }
+    }
+
+    /// Bytes of its JSON, as stored.
+    pub fn len(&self) -> usize {
+        self.json.len()
     }
 
     /// Its JSON in `version`; `None` if it is stored in one that cannot be turned into that.
@@ -72,6 +78,71 @@ impl Stored {
     }
 }
 
+/// An entry as it is appended.
+#[derive(Clone, Debug)]
+pub(crate) struct Encoded(pub Bytes);
+
+impl Encoded {
+    /// One object of a stream, which `write` writes as JSON; `None` if it says that there is none.
+    pub fn object(
+        time_ms: i64,
+        stream: StreamName,
+        write: impl FnOnce(&mut Vec<u8>) -> bool,
+    ) -> Option<Self> {
+        let mut out = begin(OBJECT, time_ms);
+        put_name(&mut out, stream.as_str());
+        write(&mut out).then(|| Self(out.into()))
+    }
+}
+
+/// Writes a group, record by record.
+pub(crate) struct GroupWriter {
+    time_ms: i64,
+    out: Vec<u8>,
+}
+
+impl GroupWriter {
+    pub fn new(time_ms: i64) -> Self {
+        Self { time_ms, out: Vec::new() }
+    }
+
+    /// Adds a record, which `write` writes as JSON.
+    pub fn record(&mut self, schema: SchemaId, version: Version, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.out.is_empty() {
+            self.out = begin(GROUP, self.time_ms);
+        }
+        let out = &mut self.out;
+        put_name(out, schema.as_str());
+        out.push(version.number());
+        let length_at = out.len();
+        out.extend_from_slice(&[0; 4]);
+        write(out);
+        let length = (out.len() - length_at - 4) as u32;
+        out[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
+    }
+
+    /// The entry; `None` without a record.
+    pub fn finish(self) -> Option<Encoded> {
+        (!self.out.is_empty()).then(|| Encoded(self.out.into()))
+    }
+}
+
+/// Room for a record or object of the usual size; a larger one costs copying.
+const USUAL_BYTES: usize = 1024;
+
+fn begin(kind: u8, time_ms: i64) -> Vec<u8> {
+    let mut out = Vec::with_capacity(USUAL_BYTES);
+    out.push(kind);
+    out.extend_from_slice(&time_ms.to_le_bytes());
+    out
+}
+
+fn put_name(out: &mut Vec<u8>, name: &str) {
+    // Names are from closed sets, all far shorter than 255 bytes.
+    out.push(name.len() as u8);
+    out.extend_from_slice(name.as_bytes());
+}
+
 /// Bytes that are no entry: written by a newer Watchpost, or by something else.
 #[derive(Debug, Error)]
 #[error("log entry at position {position}: {what}")]
@@ -81,36 +152,6 @@ pub(crate) struct Unreadable {
 }
 
 impl Entry {
-    pub fn encode(&self) -> Bytes {
-        let mut out = BytesMut::with_capacity(self.encoded_len());
-        match &self.body {
-            Body::Group(records) => {
-                out.put_u8(GROUP);
-                out.put_i64_le(self.time_ms);
-                for record in records {
-                    put_name(&mut out, record.schema.as_str());
-                    out.put_u8(record.version.number());
-                    out.put_u32_le(record.json.len() as u32);
-                    out.put_slice(&record.json);
-                }
-            }
-            Body::Object(stream, json) => {
-                out.put_u8(OBJECT);
-                out.put_i64_le(self.time_ms);
-                put_name(&mut out, stream.as_str());
-                out.put_slice(json);
-            }
-        }
-        out.freeze()
-    }
-
-    fn encoded_len(&self) -> usize {
-        9 + match &self.body {
-            Body::Group(records) => records.iter().map(|r| r.schema.as_str().len() + 6 + r.json.len()).sum(),
-            Body::Object(stream, json) => 1 + stream.as_str().len() + json.len(),
-        }
-    }
-
     /// Reads an entry without copying its JSON.
     pub fn decode(position: u64, data: &Bytes) -> Result<Self, Unreadable> {
         let bad = |what| Unreadable { position, what };
@@ -137,12 +178,6 @@ impl Entry {
         };
         Ok(Self { time_ms, body })
     }
-}
-
-fn put_name(out: &mut BytesMut, name: &str) {
-    // Names are from closed sets, all far shorter than 255 bytes.
-    out.put_u8(name.len() as u8);
-    out.put_slice(name.as_bytes());
 }
 
 struct Cursor<'a> {
@@ -182,24 +217,48 @@ mod tests {
 
     use super::*;
 
-    fn entry() -> impl Strategy<Value = Entry> {
-        let json = || prop::collection::vec(any::<u8>(), 0..200).prop_map(Bytes::from);
+    /// What goes in: the time, and records or an object.
+    type Given = (i64, Result<Vec<(SchemaId, Version, Vec<u8>)>, (StreamName, Vec<u8>)>);
+
+    fn given() -> impl Strategy<Value = Given> {
+        let json = || prop::collection::vec(any::<u8>(), 0..200);
         let version = prop_oneof![Just(Version::V1), Just(Version::V2)];
-        let record = (prop::sample::select(SchemaId::ALL.to_vec()), version, json())
-            .prop_map(|(schema, version, json)| Stored::new(schema, version, json));
-        let group = prop::collection::vec(record, 1..5).prop_map(Body::Group);
-        let object =
-            (prop::sample::select(StreamName::ALL.to_vec()), json()).prop_map(|(s, j)| Body::Object(s, j));
-        (any::<i64>(), prop_oneof![group, object]).prop_map(|(time_ms, body)| Entry { time_ms, body })
+        let record = (prop::sample::select(SchemaId::ALL.to_vec()), version, json());
+        let group = prop::collection::vec(record, 1..5).prop_map(Ok);
+        let object = (prop::sample::select(StreamName::ALL.to_vec()), json()).prop_map(Err);
+        (any::<i64>(), prop_oneof![group, object])
+    }
+
+    fn encode((time_ms, given): &Given) -> Bytes {
+        match given {
+            Ok(records) => {
+                let mut group = GroupWriter::new(*time_ms);
+                for (schema, version, json) in records {
+                    group.record(*schema, *version, |out| out.extend_from_slice(json));
+                }
+                group.finish().unwrap().0
+            }
+            Err((stream, json)) => {
+                let write = |out: &mut Vec<u8>| {
+                    out.extend_from_slice(json);
+                    true
+                };
+                Encoded::object(*time_ms, *stream, write).unwrap().0
+            }
+        }
     }
 
     proptest! {
         #[test]
-        fn what_is_encoded_is_decoded(entry in entry()) {
-            let encoded = entry.encode();
-            prop_assert_eq!(encoded.len(), entry.encoded_len());
-            let decoded = Entry::decode(0, &encoded).unwrap();
-            prop_assert_eq!(format!("{decoded:?}"), format!("{entry:?}"));
+        fn what_is_encoded_is_decoded(given in given()) {
+            let entry = Entry::decode(0, &encode(&given)).unwrap();
+            let body = match &entry.body {
+                Body::Group(records) => {
+                    Ok(records.iter().map(|r| (r.schema, r.version, r.json.to_vec())).collect())
+                }
+                Body::Object(stream, json) => Err((*stream, json.to_vec())),
+            };
+            prop_assert_eq!((entry.time_ms, body), given);
         }
 
         #[test]
@@ -208,13 +267,19 @@ mod tests {
         }
 
         #[test]
-        fn a_cut_or_changed_entry_never_panics(entry in entry(), cut in 0usize..400, change in any::<(usize, u8)>()) {
-            let mut bytes = entry.encode().to_vec();
+        fn a_cut_or_changed_entry_never_panics(given in given(), cut in 0usize..400, change in any::<(usize, u8)>()) {
+            let mut bytes = encode(&given).to_vec();
             let at = change.0 % bytes.len();
             bytes[at] = change.1;
             bytes.truncate(cut);
             let _ = Entry::decode(0, &Bytes::from(bytes));
         }
+    }
+
+    #[test]
+    fn nothing_is_no_entry() {
+        assert!(GroupWriter::new(0).finish().is_none());
+        assert!(Encoded::object(0, StreamName::Tracks, |_| false).is_none());
     }
 
     #[test]

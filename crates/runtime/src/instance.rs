@@ -16,7 +16,6 @@ use watchpost_config::{self as config, Pace};
 use watchpost_export::{Output, Plan, Written};
 use watchpost_journal as journal;
 use watchpost_model::Id;
-use watchpost_schema::Version;
 use watchpost_source::{SourceError, SourceInfo};
 
 use crate::{
@@ -108,11 +107,7 @@ impl Instance {
                 }
             }
         }
-        let version = match &wishes.output.preprocess {
-            Some(preprocess) if preprocess.version == 1 => Version::V1,
-            _ => Version::V2,
-        };
-        let recorder = Arc::new(Recorder::new(log.clone(), &info, version, wanted.clone()));
+        let recorder = Arc::new(Recorder::new(log.clone(), &info, plans::version(wishes), wanted.clone()));
         let (intake, preprocess) = PreprocessTask::start(wishes, recorder, around)
             .map_err(|error| StartError::Record(error.to_string()))?;
         let elsewhere = match &intake {

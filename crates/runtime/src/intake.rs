@@ -6,19 +6,19 @@ use std::sync::Arc;
 use bytes::Bytes;
 use watchpost_journal as journal;
 use watchpost_model::Group;
-use watchpost_schema::streams::StreamName;
 
 use crate::{
     entrance::Entrance,
+    entry::Encoded,
     log::StateChange,
     recorder::{RecordError, Recorder},
-    tail::{Tail, Weigh},
+    tail::Tail,
 };
 
 /// The log before the preprocess command: messages as the command is given them.
-pub(crate) type Inbox = Tail<Bytes>;
+pub(crate) type Inbox = Tail;
 
-/// What [`Inbox::read`] found.
+/// What [`Inbox::messages`] found.
 pub(crate) struct Messages {
     pub messages: Vec<(u64, Bytes)>,
     /// Where to read on.
@@ -43,7 +43,7 @@ impl Intake {
     pub fn take(
         &self,
         groups: &[&Group],
-        objects: Vec<(i64, StreamName, Bytes)>,
+        objects: Vec<Encoded>,
         state: Vec<StateChange>,
     ) -> Result<(), RecordError> {
         match self {
@@ -51,7 +51,7 @@ impl Intake {
             Self::Inbox { inbox, recorder } => {
                 let entries = recorder.messages(groups);
                 if !entries.is_empty() || !state.is_empty() {
-                    let taken = inbox.append(entries.clone(), entries, state)?;
+                    let taken = inbox.append(entries, state)?;
                     if taken.is_none() {
                         inbox.entrance().lose(groups.iter().map(|group| group.records.len() as u64).sum());
                     }
@@ -78,26 +78,15 @@ impl Intake {
 }
 
 impl Inbox {
-    /// Nothing that is durable stays in memory: there is one reader, and it is read once.
     pub fn open(store: journal::Log, recorder: &Recorder) -> Self {
-        Tail::new(store, recorder.log().shared_entrance(), 0, 0)
+        Tail::new(store, recorder.log().shared_entrance())
     }
 
-    /// Messages from position `from` on, at most about `limit`, as [`crate::log::InstanceLog::read`].
-    pub fn read(&self, from: u64, limit: journal::ReadLimit) -> Result<Messages, journal::Error> {
-        if let Some(messages) = self.recent(from, limit.entries) {
-            let next = from + messages.len() as u64;
-            return Ok(Messages { messages, next, lost: 0 });
-        }
-        let batch = self.store().read(from, limit)?;
+    /// Messages from position `from` on, at most about `limit`.
+    pub fn messages(&self, from: u64, limit: journal::ReadLimit) -> Result<Messages, journal::Error> {
+        let batch = self.read(from, limit)?;
         let messages: Vec<_> = batch.entries.into_iter().map(|entry| (entry.position, entry.data)).collect();
         let lost = batch.next.saturating_sub(from) - messages.len() as u64;
         Ok(Messages { messages, next: batch.next, lost })
-    }
-}
-
-impl Weigh for Bytes {
-    fn weight(&self) -> usize {
-        self.len()
     }
 }

@@ -186,10 +186,7 @@ mod tests {
     use watchpost_schema::streams::StreamName;
 
     use super::*;
-    use crate::{
-        entry::{Body, Entry},
-        status::ReceiverStatus,
-    };
+    use crate::{entry::Encoded, status::ReceiverStatus};
 
     struct Bench {
         keeper: Keeper,
@@ -205,8 +202,12 @@ mod tests {
         let (journal, _) = Journal::open(&dir.path().join("journal"), Options::default()).unwrap();
         let log = InstanceLog::new(journal.log("test").unwrap());
         for _ in 0..100 {
-            let entry = Entry { time_ms: 0, body: Body::Object(StreamName::Tracks, vec![b' '; 1000].into()) };
-            log.append(vec![entry], vec![]).unwrap();
+            let spaces = |out: &mut Vec<u8>| {
+                out.resize(out.len() + 1000, b' ');
+                true
+            };
+            let entry = Encoded::object(0, StreamName::Tracks, spaces);
+            log.append(vec![entry.unwrap()], vec![]).unwrap();
             assert!(log.sync(Duration::from_secs(20)));
         }
         let receivers =

@@ -7,6 +7,7 @@ mod backoff;
 mod dead;
 mod entrance;
 mod entry;
+mod ids;
 mod instance;
 mod intake;
 mod keeper;
@@ -20,6 +21,8 @@ mod plans;
 mod preprocess;
 mod receivers;
 mod recorder;
+#[doc(hidden)]
+pub mod rig;
 mod runtime;
 mod source_status;
 mod status;

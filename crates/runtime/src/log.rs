@@ -1,19 +1,20 @@
 //! An instance's log as its writers and workers see it: entries instead of bytes.
 //!
-//! Entries that were just written are kept as they are, so live receivers neither decode nor convert
-//! what another has decoded or converted already.
+//! Entries that were just read are kept as they are, so receivers neither decode nor convert what another
+//! has decoded or converted already.
 
-use std::sync::Arc;
 #[cfg(test)]
 use std::time::Duration;
+use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use watchpost_journal as journal;
 
 use crate::{
     entrance::Entrance,
-    entry::{Body, Entry},
-    tail::{Tail, Weigh},
+    entry::{Body, Encoded, Entry, Stored},
+    tail::Tail,
 };
 
 /// How many recent entries stay decoded per log. With one receiver a window behind another this is
@@ -31,7 +32,8 @@ pub(crate) type StateChange = (String, Option<Bytes>);
 /// An instance's log. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct InstanceLog {
-    tail: Arc<Tail<Arc<Entry>>>,
+    tail: Arc<Tail>,
+    recent: Arc<Mutex<Recent>>,
 }
 
 /// What [`InstanceLog::read`] found.
@@ -77,7 +79,7 @@ impl InstanceLog {
     }
 
     pub fn open(store: journal::Log, entrance: Arc<Entrance>) -> Self {
-        Self { tail: Arc::new(Tail::new(store, entrance, RECENT_ENTRIES, RECENT_BYTES)) }
+        Self { tail: Arc::new(Tail::new(store, entrance)), recent: Arc::default() }
     }
 
     pub fn id(&self) -> uuid::Uuid {
@@ -88,21 +90,20 @@ impl InstanceLog {
     /// within 10 ms. `None`: there was no room, see [`Entrance::append`].
     pub fn append(
         &self,
-        entries: Vec<Entry>,
+        entries: Vec<Encoded>,
         state: Vec<StateChange>,
     ) -> Result<Option<u64>, journal::Error> {
-        let encoded = entries.iter().map(Entry::encode).collect();
-        self.tail.append(entries.into_iter().map(Arc::new).collect(), encoded, state)
+        self.tail.append(entries.into_iter().map(|Encoded(bytes)| bytes).collect(), state)
     }
 
     /// Entries from position `from` on, at most `entries` of them and about `bytes`: durable ones, and while
     /// nothing becomes durable those of a live source too ([`Entrance`]).
     pub fn read(&self, from: u64, entries: usize, bytes: usize) -> Result<Batch, journal::Error> {
-        if let Some(found) = self.tail.recent(from, entries) {
+        if let Some(found) = self.recent.lock().read(from, entries) {
             let next = from + found.len() as u64;
             return Ok(Batch { entries: found, next, lost: 0 });
         }
-        let batch = self.store().read(from, journal::ReadLimit { entries, bytes })?;
+        let batch = self.tail.read(from, journal::ReadLimit { entries, bytes })?;
         let mut decoded = Vec::with_capacity(batch.entries.len());
         for journal::Entry { position, data } in batch.entries {
             match Entry::decode(position, &data) {
@@ -112,6 +113,9 @@ impl InstanceLog {
         }
         // Everything that should be there and is not: trimmed, damaged, or not to be understood.
         let lost = (batch.next - from).saturating_sub(decoded.len() as u64);
+        if lost == 0 {
+            self.recent.lock().keep(&mut decoded);
+        }
         Ok(Batch { entries: decoded, next: batch.next, lost })
     }
 
@@ -170,11 +174,59 @@ fn cursor_key(receiver: &str) -> String {
     format!("{CURSOR}{receiver}")
 }
 
-impl Weigh for Arc<Entry> {
-    fn weight(&self) -> usize {
-        match &self.body {
-            Body::Group(records) => records.iter().map(|r| r.json(r.version).map_or(0, |j| j.len())).sum(),
-            Body::Object(_, json) => json.len(),
+/// The entries read last, without gaps, in order.
+#[derive(Default)]
+struct Recent {
+    first: u64,
+    entries: VecDeque<Arc<Entry>>,
+    bytes: usize,
+}
+
+impl Recent {
+    /// Keeps what was read, consecutive entries, if it goes on from what is kept or lies past it. Whoever read
+    /// the same at the same time and was quicker is followed: all then share one entry.
+    fn keep(&mut self, read: &mut [(u64, Arc<Entry>)]) {
+        let Some((first, _)) = read.first() else { return };
+        let end = self.first + self.entries.len() as u64;
+        if *first > end {
+            self.entries.clear();
+            self.bytes = 0;
         }
+        if self.entries.is_empty() {
+            self.first = *first;
+        }
+        for (position, entry) in read {
+            match position.checked_sub(self.first).map(|at| self.entries.get(at as usize)) {
+                Some(Some(known)) => *entry = known.clone(),
+                Some(None) => {
+                    self.bytes += size(entry);
+                    self.entries.push_back(entry.clone());
+                }
+                // From somebody far behind: of use to nobody else.
+                None => {}
+            }
+        }
+        while self.entries.len() > RECENT_ENTRIES || self.bytes > RECENT_BYTES {
+            let Some(oldest) = self.entries.pop_front() else { break };
+            self.bytes -= size(&oldest);
+            self.first += 1;
+        }
+    }
+
+    /// Entries from `from` on; `None` if `from` is not here.
+    fn read(&self, from: u64, limit: usize) -> Option<Vec<(u64, Arc<Entry>)>> {
+        let offset = usize::try_from(from.checked_sub(self.first)?).ok()?;
+        if offset >= self.entries.len() {
+            return None;
+        }
+        let end = self.entries.len().min(offset.saturating_add(limit));
+        Some((from..).zip(self.entries.range(offset..end).cloned()).collect())
+    }
+}
+
+fn size(entry: &Entry) -> usize {
+    match &entry.body {
+        Body::Group(records) => records.iter().map(Stored::len).sum(),
+        Body::Object(_, json) => json.len(),
     }
 }

@@ -84,6 +84,11 @@ fn available(wishes: &config::Instance) -> &'static [Version] {
     }
 }
 
+/// The version that records are stored in: the newest, but the one the preprocess command writes.
+pub(crate) fn version(wishes: &config::Instance) -> Version {
+    if available(wishes) == [Version::V1] { Version::V1 } else { Version::V2 }
+}
+
 /// Everything that would keep the instance, an export or an exporter from starting, and what is probably not
 /// meant. Of the disk it looks at the source's file and at the programs of commands only.
 pub fn check(loaded: &config::Loaded, paths: &Paths, exporters: &[Found]) -> Checked {

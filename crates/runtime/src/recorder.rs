@@ -13,10 +13,11 @@ use uuid::Uuid;
 use watchpost_export::InstanceInfo;
 use watchpost_journal as journal;
 use watchpost_model::{Group, Id};
-use watchpost_schema::{self as schema, Context, SchemaId, Stamp, Version, streams::StreamName};
+use watchpost_schema::{self as schema, Context, SchemaId, Stamp, Version};
 
 use crate::{
-    entry::{Body, Entry, Stored},
+    entry::{Encoded, GroupWriter},
+    ids::Ids,
     log::{InstanceLog, StateChange},
     status::add,
     wanted::Wanted,
@@ -34,7 +35,7 @@ pub(crate) struct Recorder {
     version: Version,
     wanted: Arc<Wanted>,
     /// Held from taking a number to appending, so that numbers rise with positions.
-    next_sequence: Mutex<u64>,
+    numbers: Mutex<Numbers>,
     pub counts: RecorderCounts,
 }
 
@@ -42,6 +43,8 @@ pub(crate) struct Recorder {
 pub(crate) struct RecorderCounts {
     pub records: AtomicU64,
     pub objects: AtomicU64,
+    /// How often a record was written as JSON, for the proof that it is once, whoever wants it.
+    pub written: AtomicU64,
 }
 
 /// A record that a preprocess command has written.
@@ -63,13 +66,14 @@ impl Recorder {
     pub fn new(log: InstanceLog, instance: &InstanceInfo, version: Version, wanted: Arc<Wanted>) -> Self {
         let kept = log.store().state(SEQUENCE);
         let next = kept.and_then(|n| n.as_ref().try_into().ok()).map_or(0, u64::from_le_bytes);
+        let numbers = Numbers { log_id: log.id(), next, ids: Ids::default() };
         Self {
             log,
             instance_id: instance.id,
             instance_name: RwLock::new(instance.name.clone()),
             version,
             wanted,
-            next_sequence: Mutex::new(next),
+            numbers: Mutex::new(numbers),
             counts: RecorderCounts::default(),
         }
     }
@@ -78,38 +82,33 @@ impl Recorder {
         &self.log
     }
 
-    /// Appends what somebody selected of `groups` and `objects`, and `state` in the same write.
+    /// Appends what somebody selected of `groups`, and `objects`, and `state` in the same write.
     pub fn record(
         &self,
         groups: &[&Group],
-        objects: Vec<(i64, StreamName, Bytes)>,
+        objects: Vec<Encoded>,
         state: Vec<StateChange>,
     ) -> Result<(), RecordError> {
         let name = self.instance_name.read();
         let context = Context { instance_id: self.instance_id, instance_name: &name };
-        let _counted = self.append(state, |numbers| {
+        let _counted = self.append(state, objects.len() as u64, |numbers| {
             let mut entries = Vec::with_capacity(groups.len() + objects.len());
             for group in groups {
-                let mut records = Vec::with_capacity(group.records.len());
+                let mut entry = GroupWriter::new(group.at.timestamp.0);
                 for record in &group.records {
                     let id = SchemaId::of(record);
                     if !self.wanted.record(id) {
                         continue;
                     }
                     let stamp = numbers.next();
-                    let mut json = Vec::with_capacity(512);
-                    schema::encode(self.version, record, &group.at, &context, Some(&stamp), &mut json);
-                    records.push(Stored::new(id, self.version, json.into()));
+                    entry.record(id, self.version, |out| {
+                        add(&self.counts.written, 1);
+                        schema::encode(self.version, record, &group.at, &context, Some(&stamp), out);
+                    });
                 }
-                if !records.is_empty() {
-                    entries.push(Entry { time_ms: group.at.timestamp.0, body: Body::Group(records) });
-                }
+                entries.extend(entry.finish());
             }
-            entries.extend(
-                objects
-                    .into_iter()
-                    .map(|(time_ms, stream, json)| Entry { time_ms, body: Body::Object(stream, json) }),
-            );
+            entries.extend(objects);
             Ok(entries)
         })?;
         Ok(())
@@ -127,22 +126,24 @@ impl Recorder {
         groups: Vec<Vec<Rewritten>>,
         state: Vec<StateChange>,
     ) -> Result<bool, RecordError> {
-        self.append(state, |numbers| {
+        self.append(state, 0, |numbers| {
             let mut entries = Vec::with_capacity(groups.len());
             for group in groups {
-                let mut time_ms = 0;
-                let mut records = Vec::with_capacity(group.len());
+                let clock =
+                    |record: &Rewritten| record.fields.get("system_timestamp").and_then(Value::as_i64);
+                let time_ms =
+                    group.iter().filter(|r| self.wanted.record(r.schema)).filter_map(clock).next_back();
+                let mut entry = GroupWriter::new(time_ms.unwrap_or_default());
                 for Rewritten { schema: id, fields } in group {
                     if !self.wanted.record(id) {
                         continue;
                     }
-                    time_ms = fields.get("system_timestamp").and_then(Value::as_i64).unwrap_or(time_ms);
                     let fields = schema::stamp(self.version, fields, &numbers.next());
-                    records.push(Stored::new(id, self.version, serde_json::to_vec(&fields)?.into()));
+                    let mut written = Ok(());
+                    entry.record(id, self.version, |out| written = serde_json::to_writer(out, &fields));
+                    written?;
                 }
-                if !records.is_empty() {
-                    entries.push(Entry { time_ms, body: Body::Group(records) });
-                }
+                entries.extend(entry.finish());
             }
             Ok(entries)
         })
@@ -175,29 +176,33 @@ impl Recorder {
     fn append(
         &self,
         mut state: Vec<StateChange>,
-        build: impl FnOnce(&mut Numbers) -> Result<Vec<Entry>, RecordError>,
+        objects: u64,
+        build: impl FnOnce(&mut Numbers) -> Result<Vec<Encoded>, RecordError>,
     ) -> Result<bool, RecordError> {
-        let mut next_sequence = self.next_sequence.lock();
-        let first = *next_sequence;
-        let mut numbers = Numbers { log_id: self.log.id(), next: first };
-        let entries = build(&mut numbers)?;
-        if entries.is_empty() && state.is_empty() {
-            return Ok(true);
-        }
+        let mut numbers = self.numbers.lock();
+        let first = numbers.next;
+        let appended = build(&mut numbers).and_then(|entries| {
+            if entries.is_empty() && state.is_empty() {
+                return Ok(true);
+            }
+            if numbers.next > first {
+                state.push((SEQUENCE.to_owned(), Some(Bytes::copy_from_slice(&numbers.next.to_le_bytes()))));
+            }
+            Ok(self.log.append(entries, state)?.is_some())
+        });
         let records = numbers.next - first;
-        let objects = entries.iter().filter(|e| matches!(e.body, Body::Object(..))).count() as u64;
-        if records > 0 {
-            state.push((SEQUENCE.to_owned(), Some(Bytes::copy_from_slice(&numbers.next.to_le_bytes()))));
-        }
-        if self.log.append(entries, state)?.is_none() {
+        match appended {
+            Ok(true) => {
+                add(&self.counts.records, records);
+                add(&self.counts.objects, objects);
+            }
             // Their numbers go to those that follow: a gap would look like a loss behind the log.
-            self.log.entrance().lose(records + objects);
-            return Ok(false);
+            _ => numbers.next = first,
         }
-        *next_sequence = numbers.next;
-        add(&self.counts.records, records);
-        add(&self.counts.objects, objects);
-        Ok(true)
+        if let Ok(false) = appended {
+            self.log.entrance().lose(records + objects);
+        }
+        appended
     }
 }
 
@@ -205,13 +210,14 @@ impl Recorder {
 struct Numbers {
     log_id: Uuid,
     next: u64,
+    ids: Ids,
 }
 
 impl Numbers {
     fn next(&mut self) -> Stamp {
         let sequence = self.next;
         self.next += 1;
-        Stamp { record_id: Uuid::new_v4(), log_id: self.log_id, sequence }
+        Stamp { record_id: self.ids.next(), log_id: self.log_id, sequence }
     }
 }
 
@@ -257,7 +263,7 @@ mod tests {
             let batch = log.read(from, 1000, 1 << 20).unwrap();
             assert_eq!(batch.lost, 0);
             for (_, entry) in &batch.entries {
-                let Body::Group(group) = &entry.body else { panic!("a group") };
+                let crate::entry::Body::Group(group) = &entry.body else { panic!("a group") };
                 let json = group.iter().map(|record| record.json(Version::V2).unwrap());
                 records.extend(json.map(|json| serde_json::from_slice::<Value>(&json).unwrap()));
             }
@@ -304,6 +310,6 @@ mod tests {
         let recorder = recorder(&journal, &[SchemaId::EventIntrusion]);
         recorder.record(&[&group()], vec![], vec![]).unwrap();
         assert_eq!(recorder.log().end(), 0);
-        assert_eq!(*recorder.next_sequence.lock(), 0);
+        assert_eq!(recorder.numbers.lock().next, 0);
     }
 }

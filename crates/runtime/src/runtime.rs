@@ -98,15 +98,19 @@ impl Runtime {
     /// # Errors
     /// See [`StartError`]. Trouble of a single export is a state of that export.
     pub fn start(&self, loaded: &config::Loaded, file: &Path) -> Result<Instance, StartError> {
-        let around = Surroundings {
+        Instance::start(loaded, &self.around(file))
+    }
+
+    /// What an instance of `file` finds.
+    pub(crate) fn around(&self, file: &Path) -> Surroundings {
+        Surroundings {
             journal: self.journal.clone(),
             guardian: self.guardian.clone(),
             tokio: Handle::current(),
             paths: Paths::new(&self.data, file, Base::InstanceFile),
             exporters: self.exporters.clone(),
             system: self.system.clone(),
-        };
-        Instance::start(loaded, &around)
+        }
     }
 }
 

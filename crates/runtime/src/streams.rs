@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use watchpost_analytics::{Analysis, Occupancy};
 use watchpost_export::InstanceInfo;
 use watchpost_model::{Frame, Instant, Record, StreamTime, TrackPhase};
@@ -12,13 +11,10 @@ use watchpost_schema::{
     streams::{self, ObjectStats, StreamName, ZoneStats},
 };
 
-use crate::wanted::Wanted;
+use crate::{entry::Encoded, wanted::Wanted};
 
 /// Between two objects of the streams that are not per frame (PRODUCT section 6).
 const SECOND: StreamTime = StreamTime::from_nanos(1_000_000_000);
-
-/// What goes into the log: the wall clock it speaks of, the stream, the object.
-pub(crate) type StreamObject = (i64, StreamName, Bytes);
 
 pub(crate) struct Streams {
     instance: InstanceInfo,
@@ -33,15 +29,14 @@ impl Streams {
     }
 
     /// The objects of one analysed frame.
-    pub fn objects(&mut self, frame: &Frame, analysis: &Analysis) -> Vec<StreamObject> {
+    pub fn objects(&mut self, frame: &Frame, analysis: &Analysis) -> Vec<Encoded> {
         let at =
             Instant { frame_id: frame.id, time: frame.time, timestamp: frame.timestamp, size: frame.size };
         let context = Context { instance_id: self.instance.id, instance_name: &self.instance.name };
         let mut objects = Vec::new();
         let mut add = |stream, write: &mut dyn FnMut(&mut Vec<u8>) -> bool| {
-            let mut json = Vec::with_capacity(512);
-            if self.wanted.stream(stream) && write(&mut json) {
-                objects.push((at.timestamp.0, stream, Bytes::from(json)));
+            if self.wanted.stream(stream) {
+                objects.extend(Encoded::object(at.timestamp.0, stream, write));
             }
         };
         add(StreamName::Events, &mut |out| {
@@ -81,15 +76,16 @@ impl Streams {
     }
 
     /// The `statistics` stream has the same figures as the record.
-    pub fn statistics(&self, group: &watchpost_model::Group) -> Option<StreamObject> {
+    pub fn statistics(&self, group: &watchpost_model::Group) -> Option<Encoded> {
         let context = Context { instance_id: self.instance.id, instance_name: &self.instance.name };
         let wanted = self.wanted.stream(StreamName::Statistics);
         let statistics = group.records.iter().filter(|_| wanted).find_map(|record| match record {
             Record::Statistics(statistics) => Some(statistics),
             _ => None,
         })?;
-        let mut json = Vec::new();
-        streams::encode_statistics(&group.at, &context, statistics, &mut json);
-        Some((group.at.timestamp.0, StreamName::Statistics, json.into()))
+        Encoded::object(group.at.timestamp.0, StreamName::Statistics, |out| {
+            streams::encode_statistics(&group.at, &context, statistics, out);
+            true
+        })
     }
 }

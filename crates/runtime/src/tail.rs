@@ -1,7 +1,5 @@
-//! A log of the store with its newest items in memory, as they were made.
-//!
-//! Two things need them: live receivers, which would otherwise all decode what was encoded a moment ago; and
-//! whoever reads while the journal cannot be written, when memory is the only place where they are.
+//! A log of the store, and in memory what of it is not durable yet: whoever reads while the journal cannot be
+//! written finds it nowhere else.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -12,33 +10,25 @@ use watchpost_journal as journal;
 
 use crate::{entrance::Entrance, log::StateChange};
 
-/// What it costs to keep an item.
-pub(crate) trait Weigh {
-    /// Its bytes, roughly.
-    fn weight(&self) -> usize;
-}
-
 /// One log of the store. Shared by whoever writes and whoever reads.
-pub(crate) struct Tail<T> {
+pub(crate) struct Tail {
     store: journal::Log,
     entrance: Arc<Entrance>,
-    /// Held from giving out positions to filling `recent`, so that `recent` has the order of the log.
-    /// Taken before `recent`; readers take `recent` alone and never wait for the store.
+    /// Held from giving out positions to filling `undurable`, so that it has the order of the log. Taken
+    /// before `undurable`; readers take that alone and never wait for the store.
     writing: Mutex<()>,
-    recent: Mutex<Recent<T>>,
+    undurable: Mutex<Undurable>,
     /// Tells of appends while nothing becomes durable.
     appended: Notify,
 }
 
-impl<T: Weigh + Clone> Tail<T> {
-    /// Keeps at most so many items and bytes in memory, and those that are not durable anyway: of them there
-    /// are never more than the store itself has room for.
-    pub fn new(store: journal::Log, entrance: Arc<Entrance>, items: usize, bytes: usize) -> Self {
+impl Tail {
+    pub fn new(store: journal::Log, entrance: Arc<Entrance>) -> Self {
         Self {
             store,
             entrance,
             writing: Mutex::default(),
-            recent: Mutex::new(Recent::new(items, bytes)),
+            undurable: Mutex::default(),
             appended: Notify::new(),
         }
     }
@@ -55,30 +45,35 @@ impl<T: Weigh + Clone> Tail<T> {
         self.entrance.clone()
     }
 
-    /// Appends items, as `encoded`, and state changes, all or nothing: see [`Entrance::append`].
+    /// Appends entries and state changes, all or nothing: see [`Entrance::append`].
     pub fn append(
         &self,
-        items: Vec<T>,
-        encoded: Vec<Bytes>,
+        entries: Vec<Bytes>,
         state: Vec<StateChange>,
     ) -> Result<Option<u64>, journal::Error> {
+        // A source that waits for the journal is read from the journal alone.
+        if self.entrance.watch_undurable().is_none() {
+            return self.entrance.append(&self.store, journal::Commit { entries, state });
+        }
         let _writing = self.writing.lock();
-        let commit = journal::Commit { entries: encoded, state };
+        let commit = journal::Commit { entries: entries.clone(), state };
         let Some(first) = self.entrance.append(&self.store, commit)? else { return Ok(None) };
-        self.recent.lock().push(first, items, || self.store.durable_end());
+        self.undurable.lock().push(first, entries, self.store.durable_end());
         if self.entrance.passes_undurable() {
             self.appended.notify_waiters();
         }
         Ok(Some(first))
     }
 
-    /// Items from `from` on, at most `limit`, as far as they may be read; `None` if `from` is not in memory.
-    pub fn recent(&self, from: u64, limit: usize) -> Option<Vec<(u64, T)>> {
-        let durable = self.store.durable_end();
-        let undurable = self.entrance.passes_undurable();
-        let recent = self.recent.lock();
-        let end = if undurable { recent.end() } else { durable };
-        recent.read(from, end, limit)
+    /// Entries from `from` on, at most about `limit`: durable ones, and while nothing becomes durable those of
+    /// a live source too ([`Entrance`]).
+    pub fn read(&self, from: u64, limit: journal::ReadLimit) -> Result<journal::Batch, journal::Error> {
+        if self.entrance.passes_undurable()
+            && let Some(batch) = self.undurable.lock().read(from, limit)
+        {
+            return Ok(batch);
+        }
+        self.store.read(from, limit)
     }
 
     /// Waits until there is something to read at `position`: durable, or while nothing becomes durable and
@@ -91,7 +86,7 @@ impl<T: Weigh + Clone> Tail<T> {
             let appended = self.appended.notified();
             tokio::pin!(appended);
             appended.as_mut().enable();
-            if *undurable.borrow_and_update() && position < self.recent.lock().end() {
+            if *undurable.borrow_and_update() && position < self.undurable.lock().end() {
                 return Ok(());
             }
             tokio::select! {
@@ -106,57 +101,46 @@ impl<T: Weigh + Clone> Tail<T> {
     }
 }
 
-/// The last items, without gaps, in order.
-struct Recent<T> {
+/// The last entries, without gaps, in order. Never more than the store itself has room for while it cannot be
+/// written.
+#[derive(Default)]
+struct Undurable {
     first: u64,
-    items: VecDeque<T>,
-    bytes: usize,
-    most_items: usize,
-    most_bytes: usize,
+    entries: VecDeque<Bytes>,
 }
 
-impl<T: Weigh + Clone> Recent<T> {
-    fn new(most_items: usize, most_bytes: usize) -> Self {
-        Self { first: 0, items: VecDeque::new(), bytes: 0, most_items, most_bytes }
-    }
-
+impl Undurable {
     fn end(&self) -> u64 {
-        self.first + self.items.len() as u64
+        self.first + self.entries.len() as u64
     }
 
-    fn push(&mut self, first: u64, items: Vec<T>, durable_end: impl FnOnce() -> u64) {
+    fn push(&mut self, first: u64, entries: Vec<Bytes>, durable_end: u64) {
         if first != self.end() {
-            self.items.clear();
-            self.bytes = 0;
+            self.entries.clear();
         }
-        if self.items.is_empty() {
+        if self.entries.is_empty() {
             self.first = first;
         }
-        for item in items {
-            self.bytes += item.weight();
-            self.items.push_back(item);
-        }
-        if self.is_over() {
-            let durable = durable_end();
-            while self.is_over() && self.first < durable {
-                let Some(oldest) = self.items.pop_front() else { break };
-                self.bytes -= oldest.weight();
-                self.first += 1;
-            }
+        self.entries.extend(entries);
+        while self.first < durable_end && self.entries.pop_front().is_some() {
+            self.first += 1;
         }
     }
 
-    fn is_over(&self) -> bool {
-        self.items.len() > self.most_items || self.bytes > self.most_bytes
-    }
-
-    /// Items from `from` up to `end`; `None` if `from` is not here.
-    fn read(&self, from: u64, end: u64, limit: usize) -> Option<Vec<(u64, T)>> {
+    /// Entries from `from` on; `None` if it is not here.
+    fn read(&self, from: u64, limit: journal::ReadLimit) -> Option<journal::Batch> {
         let offset = usize::try_from(from.checked_sub(self.first)?).ok()?;
-        if offset >= self.items.len() {
+        if offset >= self.entries.len() {
             return None;
         }
-        let count = usize::try_from(end.saturating_sub(from)).unwrap_or(usize::MAX).min(limit);
-        Some((from..).zip(self.items.iter().skip(offset).take(count).cloned()).collect())
+        let (mut entries, mut bytes) = (Vec::new(), 0);
+        for (position, data) in (from..).zip(self.entries.range(offset..)).take(limit.entries) {
+            if bytes > limit.bytes {
+                break;
+            }
+            bytes += data.len();
+            entries.push(journal::Entry { position, data: data.clone() });
+        }
+        Some(journal::Batch { next: from + entries.len() as u64, entries, lost: None })
     }
 }

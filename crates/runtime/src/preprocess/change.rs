@@ -25,7 +25,7 @@ pub(super) fn drain(inbox: journal::Log, recorder: &Recorder) -> Result<(), Reco
     let first = cursor(recorder, &inbox);
     let mut next = first;
     while next < inbox.store().end() {
-        let batch = inbox.read(next, READ)?;
+        let batch = inbox.messages(next, READ)?;
         if batch.next == next {
             break;
         }

@@ -105,7 +105,7 @@ impl Task {
 
     /// Sends what there is room for; returns whether the child's queue is full.
     fn send(&mut self, child: &Child, hand: &mut InHand) -> Result<bool, RecordError> {
-        let batch = self.inbox.read(hand.next, READ)?;
+        let batch = self.inbox.messages(hand.next, READ)?;
         for (position, message) in batch.messages {
             if hand.positions.is_empty() {
                 hand.since = Instant::now();

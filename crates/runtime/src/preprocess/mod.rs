@@ -252,7 +252,7 @@ impl Task {
     }
 
     fn pass_unfiltered(&mut self) -> Result<(), RecordError> {
-        let batch = self.inbox.read(self.cursor, READ)?;
+        let batch = self.inbox.messages(self.cursor, READ)?;
         self.count_lost(batch.lost);
         let parse =
             |(position, message)| answer::parse(&self.as_given(position, message), self.version, false).ok();
@@ -302,7 +302,7 @@ impl Task {
         self.deaths = if self.deaths.0 == oldest { (oldest, self.deaths.1 + 1) } else { (oldest, 1) };
         let Some(oldest) = oldest.filter(|_| self.deaths.1 >= POISON_DEATHS) else { return Ok(()) };
         self.deaths = (None, 0);
-        let batch = self.inbox.read(oldest, journal::ReadLimit { entries: 1, bytes: 1 })?;
+        let batch = self.inbox.messages(oldest, journal::ReadLimit { entries: 1, bytes: 1 })?;
         if let Some((_, message)) = batch.messages.first() {
             let reason =
                 format!("the preprocess command died over it {POISON_DEATHS} times in a row: {reason}");

@@ -21,7 +21,7 @@ use crate::{
     backoff::Backoff,
     dead::DeadLetters,
     entrance::Entrance,
-    entry::{Body, Entry},
+    entry::Encoded,
     log::InstanceLog,
     status::{ReceiverStatus, State},
 };
@@ -147,14 +147,26 @@ pub struct Running {
     pub task: JoinHandle<()>,
 }
 
-pub fn object(time_ms: i64) -> Entry {
-    let json = format!("{{\"frame_id\":1,\"frame_time\":{time_ms}.0}}");
-    Entry { time_ms, body: Body::Object(StreamName::Tracks, json.into()) }
+pub fn object(time_ms: i64) -> Encoded {
+    encoded(time_ms, StreamName::Tracks, &json(time_ms))
+}
+
+/// The JSON of [`object`].
+pub fn json(time_ms: i64) -> String {
+    format!("{{\"frame_id\":1,\"frame_time\":{time_ms}.0}}")
+}
+
+fn encoded(time_ms: i64, stream: StreamName, json: &str) -> Encoded {
+    let write = |out: &mut Vec<u8>| {
+        out.extend_from_slice(json.as_bytes());
+        true
+    };
+    Encoded::object(time_ms, stream, write).unwrap()
 }
 
 /// An entry that the worker's selection passes over.
-pub fn other() -> Entry {
-    Entry { time_ms: 0, body: Body::Object(StreamName::Detections, "{}".into()) }
+pub fn other() -> Encoded {
+    encoded(0, StreamName::Detections, "{}")
 }
 
 impl Bench {
@@ -210,7 +222,7 @@ impl Bench {
     }
 
     /// Appends entries and waits until they can be read.
-    pub fn append(&self, entries: Vec<Entry>) -> u64 {
+    pub fn append(&self, entries: Vec<Encoded>) -> u64 {
         let first = self.log.append(entries, vec![]).unwrap();
         assert!(self.log.sync(BOUND));
         first.unwrap()

@@ -32,12 +32,14 @@ use self::{
 use crate::{
     backoff::Backoff,
     dead::DeadLetters,
+    entry::Entry,
     log::{Cursor, InstanceLog},
     status::{ReceiverStatus, State, add},
 };
 
-/// Bytes read from the log at once. More only adds memory: the log reads ahead by itself.
+/// Read from the log at once. More only adds memory, and time in which other readers of it wait.
 const READ_BYTES: usize = 1 << 20;
+const READ_ENTRIES: usize = 2048;
 /// A cursor that only passed over entries of no concern is kept once it has moved this far, or after
 /// [`IDLE_KEEP`]: after a crash these are looked at again, which costs time and delivers nothing twice.
 const IDLE_STEP: u64 = 4096;
@@ -82,7 +84,11 @@ pub(crate) struct Worker {
 
 /// Given to the receiver, not answered for.
 struct InFlight {
-    delivery: Delivery,
+    position: u64,
+    /// What it was cut from: should it become a dead letter, it is cut again.
+    entry: Arc<Entry>,
+    items: u64,
+    bytes: u64,
     /// How many of its items became dead letters.
     refused: u64,
     /// `every_s`: where selecting stood behind it.
@@ -233,18 +239,24 @@ impl Worker {
     /// The next deliveries: entries from `next` on, cut down to what is selected. They are in flight.
     async fn read(&mut self, room: usize) -> Result<Vec<Delivery>, ReceiverError> {
         self.drop_oldest_if_behind().await?;
-        let batch = self.log.read(self.next, room, READ_BYTES).map_err(unreadable)?;
+        let batch = self.log.read(self.next, room.min(READ_ENTRIES), READ_BYTES).map_err(unreadable)?;
         if batch.lost > 0 {
             self.dropped(
                 batch.lost,
                 format!("{} log entries were gone before they could be delivered", batch.lost),
             );
         }
-        let mut deliveries = Vec::new();
-        for (position, entry) in &batch.entries {
-            if let Some(delivery) = self.selector.select(*position, entry) {
-                let slot = self.selector.slot;
-                self.in_flight.push_back(InFlight { delivery: delivery.clone(), refused: 0, slot });
+        let mut deliveries = Vec::with_capacity(batch.entries.len());
+        for (position, entry) in batch.entries {
+            if let Some(delivery) = self.selector.select(position, &entry) {
+                self.in_flight.push_back(InFlight {
+                    position,
+                    entry,
+                    items: delivery.items.len() as u64,
+                    bytes: delivery.items.iter().map(|item| item.json.len() as u64).sum(),
+                    refused: 0,
+                    slot: self.selector.slot,
+                });
                 deliveries.push(delivery);
             }
         }

@@ -31,7 +31,17 @@ impl Selector {
 
     /// What of an entry is selected; `None` if nothing is. To be asked in the order of the log.
     pub fn select(&mut self, position: u64, entry: &Entry) -> Option<Delivery> {
-        let items: Vec<_> = match (&self.selection, &entry.body) {
+        if let (Selection::Stream(wanted), Body::Object(stream, json)) = (&self.selection, &entry.body)
+            && (stream != wanted || !self.is_due(json))
+        {
+            return None;
+        }
+        Some(self.cut(position, entry)).filter(|delivery| !delivery.items.is_empty())
+    }
+
+    /// What of an entry is of the selected kind: the same at every time.
+    pub fn cut(&self, position: u64, entry: &Entry) -> Delivery {
+        let items = match (&self.selection, &entry.body) {
             (Selection::Records(wanted), Body::Group(records)) => records
                 .iter()
                 .filter_map(|record| {
@@ -41,15 +51,11 @@ impl Selector {
                 })
                 .collect(),
             (Selection::Stream(wanted), Body::Object(stream, json)) if stream == wanted => {
-                let json = json.clone();
-                if !self.is_due(&json) {
-                    return None;
-                }
-                vec![Item { kind: ItemKind::Object(*stream), json }]
+                vec![Item { kind: ItemKind::Object(*stream), json: json.clone() }]
             }
-            _ => return None,
+            _ => Vec::new(),
         };
-        (!items.is_empty()).then_some(Delivery { position, time_ms: entry.time_ms, items })
+        Delivery { position, time_ms: entry.time_ms, items }
     }
 
     /// `every_s`: the first object in each step of stream time. On a grid, so that uneven sources do not

@@ -46,18 +46,21 @@ impl Worker {
 
     fn delivered(&mut self, through: u64) {
         let mut slot = self.cursor.slot;
+        let done = self.in_flight.partition_point(|given| given.position <= through);
         let durable = self.log.store().durable_end();
-        while self.in_flight.front().is_some_and(|oldest| oldest.delivery.position <= through) {
-            let Some(done) = self.in_flight.pop_front() else { break };
+        let (mut delivered, mut bytes, mut undurable) = (0, 0, 0);
+        for done in self.in_flight.drain(..done) {
             slot = done.slot;
-            let items = &done.delivery.items;
-            let delivered = (items.len() as u64).saturating_sub(done.refused);
-            add(&self.status.delivered, delivered);
-            if done.delivery.position >= durable {
-                add(&self.status.undurable, delivered);
+            let taken = done.items.saturating_sub(done.refused);
+            delivered += taken;
+            if done.position >= durable {
+                undurable += taken;
             }
-            add(&self.status.bytes, items.iter().map(|item| item.json.len() as u64).sum());
+            bytes += done.bytes;
         }
+        add(&self.status.delivered, delivered);
+        add(&self.status.undurable, undurable);
+        add(&self.status.bytes, bytes);
         if self.in_flight.is_empty() {
             self.move_cursor(self.next, self.selector.slot);
         } else {
@@ -78,16 +81,18 @@ impl Worker {
         item: Option<usize>,
         reason: &str,
     ) -> Result<(), ReceiverError> {
-        let Some(refused) = self.in_flight.iter_mut().find(|one| one.delivery.position == position) else {
+        let Ok(at) = self.in_flight.binary_search_by_key(&position, |given| given.position) else {
             tracing::error!(receiver = %self.status.name, position, "refused what it was never given");
             return Ok(());
         };
         tracing::warn!(receiver = %self.status.name, position, "refused for good: {reason}");
+        let refused = &mut self.in_flight[at];
+        let delivery = self.selector.cut(position, &refused.entry);
         self.dead
-            .bury(&refused.delivery, item, reason)
+            .bury(&delivery, item, reason)
             .await
             .map_err(|error| ReceiverError::Blocked(format!("keeping a dead letter: {error}")))?;
-        refused.refused += if item.is_some() { 1 } else { refused.delivery.items.len() as u64 };
+        refused.refused += if item.is_some() { 1 } else { refused.items };
         add(&self.status.refused, 1);
         Ok(())
     }
@@ -137,7 +142,7 @@ impl Worker {
     /// receiver. Everything before it is done with, so the cursor passes it at once.
     async fn count_death(&mut self, reason: &str) -> Result<(), journal::Error> {
         let Some(oldest) = self.in_flight.front() else { return Ok(()) };
-        let position = oldest.delivery.position;
+        let position = oldest.position;
         if self.deaths.position != Some(position) {
             self.deaths = Deaths { position: Some(position), count: 0, last: true };
         }
@@ -145,7 +150,8 @@ impl Worker {
         if self.deaths.count >= POISON_DEATHS {
             let reason =
                 format!("the receiver died over it {POISON_DEATHS} times in a row; the last time: {reason}");
-            self.dead.bury(&oldest.delivery, None, &reason).await?;
+            let delivery = self.selector.cut(position, &oldest.entry);
+            self.dead.bury(&delivery, None, &reason).await?;
             add(&self.status.refused, 1);
             let slot = oldest.slot;
             self.in_flight.pop_front();

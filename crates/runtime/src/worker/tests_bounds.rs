@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use watchpost_export::{BehindMax, ReceiverError, WhenBehind};
 
-use super::fake::{Act, Bench, Running, object, other, until};
+use super::fake::{Act, Bench, Running, json, object, other, until};
 use crate::{backoff::Backoff, status::State};
 
 /// A bench whose receiver has a cursor at 0, as left by a run before.
@@ -35,10 +35,7 @@ async fn drop_oldest_by_records_counts_what_was_selected_only() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn drop_oldest_by_bytes_and_by_seconds() {
-    let size = match object(10).body {
-        crate::entry::Body::Object(_, json) => json.len() as u64,
-        crate::entry::Body::Group(_) => unreachable!(),
-    };
+    let size = json(10).len() as u64;
     for bound in [
         BehindMax { bytes: Some(2 * size), ..BehindMax::default() },
         BehindMax { seconds: Some(0.0015), ..BehindMax::default() },
