@@ -3,6 +3,7 @@
 #
 #   scripts/setup.sh demo    what `make demo` needs: a build, GStreamer's plugins, a font, Python
 #   scripts/setup.sh test    that, and what the tests need
+#   scripts/setup.sh bench   what `make demo` needs, and the peers that `cargo xtask bench` measures against
 #
 # Asks nothing, changes nothing that is there, enables and starts no service. What it cannot do it names, with the
 # command that does it, and ends with 1.
@@ -11,8 +12,8 @@ cd "$(dirname "$0")/.."
 
 profile=${1:-demo}
 case $profile in
-  demo | test) ;;
-  *) echo "usage: scripts/setup.sh demo|test" >&2; exit 2 ;;
+  demo | test | bench) ;;
+  *) echo "usage: scripts/setup.sh demo|test|bench" >&2; exit 2 ;;
 esac
 
 # The oldest Rust that builds this, from the workspace's own manifest.
@@ -28,6 +29,9 @@ packages=(
 )
 if [ "$profile" = test ]; then
   packages+=(ffmpeg jq python3-venv gstreamer1.0-tools python3-gi gir1.2-gst-rtsp-server-1.0)
+fi
+if [ "$profile" = bench ]; then
+  packages+=(python3-venv gstreamer1.0-tools rsyslog)
 fi
 
 say() { echo "setup: $*"; }

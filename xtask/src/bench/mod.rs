@@ -3,10 +3,14 @@
 
 mod analysis;
 mod demo;
+mod exporters;
+mod formatting;
+mod load;
 mod machine;
 mod peers;
 mod report;
 mod rows;
+mod rsyslog;
 
 use std::{fs, path::PathBuf, process::Command};
 
@@ -16,14 +20,14 @@ use clap::Args;
 use crate::process::{cargo, output, run, target_dir};
 use report::{Figure, Report};
 
-/// Analysis, the demo's path, rows to files; against OpenCV, a bare GStreamer pipeline and supervision.
+/// Analysis, the demo's path, rows to files, records to children; each against a peer that does the same.
 #[derive(Args)]
 pub struct Bench {
     /// Fewer repetitions and rows: to see whether it runs, not how fast.
     #[arg(long)]
     quick: bool,
     /// Run only this one (repeatable).
-    #[arg(long, value_name = "NAME", value_parser = ["analysis", "demo", "rows"])]
+    #[arg(long, value_name = "NAME", value_parser = ["analysis", "demo", "rows", "exporters"])]
     only: Vec<String>,
     /// Set by the command itself once everything is built in release.
     #[arg(long, hide = true)]
@@ -38,6 +42,10 @@ struct Bed {
     clip: PathBuf,
     /// The `watchpost` to measure.
     watchpost: PathBuf,
+    /// `watchpost-load`: an instance without source and solution.
+    load: PathBuf,
+    /// `watchpost-child`: reads, and answers where it is to.
+    child: PathBuf,
     /// Python with the peers.
     python: PathBuf,
     /// Emptied at the start.
@@ -63,7 +71,8 @@ impl Bed {
 
 type Benchmark = (&'static str, fn(&Bed) -> anyhow::Result<Vec<Figure>>);
 
-const BENCHMARKS: [Benchmark; 3] = [("analysis", analysis::run), ("demo", demo::run), ("rows", rows::run)];
+const BENCHMARKS: [Benchmark; 4] =
+    [("analysis", analysis::run), ("demo", demo::run), ("rows", rows::run), ("exporters", exporters::run)];
 
 impl Bench {
     pub fn run(&self) -> anyhow::Result<()> {
@@ -93,6 +102,7 @@ impl Bench {
 
     /// The analysis is measured inside this program, so this program too must be the release build.
     fn build_and_go_on(&self) -> anyhow::Result<()> {
+        run(Command::new("scripts/setup.sh").arg("bench"))?;
         eprintln!("bench: building in release");
         run(&mut cargo(&[
             "build",
@@ -101,9 +111,13 @@ impl Bench {
             "--package",
             "watchpost-cli",
             "--package",
+            "watchpost-benches",
+            "--package",
             "xtask",
         ]))?;
         let mut again = Command::new(target_dir().join("release/xtask"));
+        // Where it looks for the others.
+        again.env("CARGO_TARGET_DIR", target_dir());
         again.args(["bench", "--built"]);
         if self.quick {
             again.arg("--quick");
@@ -122,11 +136,19 @@ impl Bench {
         Ok(Bed {
             quick: self.quick,
             clip: clip.trim().into(),
-            watchpost: target_dir().join("release/watchpost").canonicalize()?,
+            watchpost: release("watchpost")?,
+            load: release("watchpost-load")?,
+            child: release("watchpost-child")?,
             python: peers::python(&work)?,
             work,
         })
     }
+}
+
+/// A program of the release build.
+fn release(name: &str) -> anyhow::Result<PathBuf> {
+    let path = target_dir().join("release").join(name);
+    path.canonicalize().with_context(|| format!("{} is not built", path.display()))
 }
 
 /// The middle one.

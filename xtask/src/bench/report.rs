@@ -117,9 +117,19 @@ const HOW: &str = "\
 * **Demo**: from the start of the process to its end. Decode, motion, tracks, drawing, H.264 in MP4, tracks as CSV,
   events as JSON lines through the log. The bare pipeline decodes, encodes with the same x264 settings and muxes; it
   analyses and draws nothing. The Python peer encodes MPEG-4 part 2, which is cheaper than H.264.
-* **Rows**: one detection a frame out of an ndjson file, through parsing, tracking and the log on disk, to a file, synced;
-  from the start of the process to its end. supervision formats and writes the same rows from memory, unsynced.
-* **Memory**: the largest resident size of the process, as the kernel counted it.
+* **Rows**: objects of 300 bytes with one detection each, which become CSV rows of 135. *Through the log*: put in by one
+  thread as the pipeline puts them in, one object to a write, through the log on disk to a file, synced; from the first
+  put in to the last delivered. *Formatting alone*: the CPU time of the thread that makes lines of the bytes in the log.
+  *Whole process*: one detection a frame out of an ndjson file, parsing and tracking included; from the start of the
+  process to its end. supervision formats and writes the same rows from memory, unsynced.
+* **Exporters**: records of 390 bytes, one to a write, put in as rows are, through the log on disk. The children are
+  `benches/src/bin/child.rs` and `benches/read_json.py`. rsyslog gets the same records over a Unix socket and keeps them
+  in memory; its rate is from the first to the last that the same child has read.
+* **Round trip**: each record passes two logs and a parser; the peer writes a message, waits for the answer, and writes
+  the next, without a log.
+* **Latency**: from putting a record in to its being read by the child, on one clock.
+* **CPU**: user and system time of the process, writing included, children not.
+* **Memory**: the largest resident size of the process itself, as the kernel counted it while it ran.
 ";
 
 #[cfg(test)]
