@@ -39,6 +39,9 @@ pub enum Answer {
 pub enum Line {
     /// Its bytes, without the newline.
     Text(Bytes),
+    /// What came last, without a newline behind it: from a program that writes none at its end, or one that
+    /// was killed while it wrote.
+    Unfinished(Bytes),
     /// It was over the bound and is not kept.
     TooLong {
         /// Its beginning, for the log.
@@ -177,7 +180,8 @@ pub(crate) async fn read_lines(
     let mut reader = Reader::new(&log, CHUNK_BYTES);
     let keep = |state: &mut State, piece: Piece<'_>| {
         let line = match piece {
-            Piece::Line(line) | Piece::Unfinished(line) => Line::Text(Bytes::copy_from_slice(line)),
+            Piece::Line(line) => Line::Text(Bytes::copy_from_slice(line)),
+            Piece::Unfinished(line) => Line::Unfinished(Bytes::copy_from_slice(line)),
             Piece::TooLong { start, bytes } => {
                 log.note(&format!(
                     "a line of {bytes} bytes on STDOUT was skipped: at most {max_bytes} are kept"

@@ -20,6 +20,7 @@ async fn all_lines(child: &watchpost_process::Child) -> Vec<String> {
         }
         for line in lines {
             match line {
+                Line::Unfinished(text) => all.push(format!("unfinished: {}", String::from_utf8_lossy(&text))),
                 Line::Text(text) => all.push(String::from_utf8_lossy(&text).into_owned()),
                 Line::TooLong { bytes, .. } => all.push(format!("too long: {bytes}")),
             }
@@ -208,7 +209,7 @@ async fn a_line_over_the_bound_is_skipped_and_told() {
     let dir = tempfile::tempdir().unwrap();
     let script = "import sys\nprint('a'); print('b'*5000000); print('c'); sys.stdout.buffer.write(b'\\xff\\n'); print('end', end='')";
     let child = spawn_with(python(script, dir.path()), LINES).await;
-    assert_eq!(all_lines(&child).await, ["a", "too long: 5000000", "c", "\u{fffd}", "end"]);
+    assert_eq!(all_lines(&child).await, ["a", "too long: 5000000", "c", "\u{fffd}", "unfinished: end"]);
     assert!(child.recent_lines().iter().any(|l| l.text.contains("5000000 bytes on STDOUT was skipped")));
 }
 

@@ -16,7 +16,7 @@ async fn line(child: &Child) -> String {
     let lines = within("a line", child.lines()).await;
     assert_eq!(lines.len(), 1, "{lines:?}");
     match &lines[0] {
-        Line::Text(text) => String::from_utf8(text.to_vec()).unwrap(),
+        Line::Text(text) | Line::Unfinished(text) => String::from_utf8(text.to_vec()).unwrap(),
         Line::TooLong { .. } => panic!("too long"),
     }
 }

@@ -4,10 +4,13 @@
 
 mod children;
 pub mod identities;
+mod random;
 mod sandbox;
+pub mod scene;
 mod script;
 pub mod truth;
 
 pub use children::acknowledging_exporter;
+pub use random::Random;
 pub use sandbox::{Ran, Sandbox, Watchpost, set_mode, wait_until};
 pub use script::{Script, Walker};

@@ -132,6 +132,12 @@ impl Task {
         let mut groups = Vec::with_capacity(lines.len());
         let mut cursor = self.cursor;
         for line in lines {
+            if self.is_half_an_answer(&line) {
+                tracing::warn!(
+                    "the preprocess command died over an answer; its message is given to the next one"
+                );
+                continue;
+            }
             groups.extend(self.read_line(line).await?);
             if self.settings.acknowledge {
                 match hand.done_with_oldest() {
@@ -144,13 +150,22 @@ impl Task {
         self.done_through(groups, cursor)
     }
 
+    /// What a command that was killed had begun to say is no answer, unless it is all there. (Free-running,
+    /// nobody would say it again: then it is refused like any other line that is not JSON.)
+    fn is_half_an_answer(&self, line: &Line) -> bool {
+        let Line::Unfinished(text) = line else { return false };
+        self.settings.acknowledge && answer::parse(text, self.version, false).is_err()
+    }
+
     /// A line as a group; what is none becomes a dead letter, and the child lives on.
     async fn read_line(&mut self, line: Line) -> Result<Option<Vec<Rewritten>>, RecordError> {
         let (text, refused) = match line {
-            Line::Text(text) => match answer::parse(&text, self.version, self.settings.validate) {
-                Ok(group) => return Ok(Some(group).filter(|group| !group.is_empty())),
-                Err(reason) => (text.to_vec(), reason),
-            },
+            Line::Text(text) | Line::Unfinished(text) => {
+                match answer::parse(&text, self.version, self.settings.validate) {
+                    Ok(group) => return Ok(Some(group).filter(|group| !group.is_empty())),
+                    Err(reason) => (text.to_vec(), reason),
+                }
+            }
             Line::TooLong { start, bytes } => {
                 let reason = format!("the preprocess command wrote a line of {bytes} bytes; it was not kept");
                 (start.into_bytes(), reason)
@@ -200,8 +215,11 @@ impl Task {
         let silence = Duration::from_millis(self.settings.drain_ms);
         child.close_stdin();
         loop {
+            // One that owes answers is not done, however long it is silent: then `timeout_ms` decides.
+            let owes = self.settings.acknowledge && !hand.positions.is_empty();
+            let lines = async { if owes { child.lines().await } else { child.drain_lines(silence).await } };
             tokio::select! {
-                lines = child.drain_lines(silence) => {
+                lines = lines => {
                     if lines.is_empty() {
                         break;
                     }

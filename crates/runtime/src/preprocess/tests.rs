@@ -283,6 +283,42 @@ for message in messages():
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_cut_off_by_a_death_is_asked_for_again() {
+    let script = format!(
+        "{HEAD}
+first = not os.path.exists('was-here')
+open('was-here', 'w').close()
+for count, message in enumerate(messages()):
+    if first and count == 3:
+        os.write(1, json.dumps([json.loads(message)]).encode()[:-20])
+        os._exit(9)
+    say([json.loads(message)])
+"
+    );
+    let bench = Bench::start(&script, Preprocess { acknowledge: true, ..settings() });
+    bench.give(0..6);
+    let (records, bench) = bench.finish().await;
+    assert_eq!(numbers(&records), all(6));
+    assert_eq!(bench.letters(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_acknowledge_silence_at_the_end_is_no_end_while_answers_are_owed() {
+    let script = format!(
+        "{HEAD}
+for count, message in enumerate(messages()):
+    if count == 0: time.sleep(1)
+    say([json.loads(message)])
+"
+    );
+    let bench = Bench::start(&script, Preprocess { acknowledge: true, drain_ms: 50, ..settings() });
+    bench.give(0..6);
+    let (records, bench) = bench.finish().await;
+    assert_eq!(numbers(&records), all(6));
+    assert_eq!(bench.status.snapshot(6).retried, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_that_hangs_is_started_again() {
     let script = format!(
         "{HEAD}
