@@ -56,7 +56,7 @@ async fn run(arguments: &Arguments, guardian: Guardian) -> anyhow::Result<()> {
     let file = &arguments.instance;
     let mut rigs = Vec::new();
     for number in 0..arguments.instances {
-        rigs.push(Rig::start(&runtime, &instance(file, number)?, file)?);
+        rigs.push(Rig::start(&runtime, &instance(file, number)?, file).await?);
     }
     let (frames, rate) = (arguments.frames, arguments.rate);
     let cpu = cpu()?;
@@ -84,7 +84,7 @@ async fn run(arguments: &Arguments, guardian: Guardian) -> anyhow::Result<()> {
     let out = began.elapsed();
     let cpu = self::cpu()? - cpu;
     for rig in rigs {
-        rig.stop(Duration::from_secs(10)).await;
+        rig.stop().await;
     }
     runtime.close();
     let answer = json!({

@@ -2,6 +2,7 @@
 //! exit code. The only room with a terminal, an environment and exit codes.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the room that prints")]
 
+mod ask;
 mod commands;
 mod exit;
 mod load;

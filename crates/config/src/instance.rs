@@ -82,7 +82,7 @@ pub struct Output {
     /// The custom exports that could be read; see [`crate::Loaded::broken`] for the others.
     pub handlers: Vec<Handler>,
     /// Exporters named here, and whether they are on for this instance.
-    pub exporters: Vec<(String, bool)>,
+    pub exporters: Vec<(String, Switch)>,
     /// The command that every record passes first.
     pub preprocess: Option<Preprocess>,
     /// What is drawn into exported video.
@@ -98,12 +98,34 @@ pub struct Handler {
     pub uri: String,
     /// The stream exported; `None` (absent or empty): records chosen by `config.schema_events`.
     pub sink: Option<String>,
-    /// Absent: on.
-    pub enabled: bool,
+    /// `enabled` (absent: on) and `paused` (absent: not).
+    pub switch: Switch,
     /// As written, but with `script` replaced by what it stands for ([`crate::SCRIPTS`]).
     pub config: Map<String, Value>,
     /// JSON pointer of the entry in the file.
     pub path: String,
+}
+
+/// Whether something is delivered to an export or exporter (PRODUCT section 12 "Cursors").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Switch {
+    /// Delivers.
+    #[default]
+    On,
+    /// `paused`: keeps its place in the log; what comes waits.
+    Paused,
+    /// Not `enabled`: has no place in the log.
+    Off,
+}
+
+impl Switch {
+    pub(crate) fn new(enabled: bool, paused: bool) -> Self {
+        match (enabled, paused) {
+            (false, _) => Self::Off,
+            (true, true) => Self::Paused,
+            (true, false) => Self::On,
+        }
+    }
 }
 
 /// A custom export that cannot run as it is written. The instance and its other exports can.

@@ -31,7 +31,8 @@ mod zone_parts;
 mod zones;
 
 pub use instance::{
-    BrokenHandler, Handler, Input, Instance, JournalLimits, OnFailure, Output, Pace, Preprocess, RenderPreset,
+    BrokenHandler, Handler, Input, Instance, JournalLimits, OnFailure, Output, Pace, Preprocess,
+    RenderPreset, Switch,
 };
 pub use labels::LabelTable;
 pub use load::{Base, Loaded, examine_file, load, load_document, load_file};
@@ -45,4 +46,4 @@ pub use save::save;
 pub use script::{SCRIPTS, Script};
 pub use secret::redact;
 pub use system::System;
-pub use text::MAX_FILE_BYTES;
+pub use text::{MAX_FILE_BYTES, read as read_text};

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    instance::{BrokenHandler, Handler, OnFailure, Output, Preprocess, RenderPreset},
+    instance::{BrokenHandler, Handler, OnFailure, Output, Preprocess, RenderPreset, Switch},
     object::{Object, as_object, wrong},
     paths::warn_if_meant_absolute,
     problem::Check,
@@ -94,7 +94,7 @@ fn handler_name(uri: &str) -> String {
 
 enum Entry {
     Handler(Handler),
-    Exporter(bool),
+    Exporter(Switch),
 }
 
 fn entry(check: &mut Check<'_>, name: &str, path: &str, value: &Value) -> Option<Entry> {
@@ -107,10 +107,13 @@ fn entry(check: &mut Check<'_>, name: &str, path: &str, value: &Value) -> Option
         let message = "the configuration API cannot address a name with `/`";
         check.warn(path, message, format!("call it `{}`", name.replace('/', "-")));
     }
-    let on = object.bool(check, "enabled");
-    if ["uri", "sink", "config"].iter().all(|key| !object.map.contains_key(*key)) && on.is_some() {
+    let enabled = object.bool(check, "enabled");
+    let paused = object.bool(check, "paused").unwrap_or(false);
+    if ["uri", "sink", "config"].iter().all(|key| !object.map.contains_key(*key))
+        && let Some(enabled) = enabled
+    {
         object.finish(check, &[]);
-        return on.map(Entry::Exporter);
+        return Some(Entry::Exporter(Switch::new(enabled, paused)));
     }
     let uri = object.text(check, "uri").map(str::trim);
     match uri {
@@ -133,7 +136,8 @@ fn entry(check: &mut Check<'_>, name: &str, path: &str, value: &Value) -> Option
     };
     object.finish(check, &["name"]);
     let (name, uri, path) = (name.to_owned(), uri.unwrap_or_default().to_owned(), path.to_owned());
-    Some(Entry::Handler(Handler { name, uri, sink, enabled: on.unwrap_or(true), config, path }))
+    let switch = Switch::new(enabled.unwrap_or(true), paused);
+    Some(Entry::Handler(Handler { name, uri, sink, switch, config, path }))
 }
 
 /// `Output.<name>` with an `enabled` switches an exporter, too; here it counts over `handlers`.
@@ -145,8 +149,13 @@ fn exporters(check: &mut Check<'_>, object: &mut Object<'_>, output: &mut Output
             continue;
         }
         let Some(mut exporter) = as_object(check, value, object.at(name)) else { continue };
-        let on = exporter.bool(check, "enabled").unwrap_or(false);
+        let enabled = exporter.bool(check, "enabled").unwrap_or(false);
+        let on = Switch::new(enabled, exporter.bool(check, "paused").unwrap_or(false));
         exporter.finish(check, &[]);
+        if output.handlers.iter().any(|handler| handler.name == *name) {
+            check.error(&object.at(name), "has the name of a custom export", "rename one of the two");
+            continue;
+        }
         match output.exporters.iter_mut().find(|(known, _)| known == name) {
             Some(known) => known.1 = on,
             None => output.exporters.push((name.clone(), on)),

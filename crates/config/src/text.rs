@@ -10,7 +10,10 @@ use crate::{Problem, lines::Lines};
 pub const MAX_FILE_BYTES: u64 = 64 << 20;
 
 /// The text of the file at `path`.
-pub(crate) fn read(path: &Path) -> Result<String, Vec<Problem>> {
+///
+/// # Errors
+/// Why it cannot be read: missing, not allowed, a folder, over [`MAX_FILE_BYTES`], not UTF-8.
+pub fn read(path: &Path) -> Result<String, Vec<Problem>> {
     let problem = |message: String, fix: &str| {
         let (file, fix) = (path.to_owned(), fix.to_owned());
         vec![Problem { file, path: String::new(), line: None, message, fix }]

@@ -6,7 +6,7 @@ use std::{path::Path, time::Duration};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use watchpost_config::{Base, Loaded, OnFailure, Pace, Problem, RenderPreset, load, load_file, save};
+use watchpost_config::{Base, Loaded, OnFailure, Pace, Problem, RenderPreset, Switch, load, load_file, save};
 use watchpost_model::{Anchor, ClassFilter, Id, ObjectClass, StreamTime, Timestamp};
 
 const REFERENCE: &str = include_str!("data/reference.json");
@@ -38,12 +38,12 @@ fn a_real_file_of_the_reference_system_loads_unchanged() {
     assert_eq!(instance.input.input_pixel_limit, Some(2_000_000));
     assert_eq!(instance.output.render_preset, RenderPreset::Default);
     assert_eq!(instance.output.preprocess, None);
-    let exporters = [("JSONExport".to_owned(), false), ("NXWitness".to_owned(), false)];
+    let exporters = [("JSONExport".to_owned(), Switch::Off), ("NXWitness".to_owned(), Switch::Off)];
     assert_eq!(instance.output.exporters, exporters);
     let [rtsp] = &instance.output.handlers[..] else { panic!("one handler") };
     assert_eq!(rtsp.name, "rtsp:--0.0.0.0:8554-stream1");
     assert_eq!(rtsp.path, "/Output/handlers/rtsp:--0.0.0.0:8554-stream1");
-    assert_eq!((rtsp.uri.as_str(), rtsp.enabled), ("rtsp://0.0.0.0:8554/stream1", true));
+    assert_eq!((rtsp.uri.as_str(), rtsp.switch), ("rtsp://0.0.0.0:8554/stream1", Switch::On));
     assert_eq!((rtsp.sink.as_deref(), &rtsp.config["fps"]), (Some("output-image"), &json!(10)));
     assert_eq!(instance.lines[0].anchor, Anchor::Center);
     assert_eq!(instance.areas[0].triggers.loitering, Some(StreamTime::from_secs(3.0)));
@@ -81,8 +81,8 @@ fn exporters_stand_under_handlers_or_beside_them() {
         "handlers": {"JSONExport": {"enabled": false}, "NXWitness": {"enabled": true}},
         "JSONExport": {"enabled": true}, "mine": {"enabled": true}
     }}));
-    let on = |name: &str, on| (name.to_owned(), on);
-    let expected = [on("JSONExport", true), on("NXWitness", true), on("mine", true)];
+    let on = |name: &str| (name.to_owned(), Switch::On);
+    let expected = [on("JSONExport"), on("NXWitness"), on("mine")];
     assert_eq!(loaded.instance.output.exporters, expected);
     assert_eq!(loaded.warnings, []);
 }

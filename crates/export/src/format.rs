@@ -87,7 +87,7 @@ pub struct Request<'a> {
 }
 
 /// What exports may know of their instance.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct InstanceInfo {
     /// `{instance.id}`.
     pub id: watchpost_model::Id,

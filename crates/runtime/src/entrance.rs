@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 use watchpost_journal::{self as journal, Health, Journal};
 use watchpost_model::Severity;
@@ -35,12 +35,12 @@ const SURELY_WRITTEN: Duration = Duration::from_secs(1);
 /// Where an instance's records enter the store. One for the inbox and the log of an instance.
 #[derive(Default)]
 pub(crate) struct Entrance {
-    /// Of a live instance: whether the store is blocked.
-    live: Option<watch::Receiver<bool>>,
+    /// The source that runs cannot wait.
+    live: AtomicBool,
     /// The store; `None`: its trouble is not seen, as in tests of other things.
     store: Option<(Journal, watch::Receiver<bool>)>,
-    /// The instance was told to stop.
-    stop: Arc<AtomicBool>,
+    /// The source that runs was told to stop.
+    stop: RwLock<Arc<AtomicBool>>,
     lost: AtomicU64,
     trouble: Mutex<Trouble>,
     /// What is to enter besides what the source gives: `diagnostics`.
@@ -62,13 +62,20 @@ enum Trouble {
 
 impl Entrance {
     pub fn new(journal: &Journal, lossless: bool, stop: Arc<AtomicBool>) -> Self {
-        let blocked = journal.blocked();
-        Self {
-            live: (!lossless).then(|| blocked.clone()),
-            store: Some((journal.clone(), blocked)),
-            stop,
-            ..Self::default()
-        }
+        let entrance = Self { store: Some((journal.clone(), journal.blocked())), ..Self::default() };
+        entrance.begin_run(lossless, stop);
+        entrance
+    }
+
+    /// Another run of the source begins.
+    pub fn begin_run(&self, lossless: bool, stop: Arc<AtomicBool>) {
+        self.live.store(!lossless, Ordering::Relaxed);
+        *self.stop.write() = stop;
+    }
+
+    /// Whether the source cannot wait.
+    pub fn is_live(&self) -> bool {
+        self.live.load(Ordering::Relaxed)
     }
 
     /// Appends; `None` if there was no room and waiting for it is not, or no longer, allowed. The caller says
@@ -78,7 +85,7 @@ impl Entrance {
         store: &journal::Log,
         mut commit: journal::Commit,
     ) -> Result<Option<u64>, journal::Error> {
-        let mut give_up = self.live.is_some().then(|| Instant::now() + LIVE_PATIENCE);
+        let mut give_up = self.is_live().then(|| Instant::now() + LIVE_PATIENCE);
         let mut patience = Duration::ZERO;
         loop {
             commit = match store.append_within(commit, patience) {
@@ -86,7 +93,7 @@ impl Entrance {
                 Err(journal::TryAppendError::Full(again)) => again,
                 Err(journal::TryAppendError::Error(error)) => return Err(error),
             };
-            if self.stop.load(Ordering::Relaxed) {
+            if self.stop.read().load(Ordering::Relaxed) {
                 give_up.get_or_insert_with(|| Instant::now() + LAST_PATIENCE);
             }
             if give_up.is_some_and(|at| self.is_blocked() || Instant::now() >= at) {
@@ -122,9 +129,9 @@ impl Entrance {
         match &mut *trouble {
             Trouble::None if self.is_blocked() => {
                 let Health::Blocked { reason, .. } = journal.health() else { return };
-                let meanwhile = match self.live {
-                    Some(_) => "records go from memory to the receivers and are not kept",
-                    None => "the source waits",
+                let meanwhile = match self.is_live() {
+                    true => "records go from memory to the receivers and are not kept",
+                    false => "the source waits",
                 };
                 self.notices.tell(
                     Severity::Error,
@@ -150,11 +157,11 @@ impl Entrance {
 
     /// Whether receivers are given now what is not durable.
     pub fn passes_undurable(&self) -> bool {
-        self.live.as_ref().is_some_and(|blocked| *blocked.borrow())
+        self.is_live() && self.is_blocked()
     }
 
-    /// To wait for [`Self::passes_undurable`] to change; `None`: it never does.
+    /// Changes whenever [`Self::passes_undurable`] may have changed while a run lasts; `None`: it never does.
     pub fn watch_undurable(&self) -> Option<watch::Receiver<bool>> {
-        self.live.clone()
+        self.store.as_ref().map(|(_, blocked)| blocked.clone())
     }
 }

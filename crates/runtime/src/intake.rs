@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::RwLock;
 use watchpost_journal as journal;
 use watchpost_model::Group;
 
@@ -27,11 +28,14 @@ pub(crate) struct Messages {
     pub lost: u64,
 }
 
-/// The way into the log.
-///
+/// The way into the log. It may change while the instance runs, between two frames.
+pub(crate) struct Intake {
+    way: RwLock<Way>,
+}
+
 /// With a preprocess command there are two logs: its answers cannot be had a second time, so it runs
 /// once per record, not once per slow receiver. Stream objects and pictures do not pass it.
-pub(crate) enum Intake {
+pub(crate) enum Way {
     /// No preprocess command.
     Direct(Arc<Recorder>),
     /// The inbox, from which the preprocess command is fed (`preprocess.rs`).
@@ -39,6 +43,10 @@ pub(crate) enum Intake {
 }
 
 impl Intake {
+    pub fn new(way: Way) -> Self {
+        Self { way: RwLock::new(way) }
+    }
+
     /// Takes what one frame gave. Durable within 10 ms, `state` in the same write as the groups.
     pub fn take(
         &self,
@@ -46,9 +54,9 @@ impl Intake {
         objects: Vec<Encoded>,
         state: Vec<StateChange>,
     ) -> Result<(), RecordError> {
-        match self {
-            Self::Direct(recorder) => recorder.record(groups, objects, state),
-            Self::Inbox { inbox, recorder } => {
+        match &*self.way.read() {
+            Way::Direct(recorder) => recorder.record(groups, objects, state),
+            Way::Inbox { inbox, recorder } => {
                 let entries = recorder.messages(groups);
                 if !entries.is_empty() || !state.is_empty() {
                     let taken = inbox.append(entries, state)?;
@@ -62,17 +70,26 @@ impl Intake {
     }
 
     /// What is asked for room, and gives notice of trouble.
-    pub fn entrance(&self) -> &Entrance {
-        match self {
-            Self::Direct(recorder) | Self::Inbox { recorder, .. } => recorder.log().entrance(),
+    pub fn entrance(&self) -> Arc<Entrance> {
+        match &*self.way.read() {
+            Way::Direct(recorder) | Way::Inbox { recorder, .. } => recorder.log().shared_entrance(),
         }
     }
 
+    /// Exchanges the way for the one that `make` gives, beside something for the caller. Nobody writes
+    /// meanwhile.
+    pub fn switch<T, E>(&self, make: impl FnOnce() -> Result<(Way, T), E>) -> Result<T, E> {
+        let mut way = self.way.write();
+        let (new, beside) = make()?;
+        *way = new;
+        Ok(beside)
+    }
+
     /// Appended here, state such as open events is written with the records that go with it.
-    pub fn state_log(&self) -> &journal::Log {
-        match self {
-            Self::Direct(recorder) => recorder.log().store(),
-            Self::Inbox { inbox, .. } => inbox.store(),
+    pub fn state_log(&self) -> journal::Log {
+        match &*self.way.read() {
+            Way::Direct(recorder) => recorder.log().store().clone(),
+            Way::Inbox { inbox, .. } => inbox.store().clone(),
         }
     }
 }

@@ -14,12 +14,7 @@ use tokio::sync::Notify;
 use watchpost_config::JournalLimits;
 use watchpost_journal as journal;
 
-use crate::{
-    intake::Inbox,
-    log::InstanceLog,
-    receivers::Statuses,
-    status::{ReceiverStatus, State},
-};
+use crate::{exports::Statuses, log::InstanceLog, preprocess, status::State};
 
 /// How often to look. Trimming frees whole segments, so more often frees no more.
 const EVERY: Duration = Duration::from_secs(1);
@@ -53,7 +48,7 @@ pub(crate) struct Keeper {
     receivers: Statuses,
     gate: Arc<Gate>,
     /// The log before the preprocess command, under the same bound; it trims itself.
-    inbox: Option<(Arc<Inbox>, Arc<ReceiverStatus>)>,
+    inbox: Option<preprocess::Seen>,
     /// Where the log ended, and when: oldest first.
     marks: VecDeque<(Instant, u64)>,
 }
@@ -64,7 +59,7 @@ impl Keeper {
     }
 
     /// Also keeps the inbox of the preprocess command, whose status this is, within the bound.
-    pub fn with_inbox(self, inbox: Option<(Arc<Inbox>, Arc<ReceiverStatus>)>) -> Self {
+    pub fn with_inbox(self, inbox: Option<preprocess::Seen>) -> Self {
         Self { inbox, ..self }
     }
 
@@ -93,7 +88,7 @@ impl Keeper {
         self.trim(delivered.min(keep));
         let log = self.log.store();
         let is_full = |log: &journal::Log| log.bytes() > self.bounds.max_bytes;
-        let inbox = self.inbox.as_ref().filter(|(inbox, _)| is_full(inbox.store()));
+        let inbox = self.inbox.as_ref().filter(|seen| is_full(seen.inbox.store()));
         if self.bounds.lossless {
             let is_full = is_full(log) && {
                 // At the bound what is delivered goes at once: the source waits for the room.
@@ -112,7 +107,7 @@ impl Keeper {
                 notices.overflowing(receiver, &why);
             }
         }
-        if let Some((inbox, status)) = inbox {
+        if let Some(preprocess::Seen { inbox, status }) = inbox {
             // The task counts what it finds gone.
             trim(inbox.store(), position_before_end(inbox.store(), self.bounds.max_bytes));
             notices.overflowing(status, &why);

@@ -7,6 +7,7 @@ mod backoff;
 mod dead;
 mod entrance;
 mod entry;
+mod exports;
 mod ids;
 mod instance;
 mod intake;
@@ -19,11 +20,11 @@ mod pictures;
 mod pipeline;
 mod plans;
 mod preprocess;
-mod receivers;
 mod recorder;
 #[doc(hidden)]
 pub mod rig;
 mod runtime;
+mod server;
 mod source_status;
 mod status;
 mod streams;
@@ -31,10 +32,16 @@ mod tail;
 mod wanted;
 mod worker;
 
-pub use instance::{Final, Instance, StartError};
+pub use dead::LetterBox;
+pub use exports::Removed;
+pub use instance::{Final, Instance, StartError, View};
 pub use pipeline::Ended;
 pub use plans::{Checked, check};
 pub use runtime::{OpenError, Runtime};
+pub use server::{
+    Client, ClientError, ErrorKind, Filter, FilterError, InstanceSnapshot, InstanceState, Operation,
+    OperationError, Reply, Server, Socket, SocketError, SwitchTo, Tap, Tapped,
+};
 pub use source_status::SourceSnapshot;
 pub use status::ReceiverSnapshot;
 pub use watchpost_process::Guardian;

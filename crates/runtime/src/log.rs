@@ -159,6 +159,18 @@ impl InstanceLog {
         self.store().set_state(vec![(cursor_key(receiver), cursor.map(Cursor::to_bytes))])
     }
 
+    /// The names of all receivers that have a cursor.
+    pub fn cursors(&self) -> Vec<String> {
+        let kept = self.store().states(CURSOR);
+        kept.iter().filter_map(|(key, _)| key.strip_prefix(CURSOR)).map(str::to_owned).collect()
+    }
+
+    /// A renamed receiver goes on where it was.
+    pub fn rename_cursor(&self, old: &str, new: &str) -> Result<(), journal::Error> {
+        let Some(kept) = self.store().state(&cursor_key(old)) else { return Ok(()) };
+        self.store().set_state(vec![(cursor_key(old), None), (cursor_key(new), Some(kept))])
+    }
+
     /// The same without ever waiting, for async code; `false` if the store has no room just now.
     pub fn try_set_cursor(&self, receiver: &str, cursor: &Cursor) -> Result<bool, journal::Error> {
         let state = vec![(cursor_key(receiver), Some(cursor.to_bytes()))];

@@ -53,7 +53,7 @@ impl OpenEvents {
 /// records no longer enter (`elsewhere`), since a preprocess command came or went, get theirs too: once, though
 /// two logs are never written in one step.
 pub(crate) fn end_left_open(intake: &Intake, elsewhere: Option<&journal::Log>) -> Result<(), RecordError> {
-    let here = intake.state_log();
+    let here = &intake.state_log();
     let is_ended = |log: &journal::Log| log.state(ENDED).is_some();
     let ended = |open: &[OpenEvent]| watchpost_analytics::end_left_open(open, IdSource::default());
     let (open, mut changes) = left_open(here);
@@ -83,6 +83,18 @@ pub(crate) fn end_left_open(intake: &Intake, elsewhere: Option<&journal::Log>) -
         }
     }
     Ok(())
+}
+
+/// Records enter another log from now on, since a preprocess command has come or gone: what is open is closed
+/// there. A crash between the two steps leaves it in both, and then ends it twice: once too often is better than
+/// not at all.
+pub(crate) fn move_along(from: &journal::Log, to: &journal::Log) -> Result<(), journal::Error> {
+    let open = from.states(OPEN);
+    if from.name() == to.name() || open.is_empty() {
+        return Ok(());
+    }
+    to.set_state(open.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect())?;
+    from.set_state(open.into_iter().map(|(key, _)| (key, None)).collect())
 }
 
 /// Events that were open when the log was last written, and the state keys to clear with their ends.
@@ -289,7 +301,7 @@ mod tests {
             let log = crate::log::InstanceLog::new(journal.log("log").unwrap());
             let version = watchpost_schema::Version::V2;
             let recorder = crate::recorder::Recorder::new(log.clone(), &info, version, wanted);
-            let intake = Intake::Direct(std::sync::Arc::new(recorder));
+            let intake = Intake::new(crate::intake::Way::Direct(std::sync::Arc::new(recorder)));
 
             let inbox = journal.log("inbox").unwrap();
             let mut events = OpenEvents::default();

@@ -52,6 +52,15 @@ impl Painter {
         Self { scene, instance: instance.clone() }
     }
 
+    /// Goes on with other areas, lines, colours or another name.
+    pub fn change(&mut self, wishes: &config::Instance, instance: &InstanceInfo) {
+        let mut new = Self::new(wishes, instance);
+        if let (Some(scene), Some(old)) = (&mut new.scene, self.scene.take()) {
+            (scene.trails, scene.matched) = (old.trails, old.matched);
+        }
+        *self = new;
+    }
+
     /// The picture of an analysed frame; `None` if the frame has none.
     pub fn picture(&mut self, frame: &Frame, analysis: &Analysis) -> Option<Picture> {
         if let Some(scene) = &mut self.scene {

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use parking_lot::{Mutex, RwLock};
 use watchpost_analytics::Analysis;
 use watchpost_export::{Picture, PictureError, PictureSink};
 use watchpost_model::Frame;
@@ -26,68 +27,52 @@ const QUEUE: usize = 4;
 /// Makes a sink anew after a failure.
 pub(crate) type MakeSink = Box<dyn Fn() -> Box<dyn PictureSink> + Send + Sync>;
 
-/// All picture exports of an instance.
+/// The pictures of one run of a source: drawn once, handed to every picture export.
 pub(crate) struct Pictures {
-    painter: Painter,
+    pub painter: Painter,
     /// `true` at pace `fast`: a full queue holds up the source, and no picture is skipped.
     lossless: bool,
-    exports: Vec<Export>,
-}
-
-struct Export {
-    queue: SyncSender<Picture>,
-    thread: JoinHandle<()>,
-    status: Arc<ReceiverStatus>,
+    exports: PictureExports,
 }
 
 impl Pictures {
-    pub fn new(painter: Painter, lossless: bool) -> Self {
-        Self { painter, lossless, exports: Vec::new() }
-    }
-
-    /// Starts an export. It takes pictures from the next frame on.
-    pub fn add(&mut self, make: MakeSink, status: Arc<ReceiverStatus>) -> std::io::Result<()> {
-        let (queue, pictures) = sync_channel(QUEUE);
-        let worker = PictureWorker { make, pictures, status: status.clone() };
-        let thread = std::thread::Builder::new()
-            .name(format!("export {}", status.name))
-            .spawn(move || worker.run())?;
-        self.exports.push(Export { queue, thread, status });
-        Ok(())
+    pub fn new(painter: Painter, lossless: bool, exports: PictureExports) -> Self {
+        Self { painter, lossless, exports }
     }
 
     /// Gives a frame to all exports, with what was found in it.
     pub fn show(&mut self, frame: &Frame, analysis: &Analysis) {
-        if self.exports.is_empty() {
-            return;
-        }
-        if let Some(picture) = self.painter.picture(frame, analysis) {
-            self.hand_out(&picture);
+        let exports = self.exports.now();
+        if !exports.is_empty()
+            && let Some(picture) = self.painter.picture(frame, analysis)
+        {
+            self.hand_out(&exports, &picture);
         }
     }
 
     /// As `show`, for a frame that was not analysed: what was found last is drawn again.
     pub fn show_again(&mut self, frame: &Frame) {
-        if self.exports.is_empty() {
-            return;
-        }
-        if let Some(picture) = self.painter.picture_again(frame) {
-            self.hand_out(&picture);
+        let exports = self.exports.now();
+        if !exports.is_empty()
+            && let Some(picture) = self.painter.picture_again(frame)
+        {
+            self.hand_out(&exports, &picture);
         }
     }
 
     /// Gives the last frame once more, for events that come when the source has ended.
     pub fn show_last(&mut self, frame: &Frame, analysis: &Analysis) {
-        if self.exports.is_empty() || analysis.groups.is_empty() {
-            return;
-        }
-        if let Some(picture) = self.painter.last_picture(frame, analysis) {
-            self.hand_out(&picture);
+        let exports = self.exports.now();
+        if !exports.is_empty()
+            && !analysis.groups.is_empty()
+            && let Some(picture) = self.painter.last_picture(frame, analysis)
+        {
+            self.hand_out(&exports, &picture);
         }
     }
 
-    fn hand_out(&self, picture: &Picture) {
-        for export in &self.exports {
+    fn hand_out(&self, exports: &[Arc<PictureExport>], picture: &Picture) {
+        for export in exports {
             // A closed queue means its thread has given up, and its status says why.
             if self.lossless {
                 let _closed = export.queue.send(picture.clone());
@@ -99,13 +84,63 @@ impl Pictures {
 
     /// Completes all files. Waits for the encoders.
     pub fn finish(&mut self) {
-        for export in self.exports.drain(..) {
-            drop(export.queue);
-            if export.thread.join().is_err() {
-                export
-                    .status
-                    .set(State::Failed, Some("its thread panicked; this is a bug in Watchpost".into()));
-            }
+        for export in self.exports.take_all() {
+            export.complete();
+        }
+    }
+}
+
+/// The picture exports that take pictures now: shared by the pipeline and by whoever starts and ends them.
+/// The pipeline never waits for the lock longer than it takes to exchange the list.
+#[derive(Clone, Default)]
+pub(crate) struct PictureExports(Arc<RwLock<Arc<[Arc<PictureExport>]>>>);
+
+/// One of them, with its thread.
+pub(crate) struct PictureExport {
+    queue: SyncSender<Picture>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    status: Arc<ReceiverStatus>,
+}
+
+impl PictureExports {
+    /// Starts an export. It takes pictures from the next frame on.
+    pub fn add(&self, make: MakeSink, status: Arc<ReceiverStatus>) -> std::io::Result<()> {
+        let (queue, pictures) = sync_channel(QUEUE);
+        let worker = PictureWorker { make, pictures, status: status.clone() };
+        let thread = std::thread::Builder::new()
+            .name(format!("export {}", status.name))
+            .spawn(move || worker.run())?;
+        let export = Arc::new(PictureExport { queue, thread: Mutex::new(Some(thread)), status });
+        let mut list = self.0.write();
+        *list = list.iter().cloned().chain([export]).collect();
+        Ok(())
+    }
+
+    /// Takes the export `name` out of the list; `None` if it is not there.
+    pub fn remove(&self, name: &str) -> Option<Arc<PictureExport>> {
+        let mut list = self.0.write();
+        let found = list.iter().find(|export| export.status.name == name).cloned();
+        *list = list.iter().filter(|export| export.status.name != name).cloned().collect();
+        found
+    }
+
+    fn take_all(&self) -> Vec<Arc<PictureExport>> {
+        std::mem::take(&mut *self.0.write()).iter().cloned().collect()
+    }
+
+    fn now(&self) -> Arc<[Arc<PictureExport>]> {
+        self.0.read().clone()
+    }
+}
+
+impl PictureExport {
+    /// Completes its files, once everybody has let go of it. Waits for the encoder.
+    pub fn complete(self: Arc<Self>) {
+        let (thread, status) = (self.thread.lock().take(), self.status.clone());
+        // Its queue closes with the last handle: the pipeline may hold one for a frame more.
+        drop(self);
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            status.set(State::Failed, Some("its thread panicked; this is a bug in Watchpost".into()));
         }
     }
 }

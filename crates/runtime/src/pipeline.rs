@@ -23,8 +23,8 @@ use watchpost_model::{Diagnostics, Frame, Group, Record};
 use watchpost_source::{Item, Next, Source};
 
 use crate::{
-    intake::Intake, keeper::Gate, open_events::OpenEvents, pictures::Pictures, recorder::RecordError,
-    source_status::SourceStatus, streams::Streams,
+    instance::Scene, intake::Intake, keeper::Gate, open_events::OpenEvents, pictures::Pictures,
+    recorder::RecordError, source_status::SourceStatus, streams::Streams,
 };
 
 /// How long to wait for a frame before looking whether to stop.
@@ -41,9 +41,11 @@ pub(crate) struct Pipeline {
     /// Starts without an end yet: kept in the journal, so that each has its end after a crash too.
     pub open_events: OpenEvents,
     /// Where records and objects go: to the preprocess command's inbox, or straight to the log.
-    pub intake: Intake,
+    pub intake: Arc<Intake>,
     /// Where pictures go.
     pub pictures: Pictures,
+    /// Other areas, lines or names, to be taken over before the next frame.
+    pub scene: Scene,
     /// Where a file at pace `fast` waits while the log is at its bound.
     pub gate: Arc<Gate>,
     /// The last analysed frame: what ends with the source is shown in it.
@@ -85,7 +87,7 @@ impl Pipeline {
 
     fn run_source(&mut self, stop: &AtomicBool) -> Ended {
         while !stop.load(Ordering::Relaxed) {
-            if let Err(error) = self.notices(false) {
+            if let Err(error) = self.take_over_changes().and_then(|()| self.notices(false)) {
                 return Ended::Failed(error.to_string());
             }
             let passed = match self.source.next(LOOK_UP) {
@@ -122,6 +124,16 @@ impl Pipeline {
         self.pictures.show(&frame, &analysis);
         self.last_frame = Some(frame);
         Ok(())
+    }
+
+    /// The user has changed areas, lines or names: what was open in areas that are gone is ended.
+    fn take_over_changes(&mut self) -> Result<(), RecordError> {
+        let Some(change) = self.scene.lock().take() else { return Ok(()) };
+        let (wishes, info) = *change;
+        let ended = self.solution.set_zones(wishes.areas.clone(), wishes.lines.clone());
+        self.pictures.painter.change(&wishes, &info);
+        self.streams.rename(info.name);
+        self.record(None, &ended)
     }
 
     /// Something the user should know of the source: into the log of the program, and as a record.

@@ -1,83 +1,134 @@
 //! From what the instance file asks for to exports that can be started. What cannot be is a visible
 //! state of that export; the others go on.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use watchpost_analytics as analytics;
-use watchpost_config::{self as config, Found, Handler, Paths, Problem};
-use watchpost_export::{self as export, InstanceInfo, Plan, Request, Selection};
+use watchpost_config::{self as config, Found, Handler, Manifest, Paths, Problem, SettingValue, Switch};
+use watchpost_export::{self as export, InstanceInfo, Output, PictureSink, Plan, Request, Selection};
 use watchpost_process::{Spec, split};
 use watchpost_schema::{SchemaId, Version};
 
 use crate::{
     preprocess,
     runtime::{Surroundings, Usable, find_exporter},
-    status::ReceiverStatus,
 };
 
-/// An export that can be started.
-pub(crate) struct Planned {
-    pub plan: Plan,
-    pub status: Arc<ReceiverStatus>,
+/// One export or exporter as an instance file wants it.
+pub(crate) struct Wish<'a> {
+    pub name: &'a str,
+    pub switch: Switch,
+    what: What<'a>,
 }
 
-/// Exports that could not even be read.
-pub(crate) fn refused(loaded: &config::Loaded) -> Vec<Arc<ReceiverStatus>> {
-    loaded.broken.iter().map(|broken| failed(&broken.name, "-", &broken.problems)).collect()
+enum What<'a> {
+    Export(&'a Handler),
+    Exporter,
+    /// It could not even be read.
+    Broken(&'a [Problem]),
 }
 
-/// All exports and exporters that are on; those that cannot be planned join `statuses` as failed.
-pub(crate) fn all(
-    wishes: &config::Instance,
+/// What an export was planned from: while this stays the same, so does the export.
+#[derive(Clone, PartialEq)]
+pub(crate) enum Origin {
+    Export(Box<ExportOrigin>),
+    Exporter(Box<ExporterOrigin>),
+}
+
+#[derive(Clone, PartialEq)]
+pub(crate) struct ExportOrigin {
+    pub handler: Handler,
+    info: InstanceInfo,
+    available: Vec<Version>,
+}
+
+#[derive(Clone, PartialEq)]
+pub(crate) struct ExporterOrigin {
+    pub manifest: Manifest,
+    pub dir: PathBuf,
+    pub settings: BTreeMap<String, SettingValue>,
+    pub info: InstanceInfo,
+    pub available: Vec<Version>,
+}
+
+/// Makes the sink of a picture export.
+pub(crate) type MakePictures = Box<dyn Fn() -> Box<dyn PictureSink> + Send + Sync>;
+
+impl Wish<'_> {
+    /// Its format's name, as far as it can be told.
+    pub fn format(&self) -> &'static str {
+        match self.what {
+            What::Export(handler) => export::format_for(&handler.uri).map_or("-", |format| format.name),
+            What::Exporter => export::exporter::NAME,
+            What::Broken(_) => "-",
+        }
+    }
+}
+
+/// Everything that the instance file wants to leave, in its order.
+pub(crate) fn wishes(loaded: &config::Loaded) -> Vec<Wish<'_>> {
+    let output = &loaded.instance.output;
+    let exports = output.handlers.iter().map(|handler| Wish {
+        name: &handler.name,
+        switch: handler.switch,
+        what: What::Export(handler),
+    });
+    let exporters =
+        output.exporters.iter().map(|(name, switch)| Wish { name, switch: *switch, what: What::Exporter });
+    let broken = loaded.broken.iter().map(|broken| Wish {
+        name: &broken.name,
+        switch: Switch::On,
+        what: What::Broken(&broken.problems),
+    });
+    exports.chain(exporters).chain(broken).collect()
+}
+
+/// Makes a plan of an export, and says what it was made from.
+pub(crate) fn plan(
+    wish: &Wish<'_>,
     info: &InstanceInfo,
+    available: &[Version],
     around: &Surroundings,
-    statuses: &mut Vec<Arc<ReceiverStatus>>,
-) -> Vec<Planned> {
-    let mut planned = Vec::new();
-    for handler in wishes.output.handlers.iter().filter(|handler| handler.enabled) {
-        let request = Request { handler, paths: &around.paths, instance: info };
-        match export::plan(&request) {
-            Ok(plan) => {
-                let problems = match &plan.selection {
-                    Selection::Records(records) => unavailable(handler, records, available(wishes)),
-                    Selection::Stream(_) => Vec::new(),
-                };
-                if problems.is_empty() {
-                    planned.push(Planned::new(plan));
-                } else {
-                    statuses.push(failed(&handler.name, plan.format.name, &problems));
+) -> Result<(Plan, Origin), Vec<Problem>> {
+    // How fast the source is concerns pictures only, and those look when it begins.
+    let info = InstanceInfo { lossless: false, ..info.clone() };
+    match wish.what {
+        What::Broken(problems) => Err(problems.to_vec()),
+        What::Exporter => {
+            let (plan, origin) = around.exporter(wish.name, &info, available)?;
+            Ok((plan, Origin::Exporter(Box::new(origin))))
+        }
+        What::Export(handler) => {
+            let plan = export::plan(&Request { handler, paths: &around.paths, instance: &info })?;
+            if let Selection::Records(records) = &plan.selection {
+                let problems = unavailable(handler, records, available);
+                if !problems.is_empty() {
+                    return Err(problems);
                 }
             }
-            Err(problems) => statuses.push(failed(&handler.name, "-", &problems)),
+            // Where it stands in the file, and whether it is on, changes nothing about it.
+            let handler = Handler { path: String::new(), switch: Switch::On, ..handler.clone() };
+            let origin = ExportOrigin { handler, info, available: available.to_vec() };
+            Ok((plan, Origin::Export(Box::new(origin))))
         }
-    }
-    for (name, _) in wishes.output.exporters.iter().filter(|(_, enabled)| *enabled) {
-        match around.exporter(name, info, available(wishes)) {
-            Ok(plan) => planned.push(Planned::new(plan)),
-            Err(problems) => statuses.push(failed(name, "exporter", &problems)),
-        }
-    }
-    planned
-}
-
-impl Planned {
-    fn new(plan: Plan) -> Self {
-        let status = Arc::new(ReceiverStatus::new(plan.name.clone(), plan.format.name));
-        Self { plan, status }
     }
 }
 
-fn failed(name: &str, format: &'static str, problems: &[Problem]) -> Arc<ReceiverStatus> {
-    let status = ReceiverStatus::new(name, format);
-    status.takes_no_records();
-    let problems: Vec<_> = problems.iter().map(Problem::to_string).collect();
-    status.cannot_start(problems.join("\n"));
-    Arc::new(status)
+/// What makes the pictures' sink of an export, for a source that is known by now.
+pub(crate) fn pictures(
+    handler: &Handler,
+    info: &InstanceInfo,
+    paths: &Paths,
+) -> Result<MakePictures, Vec<Problem>> {
+    match export::plan(&Request { handler, paths, instance: info })?.output {
+        Output::Pictures(make) => Ok(make),
+        Output::Receiver(_) => Err(vec![Problem::at("/uri", "takes no pictures", "")]),
+    }
 }
 
 /// The versions that receivers of an instance can have: one behind a preprocess command that sees version 1,
 /// which is not turned into what it never was.
-fn available(wishes: &config::Instance) -> &'static [Version] {
+pub(crate) fn available(wishes: &config::Instance) -> &'static [Version] {
     match &wishes.output.preprocess {
         Some(preprocess) if preprocess.version == 1 => &[Version::V1],
         _ => &[Version::V1, Version::V2],
@@ -96,7 +147,7 @@ pub fn check(loaded: &config::Loaded, paths: &Paths, exporters: &[Found]) -> Che
     let info = info(wishes, false);
     let mut errors: Vec<Problem> = loaded.errors().cloned().collect();
     let mut warnings = loaded.warnings.clone();
-    for handler in wishes.output.handlers.iter().filter(|handler| handler.enabled) {
+    for handler in wishes.output.handlers.iter().filter(|handler| handler.switch != Switch::Off) {
         match export::plan(&Request { handler, paths, instance: &info }) {
             Ok(plan) => {
                 warnings.extend(plan.warnings);
@@ -107,7 +158,7 @@ pub fn check(loaded: &config::Loaded, paths: &Paths, exporters: &[Found]) -> Che
             Err(problems) => errors.extend(problems),
         }
     }
-    for (name, _) in wishes.output.exporters.iter().filter(|(_, enabled)| *enabled) {
+    for (name, _) in wishes.output.exporters.iter().filter(|(_, switch)| *switch != Switch::Off) {
         match find_exporter(exporters, name) {
             Ok(usable) => errors.extend(no_program(&usable)),
             Err(problems) => errors.extend(problems),

@@ -62,11 +62,15 @@ pub(crate) enum RecordError {
     Encode(#[from] serde_json::Error),
 }
 
+/// The number that the next record of a log gets.
+pub(crate) fn next_sequence(log: &InstanceLog) -> u64 {
+    let kept = log.store().state(SEQUENCE);
+    kept.and_then(|number| number.as_ref().try_into().ok()).map_or(0, u64::from_le_bytes)
+}
+
 impl Recorder {
     pub fn new(log: InstanceLog, instance: &InstanceInfo, version: Version, wanted: Arc<Wanted>) -> Self {
-        let kept = log.store().state(SEQUENCE);
-        let next = kept.and_then(|n| n.as_ref().try_into().ok()).map_or(0, u64::from_le_bytes);
-        let numbers = Numbers { log_id: log.id(), next, ids: Ids::default() };
+        let numbers = Numbers { log_id: log.id(), next: next_sequence(&log), ids: Ids::default() };
         Self {
             log,
             instance_id: instance.id,

@@ -5,6 +5,8 @@ use std::{
     sync::Arc,
 };
 
+use parking_lot::RwLock;
+use serde_json::{Map, Value};
 use thiserror::Error;
 use tokio::runtime::Handle;
 use watchpost_config::{self as config, Base, Found, Manifest, Paths, Problem, System};
@@ -12,21 +14,32 @@ use watchpost_export::{InstanceInfo, Plan, exporter};
 use watchpost_journal::{self as journal, Journal, Options};
 use watchpost_process::Guardian;
 use watchpost_schema::Version;
+use watchpost_source::Source;
 
-use crate::instance::{Instance, StartError};
+use crate::{
+    instance::{Instance, StartError},
+    plans::ExporterOrigin,
+};
 
 /// The folder of the store in the data folder.
 const JOURNAL: &str = "journal";
 /// System and exporter settings in the data folder.
 const SETTINGS: &str = "config.json";
 
-/// Everything that instances share: the store, the guardian of children, installed exporters.
+/// What all instances of a data folder share: the store, the guardian of children, installed exporters.
+#[derive(Clone)]
 pub struct Runtime {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
     data: PathBuf,
     journal: Journal,
     guardian: Guardian,
-    exporters: Arc<Vec<Found>>,
-    system: Arc<System>,
+    /// Where exporters are looked for: the user's folder first.
+    folders: Vec<PathBuf>,
+    exporters: RwLock<Arc<Vec<Found>>>,
+    system: RwLock<Arc<System>>,
 }
 
 /// Why a data folder cannot be used.
@@ -54,8 +67,7 @@ pub(crate) struct Surroundings {
     pub guardian: Guardian,
     pub tokio: Handle,
     pub paths: Paths,
-    exporters: Arc<Vec<Found>>,
-    system: Arc<System>,
+    shared: Arc<Shared>,
 }
 
 impl Runtime {
@@ -77,53 +89,118 @@ impl Runtime {
         }
         let mut folders = vec![data.join("exporters")];
         folders.extend(shipped);
-        let exporters =
-            config::discover(&folders).map_err(|(path, error)| OpenError::Folder { path, error })?;
-        Ok(Self {
-            data: data.to_owned(),
-            journal,
-            guardian,
-            exporters: Arc::new(exporters),
-            system: Arc::new(system),
-        })
+        let exporters = config::discover(&folders).map_err(cannot_list)?;
+        let (exporters, system) = (RwLock::new(Arc::new(exporters)), RwLock::new(Arc::new(system)));
+        let shared = Shared { data: data.to_owned(), journal, guardian, folders, exporters, system };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Writes what is left and lets go of the data folder.
     pub fn close(self) {
-        self.journal.close();
+        self.shared.journal.close();
     }
 
-    /// Starts an instance that was loaded from `file`.
+    /// Loads an instance from `file` and starts it, source and all, as `run` does.
     ///
     /// # Errors
     /// See [`StartError`]. Trouble of a single export is a state of that export.
-    pub fn start(&self, loaded: &config::Loaded, file: &Path) -> Result<Instance, StartError> {
-        Instance::start(loaded, &self.around(file))
+    pub async fn start(&self, loaded: &config::Loaded, file: &Path) -> Result<Instance, StartError> {
+        let around = Arc::new(self.surroundings(file, Base::InstanceFile));
+        let source = open_source(&loaded.instance, &around).await?;
+        let mut instance = Instance::open(loaded, around).await?;
+        instance.begin(source).await?;
+        Ok(instance)
     }
 
-    /// What an instance of `file` finds.
-    pub(crate) fn around(&self, file: &Path) -> Surroundings {
+    pub(crate) fn surroundings(&self, file: &Path, base: Base) -> Surroundings {
         Surroundings {
-            journal: self.journal.clone(),
-            guardian: self.guardian.clone(),
+            journal: self.shared.journal.clone(),
+            guardian: self.shared.guardian.clone(),
             tokio: Handle::current(),
-            paths: Paths::new(&self.data, file, Base::InstanceFile),
-            exporters: self.exporters.clone(),
-            system: self.system.clone(),
+            paths: Paths::new(&self.shared.data, file, base),
+            shared: self.shared.clone(),
         }
+    }
+
+    pub(crate) fn data(&self) -> &Path {
+        &self.shared.data
+    }
+
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.shared.journal
+    }
+
+    /// The exporters that are installed, as of the last look.
+    pub fn exporters(&self) -> Arc<Vec<Found>> {
+        self.shared.exporters.read().clone()
+    }
+
+    /// Looks for exporters again. A manifest that has become invalid while an older one is in use is left out
+    /// of account, but for saying so: what runs goes on as it was.
+    pub(crate) fn rediscover(&self) -> Result<(), OpenError> {
+        let found = config::discover(&self.shared.folders).map_err(cannot_list)?;
+        *self.shared.exporters.write() = Arc::new(found);
+        Ok(())
+    }
+
+    /// Reads `config.json` again; says whether it is another.
+    pub(crate) fn reload_settings(&self) -> Result<bool, Vec<Problem>> {
+        let mut slot = self.shared.system.write();
+        let system = Arc::new(System::load(&self.shared.data.join(SETTINGS))?);
+        let changed = *slot != system;
+        *slot = system;
+        Ok(changed)
+    }
+
+    /// Checks the settings of an exporter, saves and uses them from now on. Instances that use it are for the
+    /// caller to tell.
+    pub(crate) fn set_exporter(
+        &self,
+        exporter: &str,
+        values: Map<String, Value>,
+    ) -> Result<(), Vec<Problem>> {
+        let exporters = self.exporters();
+        let manifest = find_exporter(&exporters, exporter)?.manifest;
+        let file = self.shared.data.join(SETTINGS);
+        let mut slot = self.shared.system.write();
+        let mut system = System::clone(&slot);
+        system.set(&manifest.name, values);
+        system.settings(manifest)?;
+        let unsaved = |error: std::io::Error| {
+            let message = format!("{} cannot be written: {error}", file.display());
+            vec![Problem::at("", message, "nothing was changed; give room or access and try again")]
+        };
+        system.save(&file).map_err(unsaved)?;
+        *slot = Arc::new(system);
+        Ok(())
     }
 }
 
+fn cannot_list((path, error): (PathBuf, std::io::Error)) -> OpenError {
+    OpenError::Folder { path, error }
+}
+
+/// Opens the source of an instance; may wait for a file, never for a camera.
+pub(crate) async fn open_source(
+    wishes: &config::Instance,
+    around: &Surroundings,
+) -> Result<Box<dyn Source>, StartError> {
+    let (input, paths) = (wishes.input.clone(), around.paths.clone());
+    let opened = tokio::task::spawn_blocking(move || watchpost_source::open(&input, &paths)).await;
+    Ok(opened.map_err(|panic| StartError::Record(format!("opening the source: {panic}")))??)
+}
+
 impl Surroundings {
-    /// The exporter `name`, ready to be started for an instance.
+    /// The exporter `name`, ready to be started for an instance, and what that was planned from.
     pub fn exporter(
         &self,
         name: &str,
         instance: &InstanceInfo,
         available: &[Version],
-    ) -> Result<Plan, Vec<Problem>> {
-        let found = find_exporter(&self.exporters, name)?;
-        let settings = self.system.settings(found.manifest)?;
+    ) -> Result<(Plan, ExporterOrigin), Vec<Problem>> {
+        let exporters = self.shared.exporters.read().clone();
+        let found = find_exporter(&exporters, name)?;
+        let settings = self.shared.system.read().settings(found.manifest)?;
         let dir = std::path::absolute(found.dir).unwrap_or_else(|_| found.dir.to_owned());
         let setup = exporter::Setup {
             manifest: found.manifest,
@@ -134,7 +211,9 @@ impl Surroundings {
             available,
             guardian: &self.guardian,
         };
-        exporter::plan(&setup).map_err(|problem| vec![problem])
+        let plan = exporter::plan(&setup).map_err(|problem| vec![problem])?;
+        let (manifest, info, available) = (found.manifest.clone(), instance.clone(), available.to_vec());
+        Ok((plan, ExporterOrigin { manifest, dir, settings, info, available }))
     }
 }
 

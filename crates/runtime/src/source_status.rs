@@ -49,7 +49,7 @@ struct Interval {
 }
 
 /// The counts of a [`SourceStatus`] at one moment.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SourceSnapshot {
     /// Frames that arrived.
     pub frames: u64,

@@ -62,6 +62,8 @@ pub struct ReceiverStatus {
     pub format: &'static str,
     /// With the reason, for people, where there is one.
     state: watch::Sender<(State, Option<String>)>,
+    /// What is wrong with its settings although it runs.
+    note: Mutex<Option<String>>,
     /// First log position not yet done with.
     cursor: watch::Sender<u64>,
     written: Mutex<Vec<Written>>,
@@ -112,6 +114,7 @@ impl ReceiverStatus {
             name: name.into(),
             format,
             state: watch::Sender::new((State::Running, None)),
+            note: Mutex::default(),
             cursor: watch::Sender::new(0),
             written: Mutex::default(),
             last_loss: Mutex::default(),
@@ -122,6 +125,21 @@ impl ReceiverStatus {
             dropped: AtomicU64::new(0),
             undurable: AtomicU64::new(0),
         }
+    }
+
+    /// The same under another name; what it counts begins anew.
+    pub(crate) fn renamed(&self, name: &str) -> Self {
+        let renamed = Self::new(name, self.format);
+        renamed.move_cursor(self.cursor());
+        renamed
+    }
+
+    /// What is wrong with its settings although it runs; shown while nothing else is.
+    pub(crate) fn note(&self, note: Option<String>) {
+        if let Some(note) = &note {
+            tracing::warn!(receiver = %self.name, "{note}");
+        }
+        *self.note.lock() = note;
     }
 
     /// Its state now.
@@ -171,8 +189,11 @@ impl ReceiverStatus {
     /// Failed before it began. Whoever loaded the instance has told the user ([`crate::check`]), so the log
     /// need not.
     pub(crate) fn cannot_start(&self, problem: String) {
-        tracing::info!(receiver = %self.name, "{problem}");
-        self.state.send_replace((State::Failed, Some(problem)));
+        let failed = (State::Failed, Some(problem));
+        if *self.state.borrow() != failed {
+            tracing::info!(receiver = %self.name, "{}", failed.1.as_deref().unwrap_or_default());
+            self.state.send_replace(failed);
+        }
     }
 
     /// The source has ended, early or not; so has this one, unless something waits or is wrong.
@@ -230,7 +251,7 @@ impl ReceiverStatus {
             name: self.name.clone(),
             format: self.format,
             state: state.name(),
-            problem,
+            problem: problem.or_else(|| self.note.lock().clone()),
             retry_in_ms,
             delivered: get(&self.delivered),
             bytes: get(&self.bytes),

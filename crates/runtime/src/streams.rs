@@ -28,6 +28,11 @@ impl Streams {
         Self { instance, wanted, next_second: None }
     }
 
+    /// The instance has another name.
+    pub fn rename(&mut self, name: String) {
+        self.instance.name = name;
+    }
+
     /// The objects of one analysed frame.
     pub fn objects(&mut self, frame: &Frame, analysis: &Analysis) -> Vec<Encoded> {
         let at =

@@ -52,7 +52,7 @@ impl Tail {
         state: Vec<StateChange>,
     ) -> Result<Option<u64>, journal::Error> {
         // A source that waits for the journal is read from the journal alone.
-        if self.entrance.watch_undurable().is_none() {
+        if !self.entrance.is_live() {
             return self.entrance.append(&self.store, journal::Commit { entries, state });
         }
         let _writing = self.writing.lock();
@@ -86,7 +86,8 @@ impl Tail {
             let appended = self.appended.notified();
             tokio::pin!(appended);
             appended.as_mut().enable();
-            if *undurable.borrow_and_update() && position < self.undurable.lock().end() {
+            undurable.mark_unchanged();
+            if self.entrance.passes_undurable() && position < self.undurable.lock().end() {
                 return Ok(());
             }
             tokio::select! {

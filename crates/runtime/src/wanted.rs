@@ -1,7 +1,14 @@
 //! What anybody wants: only that is made and logged.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
+use parking_lot::Mutex;
 use watchpost_export::Selection;
 use watchpost_schema::{SchemaId, streams::StreamName};
 
@@ -12,22 +19,55 @@ use watchpost_schema::{SchemaId, streams::StreamName};
 pub(crate) struct Wanted {
     records: AtomicU32,
     streams: AtomicU32,
+    by: Mutex<By>,
+}
+
+/// Who wants what.
+#[derive(Debug, Default)]
+struct By {
+    receivers: Bits,
+    /// Those that only look for a while, by a number of their own.
+    guests: BTreeMap<u64, Bits>,
+    next_guest: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Bits {
+    records: u32,
+    streams: u32,
+}
+
+/// Something is wanted as long as this is held.
+pub(crate) struct Guard {
+    wanted: Arc<Wanted>,
+    guest: u64,
 }
 
 const _: () = assert!(SchemaId::ALL.len() <= 32 && StreamName::ALL.len() <= 32, "a bit for each");
 
 impl Wanted {
-    /// Replaces the union by that of `selections`.
+    /// What the receivers have selected, from now on.
     pub fn set<'a>(&self, selections: impl IntoIterator<Item = &'a Selection>) {
-        let (mut records, mut streams) = (0, 0);
-        for selection in selections {
-            match selection {
-                Selection::Records(ids) => ids.keys().for_each(|id| records |= bit(*id as u32)),
-                Selection::Stream(stream) => streams |= bit(*stream as u32),
-            }
-        }
-        self.records.store(records, Ordering::Release);
-        self.streams.store(streams, Ordering::Release);
+        let mut by = self.by.lock();
+        by.receivers = Bits::of(selections);
+        self.unite(&by);
+    }
+
+    /// Wants this besides, for a while.
+    pub fn also(wanted: &Arc<Self>, selection: &Selection) -> Guard {
+        let mut by = wanted.by.lock();
+        let guest = by.next_guest;
+        by.next_guest += 1;
+        by.guests.insert(guest, Bits::of([selection]));
+        wanted.unite(&by);
+        drop(by);
+        Guard { wanted: wanted.clone(), guest }
+    }
+
+    fn unite(&self, by: &By) {
+        let all = || by.guests.values().chain([&by.receivers]);
+        self.records.store(all().fold(0, |bits, one| bits | one.records), Ordering::Release);
+        self.streams.store(all().fold(0, |bits, one| bits | one.streams), Ordering::Release);
     }
 
     pub fn record(&self, id: SchemaId) -> bool {
@@ -36,6 +76,27 @@ impl Wanted {
 
     pub fn stream(&self, stream: StreamName) -> bool {
         self.streams.load(Ordering::Acquire) & bit(stream as u32) != 0
+    }
+}
+
+impl Bits {
+    fn of<'a>(selections: impl IntoIterator<Item = &'a Selection>) -> Self {
+        let mut bits = Self::default();
+        for selection in selections {
+            match selection {
+                Selection::Records(ids) => ids.keys().for_each(|id| bits.records |= bit(*id as u32)),
+                Selection::Stream(stream) => bits.streams |= bit(*stream as u32),
+            }
+        }
+        bits
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let mut by = self.wanted.by.lock();
+        by.guests.remove(&self.guest);
+        self.wanted.unite(&by);
     }
 }
 
@@ -57,6 +118,11 @@ mod tests {
         wanted.set([&records, &Selection::Stream(StreamName::Statistics)]);
         assert!(SchemaId::ALL.iter().all(|id| wanted.record(*id) == ids.contains(id)));
         assert!(StreamName::ALL.iter().all(|s| wanted.stream(*s) == (*s == StreamName::Statistics)));
+        let looking = Wanted::also(&Arc::new(Wanted::default()), &records);
+        assert!(looking.wanted.record(SchemaId::Statistics));
+        let wanted_there = looking.wanted.clone();
+        drop(looking);
+        assert!(!wanted_there.record(SchemaId::Statistics));
         wanted.set([]);
         assert!(!SchemaId::ALL.iter().any(|id| wanted.record(*id)));
     }

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use serde_json::Value;
-use watchpost_config::{Base, Handler, Paths};
+use watchpost_config::{Base, Handler, Paths, Switch};
 use watchpost_export::{Delivery, InstanceInfo, Item, ItemKind, Output, Receiver, Request};
 use watchpost_schema::streams::StreamName;
 
@@ -57,7 +57,7 @@ fn receiver(folder: &Path, handler: &Value) -> anyhow::Result<Box<dyn Receiver>>
         name: "rows".to_owned(),
         uri: text("uri"),
         sink: Some(text("sink")),
-        enabled: true,
+        switch: Switch::On,
         config: handler["config"].as_object().cloned().unwrap_or_default(),
         path: String::new(),
     };

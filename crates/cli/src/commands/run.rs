@@ -36,7 +36,7 @@ impl Run {
         let tokio = tokio::runtime::Runtime::new().context("starting the tasks that deliver")?;
         tokio.block_on(async {
             let runtime = Runtime::open(&global.data, load::shipped_exporters(global), guardian)?;
-            let instance = runtime.start(&loaded, &self.file)?;
+            let instance = runtime.start(&loaded, &self.file).await?;
             let bar = progress_bar(&instance);
             let end = follow(instance, &bar, Duration::from_secs(self.drain)).await;
             bar.finish_and_clear();
@@ -82,7 +82,7 @@ async fn follow(mut instance: Instance, bar: &ProgressBar, drain: Duration) -> F
     }
 }
 
-async fn interrupted() {
+pub(crate) async fn interrupted() {
     let terminated = async {
         match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
             Ok(mut terminate) => terminate.recv().await,
@@ -97,7 +97,7 @@ async fn interrupted() {
 
 /// The second Ctrl-C. Nothing that was acknowledged is lost: this is what kill -9 does, too.
 #[allow(clippy::disallowed_methods, reason = "at once is what was asked for: nothing is flushed")]
-fn leave_at_once() -> ! {
+pub(crate) fn leave_at_once() -> ! {
     std::process::exit(Exit::Failed as i32)
 }
 
@@ -117,8 +117,9 @@ fn style(template: &str) -> ProgressStyle {
 }
 
 fn draw(bar: &ProgressBar, instance: &Instance) {
-    bar.set_position(instance.source().frames);
-    let records: u64 = instance.receivers().iter().filter(|r| r.format != "mp4").map(|r| r.delivered).sum();
+    bar.set_position(instance.view().source().frames);
+    let records: u64 =
+        instance.view().receivers().iter().filter(|r| r.format != "mp4").map(|r| r.delivered).sum();
     if !bar.message().contains("stop") {
         bar.set_message(format!("{records} delivered"));
     }

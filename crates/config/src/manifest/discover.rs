@@ -15,7 +15,7 @@ pub const MANIFEST_FILE: &str = "manifest.json";
 const MAX_EXPORTERS: usize = 1000;
 
 /// A folder with a manifest.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Found {
     /// The exporter's folder.
     pub dir: PathBuf,

@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use watchpost_config::{Base, Handler, Paths, Problem};
+use watchpost_config::{Base, Handler, Paths, Problem, Switch};
 use watchpost_export::{
     Delivery, InstanceInfo, Item, ItemKind, Outcome, Output, Plan, Receiver, ReceiverError, Request,
 };
@@ -90,7 +90,7 @@ pub fn handler_of(handler: &Value) -> Handler {
         name: "x".to_owned(),
         uri: handler["uri"].as_str().unwrap().to_owned(),
         sink: handler["sink"].as_str().filter(|sink| !sink.is_empty()).map(str::to_owned),
-        enabled: true,
+        switch: Switch::On,
         config: handler["config"].as_object().cloned().unwrap_or_default(),
         path: "/Output/handlers/x".to_owned(),
     }

@@ -28,11 +28,11 @@ use watchpost_schema::Version;
 use crate::{
     backoff::Backoff,
     dead::DeadLetters,
-    intake::{Inbox, Intake},
+    intake::{Inbox, Way},
     log::StateChange,
     recorder::{RecordError, Recorder},
     runtime::Surroundings,
-    status::{ReceiverSnapshot, ReceiverStatus, State, add},
+    status::{ReceiverStatus, State, add},
 };
 
 /// State key in the instance's log: the first inbox position not yet done with. Kept there, and not in
@@ -59,18 +59,25 @@ pub(crate) struct PreprocessTask {
     task: JoinHandle<()>,
 }
 
+/// State and counts of a preprocess command, and the inbox, which holds what waits for it.
+#[derive(Clone)]
+pub(crate) struct Seen {
+    pub status: Arc<ReceiverStatus>,
+    pub inbox: Arc<Inbox>,
+}
+
 impl PreprocessTask {
     /// Starts the command if the instance has one, and says where records go in.
     pub fn start(
         wishes: &config::Instance,
         recorder: Arc<Recorder>,
         around: &Surroundings,
-    ) -> Result<(Intake, Option<Self>), RecordError> {
+    ) -> Result<(Way, Option<Self>), RecordError> {
         let Some(settings) = wishes.output.preprocess.clone() else {
             if let Some(inbox) = abandoned(&around.journal, wishes.id)? {
                 change::drain(inbox, &recorder)?;
             }
-            return Ok((Intake::Direct(recorder), None));
+            return Ok((Way::Direct(recorder), None));
         };
         let inbox = around.journal.log(&inbox_name(wishes.id))?;
         let inbox = Arc::new(Inbox::open(inbox, &recorder));
@@ -95,17 +102,12 @@ impl PreprocessTask {
             backoff: Backoff::default(),
         };
         let task = around.tokio.spawn(task.run());
-        Ok((Intake::Inbox { inbox: inbox.clone(), recorder }, Some(Self { status, inbox, orders, task })))
+        Ok((Way::Inbox { inbox: inbox.clone(), recorder }, Some(Self { status, inbox, orders, task })))
     }
 
-    /// Its state and counts; `waiting` is what the inbox holds.
-    pub fn snapshot(&self) -> ReceiverSnapshot {
-        self.status.snapshot(self.inbox.store().end())
-    }
-
-    /// What the log's keeper has to know.
-    pub fn kept(&self) -> (Arc<Inbox>, Arc<ReceiverStatus>) {
-        (self.inbox.clone(), self.status.clone())
+    /// What can be seen of it, and what the log's keeper has to know.
+    pub fn seen(&self) -> Seen {
+        Seen { status: self.status.clone(), inbox: self.inbox.clone() }
     }
 
     /// It was stopped: its state says so if it has left nothing.

@@ -17,7 +17,7 @@ use crate::{
     backoff::Backoff,
     dead::DeadLetters,
     entry::{Body, Entry},
-    intake::{Inbox, Intake},
+    intake::{Inbox, Intake, Way},
     log::InstanceLog,
     recorder::Recorder,
     status::ReceiverStatus,
@@ -124,7 +124,15 @@ impl Bench {
             backoff: Backoff::quick(),
         };
         let task = tokio::spawn(task.run());
-        Self { journal, log, intake: Intake::Inbox { inbox, recorder }, status, orders, task, _dir: dir }
+        Self {
+            journal,
+            log,
+            intake: Intake::new(Way::Inbox { inbox, recorder }),
+            status,
+            orders,
+            task,
+            _dir: dir,
+        }
     }
 
     fn give(&self, numbers: std::ops::Range<usize>) {

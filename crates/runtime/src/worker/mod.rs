@@ -6,6 +6,7 @@
 //! so retries, dead letters, the poison rule and the states are the same for all of them.
 
 mod behind;
+mod resend;
 mod selector;
 mod settle;
 
@@ -34,7 +35,7 @@ use crate::{
     dead::DeadLetters,
     entry::Entry,
     log::{Cursor, InstanceLog},
-    status::{ReceiverStatus, State, add},
+    status::{ReceiverStatus, add},
 };
 
 /// Read from the log at once. More only adds memory, and time in which other readers of it wait.
@@ -49,13 +50,7 @@ const IDLE_KEEP: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     Run,
-    /// Let go of the receiver; keep the cursor.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "given by the operations on single exports, which are to come")
-    )]
-    Pause,
-    /// As `Pause`, and end.
+    /// Let go of the receiver, keep the cursor, and end.
     Stop,
 }
 
@@ -150,19 +145,8 @@ impl Worker {
         loop {
             // A dropped sender means the instance is gone: the same as being told to stop.
             let gone = self.orders.has_changed().is_err();
-            let order = *self.orders.borrow_and_update();
-            match order {
-                _ if gone => break,
-                Order::Stop => break,
-                Order::Pause => {
-                    self.keep_cursor();
-                    self.status.set(State::Paused, None);
-                    if self.orders.changed().await.is_err() {
-                        break;
-                    }
-                    continue;
-                }
-                Order::Run => {}
+            if gone || *self.orders.borrow_and_update() == Order::Stop {
+                break;
             }
             let began = Instant::now();
             match self.session().await {
@@ -184,10 +168,10 @@ impl Worker {
         if let Some(behind) = &mut self.behind {
             behind.restart(self.next, &self.selector);
         }
-        let resume = self.cursor.resume.clone();
+        let mut orders = self.orders.clone();
         let opened = tokio::select! {
-            opened = self.receiver.open(resume.as_deref()) => opened,
-            _ = self.orders.changed() => { self.orders.mark_changed(); return End::Ordered }
+            opened = self.open() => opened,
+            _ = orders.changed() => return End::Ordered,
         };
         if let Err(error) = opened {
             return End::Failure(error);
@@ -195,7 +179,6 @@ impl Worker {
         self.status.tries_again(self.cursor.position < self.log.end());
         // Orders are answered also while a receiver hangs in the middle of something: it is cancel safe, and
         // what was not settled is sent again.
-        let mut orders = self.orders.clone();
         loop {
             let stepped = tokio::select! {
                 biased;
@@ -209,6 +192,12 @@ impl Worker {
                 return self.close().await;
             }
         }
+    }
+
+    async fn open(&mut self) -> Result<(), ReceiverError> {
+        self.resend_dead().await?;
+        let resume = self.cursor.resume.clone();
+        self.receiver.open(resume.as_deref()).await
     }
 
     /// Reads and sends as much as the window takes, then waits for something to happen.

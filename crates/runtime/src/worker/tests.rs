@@ -155,7 +155,7 @@ async fn states_are_shown_as_they_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn orders_are_answered_while_open_send_or_outcomes_hang() {
+async fn stopped_while_open_send_or_outcomes_hang_it_keeps_its_cursor() {
     for well_before in 0..3 {
         let mut script = vec![Act::Well; well_before];
         script.push(Act::Hang);
@@ -163,12 +163,10 @@ async fn orders_are_answered_while_open_send_or_outcomes_hang() {
         let running = bench.start();
         bench.append_objects(3);
         until("the receiver to hang", || bench.seen.lock().hanging).await;
-        running.orders.send_replace(Order::Pause);
-        running.reaches("paused", |state| *state == State::Paused).await;
+        running.stop().await;
         assert_eq!(bench.log.cursor("r").unwrap().position, 0, "its cursor stays");
         bench.append_objects(1);
-        running.orders.send_replace(Order::Run);
-        running.reaches("running", |state| *state == State::Running).await;
+        let running = bench.start();
         running.drained(4).await;
         assert_eq!(bench.seen.lock().delivered, [0, 1, 2, 3]);
         running.stop().await;

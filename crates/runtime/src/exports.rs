@@ -1,0 +1,397 @@
+//! The exports and exporters of one instance: brought from what they are to what the instance file wants,
+//! touching only what differs. Everything that changes an export, whoever asks for it, ends in
+//! [`Exports::apply`].
+
+use std::{sync::Arc, time::Duration};
+
+use parking_lot::RwLock;
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, timeout, timeout_at},
+};
+use watchpost_config::{Problem, Switch};
+use watchpost_export::{InstanceInfo, Output, Plan, Receiver, Selection};
+use watchpost_journal as journal;
+use watchpost_model::Id;
+use watchpost_schema::Version;
+
+use crate::{
+    dead::DeadLetters,
+    log::{Cursor, InstanceLog},
+    pictures::PictureExports,
+    plans::{self, Origin, Wish},
+    runtime::Surroundings,
+    status::{ReceiverStatus, State},
+    wanted::Wanted,
+    worker::{Order, Worker},
+};
+
+/// How long one export that is changed or removed has to close. A child that takes longer is killed; what it
+/// has not acknowledged is sent again.
+const CLOSE_LIMIT: Duration = Duration::from_secs(8);
+
+/// The statuses of all exports, in the order of the instance file: shared with the log's keeper and with
+/// whoever looks.
+pub(crate) type Statuses = Arc<RwLock<Vec<Arc<ReceiverStatus>>>>;
+
+/// All exports and exporters of an instance.
+pub(crate) struct Exports {
+    id: Id,
+    around: Arc<Surroundings>,
+    log: InstanceLog,
+    wanted: Arc<Wanted>,
+    slots: Vec<Slot>,
+    statuses: Statuses,
+    pictures: PictureExports,
+    /// While the source runs: what picture exports have to know of it.
+    run: Option<InstanceInfo>,
+}
+
+/// One export, whatever has become of it.
+struct Slot {
+    status: Arc<ReceiverStatus>,
+    /// What it was last planned from; `None`: it never could be.
+    origin: Option<Origin>,
+    /// What it takes of the log; kept while it is paused, for then its records wait.
+    selection: Option<Selection>,
+    doing: Doing,
+}
+
+enum Doing {
+    /// Off, or it could not be started.
+    Nothing,
+    Paused,
+    /// A worker reads the log for it.
+    Delivers {
+        orders: watch::Sender<Order>,
+        task: JoinHandle<()>,
+    },
+    /// It takes pictures while the source runs.
+    Pictures,
+}
+
+/// What the exports are to be.
+pub(crate) struct Wishes<'a> {
+    pub exports: Vec<Wish<'a>>,
+    pub info: &'a InstanceInfo,
+    /// The versions that can be had.
+    pub available: &'a [Version],
+    /// Old name, new name.
+    pub renames: &'a [(String, String)],
+}
+
+/// An export that is gone.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Removed {
+    /// Its name.
+    pub name: String,
+    /// Log entries that waited for it and went with it.
+    pub waiting: u64,
+}
+
+impl Exports {
+    pub fn new(id: Id, around: Arc<Surroundings>, log: InstanceLog, wanted: Arc<Wanted>) -> Self {
+        let (statuses, pictures) = (Statuses::default(), PictureExports::default());
+        Self { id, around, log, wanted, slots: Vec::new(), statuses, pictures, run: None }
+    }
+
+    pub fn statuses(&self) -> Statuses {
+        self.statuses.clone()
+    }
+
+    pub fn pictures(&self) -> PictureExports {
+        self.pictures.clone()
+    }
+
+    /// Makes them what `wishes` says. Exports whose settings are as they were are not touched.
+    pub async fn apply(&mut self, wishes: Wishes<'_>) -> Result<Vec<Removed>, journal::Error> {
+        for (old, new) in wishes.renames {
+            self.rename(old, new).await?;
+        }
+        let removed = self.remove_all_but(&wishes.exports).await?;
+        for wish in &wishes.exports {
+            self.apply_one(wish, &wishes).await?;
+        }
+        let place = |slot: &Slot| wishes.exports.iter().position(|wish| wish.name == slot.status.name);
+        self.slots.sort_by_key(place);
+        self.publish();
+        Ok(removed)
+    }
+
+    /// Whether the source that runs waits for the log.
+    pub fn lossless(&self) -> bool {
+        self.run.as_ref().is_some_and(|info| info.lossless)
+    }
+
+    /// The source begins: picture exports start.
+    pub async fn begin_run(&mut self, info: &InstanceInfo) {
+        self.run = Some(info.clone());
+        for index in 0..self.slots.len() {
+            if matches!(self.slots[index].doing, Doing::Pictures) {
+                self.show(index);
+            }
+        }
+    }
+
+    /// The source has ended, and with it the pictures.
+    pub fn end_run(&mut self) {
+        self.run = None;
+        for slot in self.slots.iter().filter(|slot| matches!(slot.doing, Doing::Pictures)) {
+            slot.status.finish(0);
+        }
+    }
+
+    /// Waits until every receiver has what is in the log up to `end`, at most `limit`.
+    pub async fn drain(&self, end: u64, limit: Duration) {
+        let all = async {
+            for slot in &self.slots {
+                slot.status.drained(end).await;
+            }
+        };
+        // Who is not done by then shows in the statuses.
+        let _late = timeout(limit, all).await;
+    }
+
+    /// Closes all of them at the same time; whoever is not done at `by` is cut off.
+    pub async fn stop(&mut self, by: Instant) {
+        for slot in &self.slots {
+            if let Doing::Delivers { orders, .. } = &slot.doing {
+                orders.send_replace(Order::Stop);
+            }
+        }
+        for index in 0..self.slots.len() {
+            self.halt(index, by).await;
+        }
+        let end = self.log.end();
+        for slot in &self.slots {
+            slot.status.finish(end);
+        }
+    }
+
+    /// Stops delivering to `name` and forgets what it was planned from, so that the next [`Exports::apply`]
+    /// starts it anew.
+    pub async fn let_go(&mut self, name: &str) {
+        if let Some(index) = self.slots.iter().position(|slot| slot.status.name == name) {
+            self.halt(index, Instant::now() + CLOSE_LIMIT).await;
+            self.slots[index].origin = None;
+        }
+    }
+
+    pub async fn remove_all(&mut self) -> Result<Vec<Removed>, journal::Error> {
+        let removed = self.remove_all_but(&[]).await;
+        self.publish();
+        removed
+    }
+
+    async fn remove_all_but(&mut self, wishes: &[Wish<'_>]) -> Result<Vec<Removed>, journal::Error> {
+        let is_wished = |name: &str| wishes.iter().any(|wish| wish.name == name);
+        let by = Instant::now() + CLOSE_LIMIT;
+        let mut removed = Vec::new();
+        for index in (0..self.slots.len()).rev() {
+            if is_wished(&self.slots[index].status.name) {
+                continue;
+            }
+            self.halt(index, by).await;
+            let Slot { status, .. } = self.slots.remove(index);
+            let waiting = self.log.end().saturating_sub(status.cursor());
+            DeadLetters::open(&self.around.journal, self.id, &status.name)?.owner_is_gone()?;
+            removed.push(Removed { name: status.name.clone(), waiting });
+        }
+        // Also of those that were removed or switched off while nobody was looking.
+        for name in self.log.cursors() {
+            let keeps = wishes.iter().any(|wish| wish.name == name && wish.switch != Switch::Off);
+            if !keeps {
+                self.log.set_cursor(&name, None)?;
+            }
+        }
+        removed.reverse();
+        Ok(removed)
+    }
+
+    async fn apply_one(&mut self, wish: &Wish<'_>, wishes: &Wishes<'_>) -> Result<(), journal::Error> {
+        let index = self.slot(wish);
+        if wish.switch == Switch::Off {
+            return self.switch_off(index).await;
+        }
+        let info = self.run.as_ref().unwrap_or(wishes.info);
+        let (plan, origin) = match plans::plan(wish, info, wishes.available, &self.around) {
+            Ok(planned) => planned,
+            Err(problems) => {
+                self.cannot(index, &problems);
+                return Ok(());
+            }
+        };
+        let slot = &mut self.slots[index];
+        slot.status.note(None);
+        let as_it_was = slot.origin.as_ref() == Some(&origin);
+        let stays = match (&slot.doing, wish.switch) {
+            (Doing::Paused, Switch::Paused) => true,
+            (Doing::Delivers { .. } | Doing::Pictures, Switch::On) => as_it_was,
+            _ => false,
+        };
+        (slot.origin, slot.selection) = (Some(origin), Some(plan.selection.clone()));
+        if stays && as_it_was {
+            return Ok(());
+        }
+        self.halt(index, Instant::now() + CLOSE_LIMIT).await;
+        self.publish();
+        match wish.switch {
+            Switch::On => self.start(index, plan),
+            _ => self.pause(index, &plan.output),
+        }
+    }
+
+    /// Where the export of `wish` is kept; a new place where there is none.
+    fn slot(&mut self, wish: &Wish<'_>) -> usize {
+        let known = self.slots.iter().position(|slot| slot.status.name == wish.name);
+        known.unwrap_or_else(|| {
+            let status = Arc::new(ReceiverStatus::new(wish.name, wish.format()));
+            status.takes_no_records();
+            self.slots.push(Slot { status, origin: None, selection: None, doing: Doing::Nothing });
+            self.slots.len() - 1
+        })
+    }
+
+    /// It cannot be what it should: what runs goes on as it was, what does not is failed. Its place in the log
+    /// stays.
+    fn cannot(&mut self, index: usize, problems: &[Problem]) {
+        let slot = &self.slots[index];
+        let problem = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        if matches!(slot.doing, Doing::Nothing) {
+            if let Some(cursor) = self.log.cursor(&slot.status.name) {
+                slot.status.move_cursor(cursor.position);
+            }
+            slot.status.cannot_start(problem);
+        } else {
+            slot.status.note(Some(format!("{problem}\nuntil that is mended it goes on as it was")));
+        }
+    }
+
+    async fn switch_off(&mut self, index: usize) -> Result<(), journal::Error> {
+        self.halt(index, Instant::now() + CLOSE_LIMIT).await;
+        let slot = &mut self.slots[index];
+        slot.selection = None;
+        slot.status.note(None);
+        slot.status.takes_no_records();
+        slot.status.set(State::Disabled, None);
+        if self.log.cursor(&slot.status.name).is_some() {
+            self.log.set_cursor(&slot.status.name, None)?;
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, index: usize, plan: Plan) -> Result<(), journal::Error> {
+        let slot = &mut self.slots[index];
+        let make = match plan.output {
+            Output::Receiver(make) => make,
+            Output::Pictures(_) => {
+                slot.status.takes_no_records();
+                slot.doing = Doing::Pictures;
+                slot.status.set(State::Running, None);
+                self.show(index);
+                return Ok(());
+            }
+        };
+        // Before the cursor is placed: from there on nothing it takes may be missing.
+        self.publish();
+        let receiver: Box<dyn Receiver> = make();
+        let slot = &mut self.slots[index];
+        slot.status.set(State::Running, None);
+        let dead = DeadLetters::open(&self.around.journal, self.id, &slot.status.name)?;
+        dead.owner_is_back()?;
+        let (orders, ordered) = watch::channel(Order::Run);
+        let worker = Worker::new(
+            self.log.clone(),
+            plan.selection,
+            plan.common,
+            receiver,
+            dead,
+            slot.status.clone(),
+            ordered,
+        )?;
+        slot.doing = Doing::Delivers { orders, task: self.around.tokio.spawn(worker.run()) };
+        Ok(())
+    }
+
+    /// Starts a picture export for the run of the source, if there is one.
+    fn show(&mut self, index: usize) {
+        let slot = &self.slots[index];
+        let (Some(info), Some(Origin::Export(origin))) = (&self.run, &slot.origin) else { return };
+        let started = match plans::pictures(&origin.handler, info, &self.around.paths) {
+            Ok(make) => self.pictures.add(make, slot.status.clone()).map_err(|error| error.to_string()),
+            Err(problems) => Err(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
+        };
+        match started {
+            Ok(()) => slot.status.set(State::Running, None),
+            Err(problem) => slot.status.cannot_start(problem),
+        }
+    }
+
+    fn pause(&mut self, index: usize, output: &Output) -> Result<(), journal::Error> {
+        let slot = &mut self.slots[index];
+        let name = &slot.status.name;
+        if matches!(output, Output::Receiver(_)) {
+            let at_end = Cursor { position: self.log.end(), ..Cursor::default() };
+            let cursor = match self.log.cursor(name) {
+                Some(cursor) => cursor,
+                None => {
+                    self.log.set_cursor(name, Some(&at_end))?;
+                    at_end
+                }
+            };
+            slot.status.move_cursor(cursor.position);
+        }
+        slot.doing = Doing::Paused;
+        slot.status.set(State::Paused, None);
+        Ok(())
+    }
+
+    /// Lets go of what it delivers to; its cursor stays.
+    async fn halt(&mut self, index: usize, by: Instant) {
+        let slot = &mut self.slots[index];
+        match std::mem::replace(&mut slot.doing, Doing::Nothing) {
+            Doing::Nothing | Doing::Paused => {}
+            Doing::Delivers { orders, mut task } => {
+                orders.send_replace(Order::Stop);
+                let name = &slot.status.name;
+                match timeout_at(by, &mut task).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(panic)) => tracing::error!(receiver = %name, "its worker ended badly: {panic}"),
+                    Err(_) => {
+                        let why = "did not close in time; what it has not acknowledged is sent again";
+                        tracing::warn!(receiver = %name, "{why}");
+                        task.abort();
+                        // Only when it is gone may another have its cursor.
+                        let _cancelled = task.await;
+                    }
+                }
+            }
+            Doing::Pictures => {
+                if let Some(export) = self.pictures.remove(&slot.status.name) {
+                    let completed = tokio::task::spawn_blocking(|| export.complete());
+                    if timeout_at(by, completed).await.is_err() {
+                        tracing::warn!(export = %slot.status.name, "its files were not complete in time");
+                    }
+                }
+            }
+        }
+    }
+
+    /// The cursor moves along, and so do dead letters.
+    async fn rename(&mut self, old: &str, new: &str) -> Result<(), journal::Error> {
+        let Some(index) = self.slots.iter().position(|slot| slot.status.name == old) else { return Ok(()) };
+        self.halt(index, Instant::now() + CLOSE_LIMIT).await;
+        self.log.rename_cursor(old, new)?;
+        DeadLetters::rename(&self.around.journal, self.id, old, new)?;
+        let slot = &mut self.slots[index];
+        slot.status = Arc::new(slot.status.renamed(new));
+        Ok(())
+    }
+
+    /// What is wanted of the log, and what can be seen, follows the slots.
+    fn publish(&self) {
+        *self.statuses.write() = self.slots.iter().map(|slot| slot.status.clone()).collect();
+        self.wanted.set(self.slots.iter().filter_map(|slot| slot.selection.as_ref()));
+    }
+}

@@ -1,0 +1,298 @@
+//! One instance under the server: its document, its state, and the task that keeps its source going.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use parking_lot::RwLock;
+use serde::Serialize;
+use tokio::{sync::Mutex, task::AbortHandle};
+use watchpost_config::Loaded;
+use watchpost_model::Id;
+use watchpost_source::Source;
+
+use super::OperationError;
+use crate::{
+    backoff::Backoff,
+    exports::Removed,
+    instance::{Instance, StartError, View, ended},
+    pipeline::Ended,
+    runtime::{Surroundings, open_source},
+    status::ReceiverSnapshot,
+};
+
+/// A source that ran this long starts over with short pauses.
+const GOOD_RUN: Duration = Duration::from_secs(60);
+
+/// What an instance is doing (PRODUCT section 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InstanceState {
+    /// By the user, or never started. It delivers what is in its log all the same.
+    Stopped,
+    /// Its source is being opened.
+    Starting,
+    /// Frames come, or are waited for.
+    Running,
+    /// Its source has failed and is opened again after a pause.
+    Restarting,
+    /// Only a change can help.
+    Failed,
+    /// Its file has ended.
+    Finished,
+}
+
+/// One instance of a server.
+pub(super) struct Slot {
+    pub id: Id,
+    pub file: PathBuf,
+    pub around: Arc<Surroundings>,
+    /// Held while something is changed: operations on one instance come one after the other.
+    pub inner: Mutex<Inner>,
+    seen: RwLock<Seen>,
+}
+
+pub(super) struct Inner {
+    pub loaded: Loaded,
+    /// What the file held when it was last read or written.
+    pub text: String,
+    pub instance: Instance,
+    /// Opens the source, and opens it again when it has failed.
+    driver: Option<AbortHandle>,
+}
+
+/// What can be seen without waiting for a change to be done with.
+struct Seen {
+    name: String,
+    state: InstanceState,
+    problem: Option<String>,
+    /// What is wrong with the file, which is not what runs then.
+    file_problem: Option<String>,
+    view: View,
+}
+
+/// Everything about an instance at one moment.
+#[derive(Clone, Debug, Serialize)]
+pub struct InstanceSnapshot {
+    /// `InstanceId`.
+    pub id: Id,
+    /// `DisplayName`.
+    pub name: String,
+    /// What it is doing.
+    pub state: InstanceState,
+    /// Why, where something is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    /// What is wrong with its file after a hand edit; what runs is as it was before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_problem: Option<String>,
+    /// Its file.
+    pub file: PathBuf,
+    /// Frames that arrived in this run of the source.
+    pub frames: u64,
+    /// Of these, analysed.
+    pub analysed: u64,
+    /// Frames that a live source could not wait with.
+    pub skipped: u64,
+    /// Every export and exporter.
+    pub exports: Vec<ReceiverSnapshot>,
+    /// The preprocess command.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preprocess: Option<ReceiverSnapshot>,
+}
+
+impl Slot {
+    /// Loads an instance: it delivers, and its source does not run yet.
+    pub async fn open(
+        file: PathBuf,
+        text: String,
+        loaded: Loaded,
+        around: Arc<Surroundings>,
+    ) -> Result<Arc<Self>, StartError> {
+        let instance = Instance::open(&loaded, around.clone()).await?;
+        let seen = RwLock::new(Seen {
+            name: instance.name().to_owned(),
+            state: InstanceState::Stopped,
+            problem: None,
+            file_problem: None,
+            view: instance.view().clone(),
+        });
+        let id = instance.id();
+        let inner = Mutex::new(Inner { loaded, text, instance, driver: None });
+        Ok(Arc::new(Self { id, file, around, inner, seen }))
+    }
+
+    /// Starts the source, if it does not run. Returns before it is open.
+    pub fn start(self: &Arc<Self>, inner: &mut Inner) {
+        let busy = [InstanceState::Starting, InstanceState::Running, InstanceState::Restarting];
+        if !busy.contains(&self.seen.read().state) {
+            self.drive(inner);
+        }
+    }
+
+    fn drive(self: &Arc<Self>, inner: &mut Inner) {
+        self.set(InstanceState::Starting, None);
+        inner.driver = Some(tokio::spawn(drive(Arc::downgrade(self))).abort_handle());
+    }
+
+    /// Stops the source. What it has left in the log is still delivered.
+    pub async fn stop(&self, inner: &mut Inner) {
+        if let Some(driver) = inner.driver.take() {
+            driver.abort();
+        }
+        inner.instance.end_run().await;
+        self.set(InstanceState::Stopped, None);
+    }
+
+    /// Brings the instance to another document.
+    pub async fn apply(
+        self: &Arc<Self>,
+        inner: &mut Inner,
+        loaded: Loaded,
+        renames: &[(String, String)],
+    ) -> Result<Vec<Removed>, OperationError> {
+        let before = &inner.loaded.instance.input;
+        let failed = self.seen.read().state == InstanceState::Failed && *before != loaded.instance.input;
+        let applied = inner.instance.apply(&loaded, renames).await.map_err(OperationError::failed)?;
+        inner.loaded = loaded;
+        self.seen.write().name = inner.instance.name().to_owned();
+        self.file_is(None);
+        if applied.reopen || failed {
+            if let Some(driver) = inner.driver.take() {
+                driver.abort();
+            }
+            self.drive(inner);
+        }
+        Ok(applied.removed)
+    }
+
+    /// Looks at all exports again, for an exporter or its settings have changed.
+    pub async fn look_again(self: &Arc<Self>) -> Result<(), OperationError> {
+        self.begin_again(&mut *self.inner.lock().await).await
+    }
+
+    /// The same, where one has been let go of.
+    pub async fn begin_again(self: &Arc<Self>, inner: &mut Inner) -> Result<(), OperationError> {
+        let loaded = inner.loaded.clone();
+        self.apply(inner, loaded, &[]).await.map(|_| ())
+    }
+
+    /// Its file says something that cannot be used; `None`: it is what runs.
+    pub fn file_is(&self, wrong: Option<String>) {
+        if let Some(wrong) = &wrong {
+            tracing::warn!(instance = %self.name(), "the file was changed and cannot be used; what runs is left as it was: {wrong}");
+        }
+        self.seen.write().file_problem = wrong;
+    }
+
+    pub fn name(&self) -> String {
+        self.seen.read().name.clone()
+    }
+
+    pub fn view(&self) -> View {
+        self.seen.read().view.clone()
+    }
+
+    pub fn snapshot(&self) -> InstanceSnapshot {
+        let seen = self.seen.read();
+        let source = seen.view.source();
+        InstanceSnapshot {
+            id: self.id,
+            name: seen.name.clone(),
+            state: seen.state,
+            problem: seen.problem.clone(),
+            file_problem: seen.file_problem.clone(),
+            file: self.file.clone(),
+            frames: source.frames,
+            analysed: source.analysed,
+            skipped: source.skipped,
+            exports: seen.view.receivers(),
+            preprocess: seen.view.preprocess(),
+        }
+    }
+
+    fn set(&self, state: InstanceState, problem: Option<String>) {
+        let mut seen = self.seen.write();
+        match &problem {
+            Some(problem) => tracing::warn!(instance = %seen.name, "{problem}"),
+            None => tracing::info!(instance = %seen.name, ?state, "state changed"),
+        }
+        (seen.state, seen.problem) = (state, problem);
+    }
+}
+
+impl Inner {
+    /// Ends it: deliveries too.
+    pub async fn shut_down(&mut self) {
+        if let Some(driver) = self.driver.take() {
+            driver.abort();
+        }
+        self.instance.shut_down().await;
+    }
+}
+
+/// Opens the source and waits for its end, again and again while that makes sense. Ended by `abort`.
+async fn drive(slot: Weak<Slot>) {
+    let mut backoff = Backoff::default();
+    loop {
+        let Some(slot_now) = slot.upgrade() else { return };
+        let began = tokio::time::Instant::now();
+        let wishes = slot_now.inner.lock().await.loaded.instance.clone();
+        let reason = match open_source(&wishes, &slot_now.around).await {
+            Err(StartError::Source(error)) if !error.transient => {
+                return slot_now.set(InstanceState::Failed, Some(error.to_string()));
+            }
+            Err(error) => error.to_string(),
+            Ok(source) => {
+                let ended = match begin(&slot_now, source).await {
+                    Ok(ended) => ended,
+                    Err(error) => return slot_now.set(InstanceState::Failed, Some(error.to_string())),
+                };
+                slot_now.set(InstanceState::Running, None);
+                // Not held while it runs: the server may let go of the instance.
+                drop(slot_now);
+                let how = ended.await;
+                let Some(slot_now) = slot.upgrade() else { return };
+                match how {
+                    Ended::Stopped => return,
+                    Ended::Finished => {
+                        slot_now.inner.lock().await.instance.end_run().await;
+                        return slot_now.set(InstanceState::Finished, None);
+                    }
+                    Ended::BrokeOff(reason) => {
+                        slot_now.inner.lock().await.instance.end_run().await;
+                        return slot_now.set(InstanceState::Failed, Some(reason));
+                    }
+                    Ended::Failed(reason) => {
+                        slot_now.inner.lock().await.instance.end_run().await;
+                        reason
+                    }
+                }
+            }
+        };
+        if began.elapsed() > GOOD_RUN {
+            backoff.reset();
+        }
+        if let Some(slot) = slot.upgrade() {
+            slot.set(InstanceState::Restarting, Some(reason));
+        }
+        tokio::time::sleep(backoff.next()).await;
+    }
+}
+
+async fn begin(
+    slot: &Slot,
+    source: Box<dyn Source>,
+) -> Result<impl Future<Output = Ended> + use<>, StartError> {
+    let mut inner = slot.inner.lock().await;
+    inner.instance.begin(source).await?;
+    let end = inner.instance.watch_end();
+    Ok(async move {
+        match end {
+            Some(end) => ended(end).await,
+            None => Ended::Stopped,
+        }
+    })
+}

@@ -1,0 +1,171 @@
+//! Records and objects of a running instance, looked at while they come. A tap keeps nobody waiting and nothing
+//! in the log; one that is slower than the log is kept loses, and is told how much.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use thiserror::Error;
+use watchpost_export::Selection;
+use watchpost_schema::{SchemaId, Version, streams::StreamName};
+
+use super::{OperationError, Server};
+use crate::{
+    entry::Body,
+    log::InstanceLog,
+    wanted::{Guard, Wanted},
+};
+
+/// Entries read at once.
+const READ_ENTRIES: usize = 256;
+const READ_BYTES: usize = 1 << 20;
+
+/// What of an instance is looked at. Everything that is not given lets everything pass.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Filter {
+    /// A stream's objects instead of records.
+    pub stream: Option<String>,
+    /// Schema ids; `event-*` stands for all that begin so.
+    pub types: Vec<String>,
+    /// Classes of objects.
+    pub classes: Vec<String>,
+    /// Names of areas and lines.
+    pub zones: Vec<String>,
+    /// Least confidence, 0 to 1.
+    pub min_confidence: Option<f64>,
+}
+
+/// A filter that nothing can pass.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum FilterError {
+    /// No such stream.
+    #[error("no stream `{stream}`; expected one of {}", names(StreamName::ALL.iter().map(|s| s.as_str())))]
+    Stream {
+        /// What was given.
+        stream: String,
+    },
+    /// No schema id begins so.
+    #[error("no records of type `{id}`; expected one of {}", names(SchemaId::ALL.iter().map(|id| id.as_str())))]
+    Type {
+        /// What was given.
+        id: String,
+    },
+}
+
+fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// Live records or objects of one instance.
+pub struct Tap {
+    log: InstanceLog,
+    selection: Selection,
+    filter: Filter,
+    next: u64,
+    ready: VecDeque<Tapped>,
+    /// While it is held, what the tap selects is logged.
+    _wanted: Guard,
+}
+
+/// What a [`Tap`] yields.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tapped {
+    /// A record or object: one JSON object.
+    Json(Bytes),
+    /// So many log entries were gone before they could be looked at.
+    Lost(u64),
+}
+
+impl Filter {
+    fn selection(&self) -> Result<Selection, FilterError> {
+        if let Some(stream) = &self.stream {
+            let known = stream.parse().map_err(|_| FilterError::Stream { stream: stream.clone() })?;
+            return Ok(Selection::Stream(known));
+        }
+        let matches = |pattern: &str, id: &str| match pattern.strip_suffix('*') {
+            Some(beginning) => id.starts_with(beginning),
+            None => id == pattern,
+        };
+        if let Some(vain) =
+            self.types.iter().find(|t| !SchemaId::ALL.iter().any(|id| matches(t, id.as_str())))
+        {
+            return Err(FilterError::Type { id: vain.clone() });
+        }
+        let wanted = SchemaId::ALL.iter().filter(|id| {
+            self.types.is_empty() || self.types.iter().any(|pattern| matches(pattern, id.as_str()))
+        });
+        Ok(Selection::Records(wanted.map(|id| (*id, Version::V2)).collect::<BTreeMap<_, _>>()))
+    }
+
+    /// Whether an object passes. What it does not say, it does not pass for.
+    fn passes(&self, json: &[u8]) -> bool {
+        if self.classes.is_empty() && self.zones.is_empty() && self.min_confidence.is_none() {
+            return true;
+        }
+        let Ok(object) = serde_json::from_slice::<Value>(json) else { return false };
+        let is_one_of = |wanted: &[String], values: &[&Value]| {
+            wanted.is_empty()
+                || values.iter().filter_map(|value| value.as_str()).any(|v| wanted.iter().any(|w| w == v))
+        };
+        let class = [&object["object_class"], &object["class"], &object["label"]];
+        let zone = [
+            &object["area"]["name"],
+            &object["line"]["name"],
+            &object["zone_name"],
+            &object["tripwire_name"],
+        ];
+        let sure =
+            self.min_confidence.is_none_or(|least| object["confidence"].as_f64().is_some_and(|c| c >= least));
+        is_one_of(&self.classes, &class) && is_one_of(&self.zones, &zone) && sure
+    }
+}
+
+impl Server {
+    /// Looks at what comes from now on.
+    ///
+    /// # Errors
+    /// No such instance, or a filter that nothing can pass.
+    pub fn tap(&self, instance: &str, filter: Filter) -> Result<Tap, OperationError> {
+        let selection = filter.selection().map_err(|error| OperationError::invalid(error.to_string()))?;
+        let view = self.find(instance)?.view();
+        let (log, wanted) = (view.log().clone(), view.wanted());
+        let wanted = Wanted::also(&wanted, &selection);
+        let next = log.end();
+        Ok(Tap { log, selection, filter, next, ready: VecDeque::new(), _wanted: wanted })
+    }
+}
+
+impl Tap {
+    /// Waits for the next one; `None` when the instance is deleted or the server ends.
+    pub async fn next(&mut self) -> Option<Tapped> {
+        loop {
+            if let Some(tapped) = self.ready.pop_front() {
+                return Some(tapped);
+            }
+            self.log.wait_past(self.next).await.ok()?;
+            let batch = self.log.read(self.next, READ_ENTRIES, READ_BYTES).ok()?;
+            if batch.lost > 0 {
+                self.ready.push_back(Tapped::Lost(batch.lost));
+            }
+            for (_, entry) in &batch.entries {
+                let passes = self.select(&entry.body).into_iter().filter(|json| self.filter.passes(json));
+                self.ready.extend(passes.map(Tapped::Json));
+            }
+            self.next = batch.next;
+        }
+    }
+
+    fn select(&self, body: &Body) -> Vec<Bytes> {
+        match (&self.selection, body) {
+            (Selection::Stream(wanted), Body::Object(stream, json)) if stream == wanted => vec![json.clone()],
+            (Selection::Records(wanted), Body::Group(records)) => {
+                let wanted = records.iter().filter(|record| wanted.contains_key(&record.schema));
+                // Behind a preprocess command that sees version 1 there is no other.
+                wanted.filter_map(|r| r.json(Version::V2).or_else(|| r.json(Version::V1))).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
