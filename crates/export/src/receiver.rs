@@ -52,6 +52,12 @@ pub trait Receiver: Send {
         1024
     }
 
+    /// Until when it does nothing with what it has, and would do nothing more with more: whoever feeds it may
+    /// wait as long, and then feed it at once what has come meanwhile.
+    fn rests_until(&self) -> Option<std::time::Instant> {
+        None
+    }
+
     /// Flushes and closes. What could still be delivered is in the answer; afterwards the receiver may
     /// be opened again.
     ///

@@ -18,6 +18,7 @@ mod names;
 mod pending_note;
 mod receiver;
 mod resume;
+mod turn;
 mod written;
 
 pub(crate) use batch::Chunk;

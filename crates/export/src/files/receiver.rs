@@ -21,14 +21,18 @@ use super::{
     batch::{Batch, Chunk},
     content::{Content, Head},
     each::Replacer,
+    fault::fault,
     names::Names,
     resume::{FileEnd, Resume},
+    turn::{Turn, Turns},
     written::WrittenFiles,
 };
 
 /// What is taken may gather this long, so that a stream of single records costs a hundred syncs a
 /// second and not one each (PRODUCT section 12: one sync per ≤ 10 ms).
 const GATHER: Duration = Duration::from_millis(10);
+/// How long before its turn to write it is fed once more: what has come while it waited goes along.
+const FED_BEFORE: Duration = Duration::from_millis(5);
 /// A batch of this size is written without waiting for more.
 const FULL_BATCH_BYTES: usize = 1 << 20;
 /// Taken and not yet being written, at most; `send` then waits for the disk.
@@ -84,14 +88,19 @@ pub(crate) struct FileReceiver {
 enum Disk {
     /// Before `open`, or after an error.
     Closed,
-    /// Nothing is being written.
-    Idle(Box<dyn Store>),
+    /// Nothing is being written; whoever will be writing takes turns with others.
+    Idle(Box<dyn Store>, Turns),
     /// A batch is being written.
     Busy(JoinHandle<WrittenBatch>),
 }
 
 /// What comes back from a blocking thread.
-type WrittenBatch = (Box<dyn Store>, Batch, Result<(), ReceiverError>);
+struct WrittenBatch {
+    store: Box<dyn Store>,
+    turns: Turns,
+    batch: Batch,
+    result: Result<(), ReceiverError>,
+}
 
 impl FileReceiver {
     /// `key` tells this export of this instance and data folder from all others.
@@ -188,18 +197,26 @@ impl FileReceiver {
         Ok(head)
     }
 
-    /// Hands the batch to a blocking thread, if none is at work.
-    fn start_writing(&mut self) {
+    /// Waits for this receiver's turn, if nothing of its is being written, and hands the batch to a blocking
+    /// thread. What is taken while it waits goes with it; so it may be dropped and called again.
+    async fn start_writing(&mut self) {
+        let Disk::Idle(_, turns) = &mut self.disk else { return };
+        let Some(turn) = turns.next().await else { return };
+        self.write(turn);
+    }
+
+    fn write(&mut self, turn: Turn) {
         match std::mem::replace(&mut self.disk, Disk::Closed) {
-            Disk::Idle(mut store) => {
+            Disk::Idle(mut store, turns) => {
                 let mut batch = std::mem::replace(&mut self.batch, std::mem::take(&mut self.spare));
                 self.batch.counts.clone_from(&batch.counts);
                 self.disk = Disk::Busy(spawn_blocking(move || {
                     let result = store.write(&batch.chunks);
+                    drop(turn);
                     if result.is_err() {
                         batch.refused.clear();
                     }
-                    (store, batch, result)
+                    WrittenBatch { store, turns, batch, result }
                 }));
             }
             other => self.disk = other,
@@ -211,7 +228,7 @@ impl FileReceiver {
         let Disk::Busy(writing) = &mut self.disk else { return Ok(()) };
         let joined = writing.await;
         self.disk = Disk::Closed;
-        let (store, mut batch, result) = joined
+        let WrittenBatch { store, turns, mut batch, result } = joined
             .map_err(|error| ReceiverError::Retry(format!("the thread that writes files failed: {error}")))?;
         self.written.clone_from(store.written());
         result?;
@@ -220,7 +237,7 @@ impl FileReceiver {
             let resume = Resume { counts: std::mem::take(&mut batch.counts), files: store.ends() };
             self.ready.push(Outcome::Delivered { through, resume: Some(resume.bytes()) });
         }
-        self.disk = Disk::Idle(store);
+        self.disk = Disk::Idle(store, turns);
         batch.reset();
         self.spare = batch;
         Ok(())
@@ -243,19 +260,22 @@ impl Receiver for FileReceiver {
         self.heads =
             resume.files.iter().map(|end| (end.path.as_str().into(), Arc::new(end.head.clone()))).collect();
         let (names, mode, key, written) = (self.names.clone(), self.mode, self.key, self.written.clone());
-        let opened = spawn_blocking(move || -> Result<Box<dyn Store>, ReceiverError> {
-            super::folder::make(&names.root())?;
-            Ok(match mode {
+        let opened = spawn_blocking(move || -> Result<(Box<dyn Store>, Turns), ReceiverError> {
+            let root = names.root();
+            super::folder::make(&root)?;
+            let turns = Turns::of(&root).map_err(|error| fault("open", &root, &error))?;
+            let store: Box<dyn Store> = match mode {
                 Mode::Append => {
                     Box::new(Appender::open(resume.files, |name| names.path(name), key, written)?)
                 }
                 Mode::Each => Box::new(Replacer::new(key, written)),
-            })
+            };
+            Ok((store, turns))
         });
-        let store = opened.await.map_err(|error| {
+        let (store, turns) = opened.await.map_err(|error| {
             ReceiverError::Retry(format!("the thread that opens files failed: {error}"))
         })??;
-        self.disk = Disk::Idle(store);
+        self.disk = Disk::Idle(store, turns);
         Ok(())
     }
 
@@ -266,13 +286,16 @@ impl Receiver for FileReceiver {
             if matches!(&self.disk, Disk::Busy(writing) if writing.is_finished()) {
                 self.finish_writing().await?;
             }
-            let bytes = self.batch.bytes();
-            if bytes >= FULL_BATCH_BYTES {
-                self.start_writing();
+            if self.batch.bytes() >= FULL_BATCH_BYTES
+                && let Disk::Idle(_, turns) = &mut self.disk
+                && let Some(turn) = turns.now()
+            {
+                self.write(turn);
             }
             if self.batch.bytes() < MAX_PENDING_BYTES {
                 return Ok(());
             }
+            self.start_writing().await;
             self.finish_writing().await?;
         }
     }
@@ -284,12 +307,12 @@ impl Receiver for FileReceiver {
             }
             match &self.disk {
                 Disk::Busy(_) => self.finish_writing().await?,
-                Disk::Idle(_) if self.batch.is_empty() => std::future::pending().await,
-                Disk::Idle(_) => {
+                Disk::Idle(..) if self.batch.is_empty() => std::future::pending().await,
+                Disk::Idle(..) => {
                     if self.batch.bytes() < FULL_BATCH_BYTES {
                         tokio::time::sleep_until((self.since + GATHER).into()).await;
                     }
-                    self.start_writing();
+                    self.start_writing().await;
                 }
                 Disk::Closed => return Err(ReceiverError::Retry("the files are not open".to_owned())),
             }
@@ -300,13 +323,22 @@ impl Receiver for FileReceiver {
         WINDOW
     }
 
+    fn rests_until(&self) -> Option<Instant> {
+        match &self.disk {
+            Disk::Idle(_, turns) if self.batch.bytes() < FULL_BATCH_BYTES => {
+                turns.not_before()?.checked_sub(FED_BEFORE).filter(|until| *until > Instant::now())
+            }
+            _ => None,
+        }
+    }
+
     async fn close(&mut self) -> Result<Vec<Outcome>, ReceiverError> {
         self.finish_writing().await?;
         if !self.batch.is_empty() {
-            self.start_writing();
+            self.start_writing().await;
             self.finish_writing().await?;
         }
-        if let Disk::Idle(mut store) = std::mem::replace(&mut self.disk, Disk::Closed) {
+        if let Disk::Idle(mut store, _) = std::mem::replace(&mut self.disk, Disk::Closed) {
             store.close();
         }
         Ok(std::mem::take(&mut self.ready))

@@ -204,7 +204,9 @@ impl Worker {
     async fn step(&mut self) -> Result<(), ReceiverError> {
         let window = self.receiver.window().max(1);
         let room = window.saturating_sub(self.in_flight.len());
-        if room > 0 {
+        // Reading one by one what can only go out together would wake this task for each.
+        let rests_until = self.receiver.rests_until().filter(|_| !self.in_flight.is_empty());
+        if room > 0 && rests_until.is_none() {
             let batch = self.read(room).await?;
             if !batch.is_empty() {
                 self.receiver.send(batch).await?;
@@ -216,8 +218,9 @@ impl Worker {
         let outcomes = tokio::select! {
             biased;
             outcomes = self.receiver.outcomes(), if waiting => outcomes?,
-            more = self.log.wait_past(self.next), if may_read => return more.map_err(unreadable),
-            () = tokio::time::sleep_until(keep_at.unwrap_or_else(Instant::now)), if keep_at.is_some() => {
+            () = until(rests_until.map(Instant::from_std)), if rests_until.is_some() => return Ok(()),
+            more = self.log.wait_past(self.next), if may_read && rests_until.is_none() => return more.map_err(unreadable),
+            () = until(keep_at), if keep_at.is_some() => {
                 self.keep_cursor();
                 return Ok(());
             }
@@ -281,6 +284,13 @@ impl Worker {
     fn dropped(&self, count: u64, why: String) {
         add(&self.status.dropped, count);
         self.log.entrance().notices.overflowing(&self.status, &why);
+    }
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 
