@@ -28,7 +28,7 @@ packages=(
   fonts-dejavu-core python3
 )
 if [ "$profile" = test ]; then
-  packages+=(ffmpeg jq python3-venv gstreamer1.0-tools python3-gi gir1.2-gst-rtsp-server-1.0)
+  packages+=(ffmpeg jq libfaketime python3-venv gstreamer1.0-tools python3-gi gir1.2-gst-rtsp-server-1.0)
 fi
 if [ "$profile" = bench ]; then
   packages+=(python3-venv gstreamer1.0-tools rsyslog)

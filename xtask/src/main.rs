@@ -10,6 +10,7 @@ mod ci;
 mod docs;
 mod process;
 mod schemas;
+mod soak;
 
 use clap::{Parser, Subcommand};
 
@@ -26,6 +27,7 @@ enum Command {
     Bench(bench::Bench),
     Docs(docs::Docs),
     Schemas(schemas::Schemas),
+    Soak(soak::Soak),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -36,5 +38,6 @@ fn main() -> anyhow::Result<()> {
         Command::Bench(bench) => bench.run(),
         Command::Docs(docs) => docs.run(),
         Command::Schemas(schemas) => schemas.run(),
+        Command::Soak(soak) => soak.run(),
     }
 }

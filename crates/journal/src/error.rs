@@ -17,7 +17,7 @@ pub enum Error {
         holder: String,
     },
     /// The folder could not be opened or recovered.
-    #[error("journal {}: {doing}: {source}", dir.display())]
+    #[error("journal {}: {}", dir.display(), crate::health::reason(doing, source))]
     Open {
         /// The folder.
         dir: PathBuf,

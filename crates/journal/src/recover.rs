@@ -8,6 +8,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     io,
+    ops::Range,
     sync::Arc,
 };
 
@@ -15,7 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     checkpoint::{Job, finish, sync_segments},
-    format::{RunHeader, SegmentName},
+    format::{ENTRY_HEADER, RUN_HEADER, RunHeader, SegmentName, entry_intact, u32_at},
     log_core::LogCore,
     ops::Op,
     repair::Repair,
@@ -165,7 +166,13 @@ impl Replaying<'_> {
                 // Readers step over damaged entries: keep the intact ones around them.
                 (None, Some(run)) => RunHeader::decode(&run)
                     .filter(|h| h.first == header.first && h.count == header.count && h.log == header.log)
-                    .map(|_| run),
+                    .map(|_| {
+                        let lost = damaged_positions(&run, header.first, header.count);
+                        let lost = lost.into_iter();
+                        repairs
+                            .extend(lost.map(|positions| Repair::Lost { log: log.name.clone(), positions }));
+                        run
+                    }),
                 (None, None) => None,
             };
             let end = header.first + u64::from(header.count);
@@ -265,4 +272,28 @@ impl Replaying<'_> {
         *self.shared.catalogue.lock() = catalogue;
         Ok(())
     }
+}
+
+/// Which entries of a damaged run cannot be read, in ranges. Behind a damaged length it is not known where the
+/// next one begins: then all the rest, of which readers may still find some.
+fn damaged_positions(run: &[u8], first: u64, count: u32) -> Vec<Range<u64>> {
+    let mut lost: Vec<Range<u64>> = Vec::new();
+    let mut at = RUN_HEADER;
+    let end = first + u64::from(count);
+    for position in first..end {
+        let len = run.get(at..).and_then(|rest| u32_at(rest, 0)).map(|len| ENTRY_HEADER + len as usize);
+        let Some(framed) = len.and_then(|len| run.get(at..at + len)) else {
+            lost.push(position..end);
+            break;
+        };
+        at += framed.len();
+        if entry_intact(position, framed) {
+            continue;
+        }
+        match lost.last_mut().filter(|range| range.end == position) {
+            Some(range) => range.end += 1,
+            None => lost.push(position..position + 1),
+        }
+    }
+    lost
 }

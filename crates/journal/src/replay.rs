@@ -115,7 +115,10 @@ impl Blocks {
                 repairs.push(if newest {
                     Repair::TornTail { file, bytes: u64::from(block.header.len) }
                 } else {
-                    Repair::Damaged { file, what: format!("group {group} at offset {}", block.offset) }
+                    Repair::Damaged {
+                        file,
+                        what: format!("group {group} at offset {} is damaged", block.offset),
+                    }
                 });
             }
             for frame in frames.frames {

@@ -3,6 +3,7 @@
 use std::{
     ffi::OsStr,
     io::Write,
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio},
     time::{Duration, Instant},
@@ -11,14 +12,19 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::SmallDisk;
+
 /// No test waits longer than this for anything: generous, so that a busy machine fails no test, and
 /// bounded, so that a hang does.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A temporary folder with an instance file and a data folder, removed at the end.
 pub struct Sandbox {
+    // Before the folder it lies in.
+    disk: Option<SmallDisk>,
     dir: TempDir,
     program: PathBuf,
+    environment: Vec<(String, String)>,
 }
 
 /// What a command printed and how it ended.
@@ -35,7 +41,27 @@ pub struct Ran {
 impl Sandbox {
     /// A new one; `program` is the `watchpost` to run: `env!("CARGO_BIN_EXE_watchpost")`.
     pub fn new(program: impl Into<PathBuf>) -> Self {
-        Self { dir: TempDir::with_prefix("watchpost-test-").unwrap(), program: program.into() }
+        Self {
+            disk: None,
+            dir: TempDir::with_prefix("watchpost-test-").unwrap(),
+            program: program.into(),
+            environment: Vec::new(),
+        }
+    }
+
+    /// From now on every `watchpost` runs where `disk` is.
+    pub fn put_on(&mut self, disk: SmallDisk) {
+        self.disk = Some(disk);
+    }
+
+    /// Its small disk, if it has one.
+    pub fn disk(&self) -> Option<&SmallDisk> {
+        self.disk.as_ref()
+    }
+
+    /// From now on every `watchpost` has this in its environment.
+    pub fn set_env(&mut self, name: &str, value: impl Into<String>) {
+        self.environment.push((name.to_owned(), value.into()));
     }
 
     /// Its folder.
@@ -101,17 +127,24 @@ impl Sandbox {
         Some(Ran::new(&command.stdin(Stdio::null()).output().unwrap()))
     }
 
-    /// Starts a command of `watchpost` with a pipe to its STDIN.
+    /// Starts a command of `watchpost` with a pipe to its STDIN, in a process group of its own. What it says is
+    /// in `stdout.log` (of the last one) and `stderr.log` (of all).
     pub fn spawn<S: AsRef<OsStr>>(&self, args: &[S]) -> Watchpost {
         let errors =
             std::fs::File::options().create(true).append(true).open(self.path().join("stderr.log")).unwrap();
         let mut command = self.command(args);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(errors).spawn().unwrap();
+        let output = std::fs::File::create(self.path().join("stdout.log")).unwrap();
+        command.stdin(Stdio::piped()).stdout(output).stderr(errors).process_group(0);
+        let mut child = command.spawn().unwrap();
         Watchpost { stdin: child.stdin.take(), child }
     }
 
     fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = match &self.disk {
+            Some(disk) => disk.command(&self.program, self.path()),
+            None => Command::new(&self.program),
+        };
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.current_dir(self.path()).args(args).arg("--data").arg(self.data());
         // Wherever the test's build lies, the shipped exporters are those of this checkout.
         command.env("WATCHPOST_EXPORTERS", concat!(env!("CARGO_MANIFEST_DIR"), "/../../exporters"));
@@ -121,6 +154,13 @@ impl Sandbox {
     /// A file of JSON lines under `exports/`; none there: empty.
     pub fn json_lines(&self, name: &str) -> Vec<Value> {
         json_lines(&self.export(name))
+    }
+
+    /// The same while it is being written: a line without its end is not there yet.
+    pub fn json_lines_so_far(&self, name: &str) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.export(name)).unwrap_or_default();
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        whole.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
     /// What an exporter of `children.rs` has kept.
@@ -184,6 +224,20 @@ impl Watchpost {
         self.child.wait().unwrap();
     }
 
+    /// The same with all of its process group: its guardian too.
+    pub fn kill_group(mut self) {
+        signal("-9", &format!("-{}", self.pid()));
+        self.child.wait().unwrap();
+    }
+
+    /// Memory it has resident, in bytes.
+    pub fn resident_bytes(&self) -> u64 {
+        let statm = std::fs::read_to_string(format!("/proc/{}/statm", self.pid())).unwrap_or_default();
+        let pages = statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok());
+        // Pages are of 4 KiB on x86-64 and on nearly all arm64 kernels.
+        pages.unwrap_or(0) * 4096
+    }
+
     /// Closes its STDIN and waits for its end.
     pub fn finish(mut self) -> ExitStatus {
         drop(self.stdin.take());
@@ -202,6 +256,16 @@ impl Drop for Watchpost {
         let _gone = self.child.kill();
         let _gone = self.child.wait();
     }
+}
+
+/// Tells a process to end, as a service manager does.
+pub fn terminate(pid: u32) {
+    signal("-15", &pid.to_string());
+}
+
+fn signal(signal: &str, whom: &str) {
+    let sent = Command::new("kill").args([signal, "--", whom]).status().unwrap();
+    assert!(sent.success(), "kill {signal} {whom}");
 }
 
 /// Waits until `done`, looking every 5 ms; fails the test after [`PATIENCE`].

@@ -1,0 +1,287 @@
+//! PRODUCT 12 "Limits": a full disk, and a folder that becomes read-only. "While the journal cannot be
+//! written, records go through a bounded memory queue straight to the receivers, counted as undurable; a file
+//! at pace `fast` waits. The source never stops for a receiver."
+//!
+//! The journal lies on a small disk of its own; everything else does not, so receivers go on.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use watchpost_testkit::{
+    Sandbox, SmallDisk, Watchpost,
+    scene::{json_lines, scene, walkers, write_detections},
+    terminate, wait_until,
+};
+
+/// The journal keeps its write-ahead files and what is delivered beside what waits.
+const MIB: u32 = 128;
+
+struct World {
+    sandbox: Sandbox,
+    fed: u64,
+}
+
+/// What a run left.
+struct Left {
+    code: Option<i32>,
+    summary: Value,
+    events: Vec<Value>,
+    tracks: usize,
+    diagnostics: Vec<Value>,
+}
+
+impl World {
+    /// `None` where there can be no small disk.
+    fn new(uri: impl FnOnce(&Sandbox) -> String, pace: &str) -> Option<Self> {
+        let mut sandbox = Sandbox::new(env!("CARGO_BIN_EXE_watchpost"));
+        let disk = SmallDisk::new(&sandbox.data().join("journal"), MIB)?;
+        sandbox.put_on(disk);
+        let tracks = json!({
+            "uri": "json:///tracks.jsonl", "sink": "output-tracks", "enabled": true,
+            "config": {"append_only": true, "minify": true},
+        });
+        let diagnostics = json_lines("diagnostics.jsonl", &["diagnostics"], 2);
+        let output = json!({"handlers": {"tracks": tracks, "diagnostics": diagnostics}});
+        let mut document = scene(&uri(&sandbox), 2, output);
+        document["Input"]["pace"] = json!(pace);
+        sandbox.instance(&document);
+        Some(Self { sandbox, fed: 0 })
+    }
+
+    fn start(&self) -> Watchpost {
+        self.sandbox.spawn(&["run", "instance.json", "--json", "--drain", "30"])
+    }
+
+    fn feed(&mut self, watchpost: &mut Watchpost, frames: u64) {
+        for _ in 0..frames {
+            assert!(watchpost.feed(walkers(10).line(self.fed).as_bytes()), "{}", self.errors());
+            self.fed += 1;
+        }
+    }
+
+    /// Waits until everything is delivered, fills the disk, and feeds until that is noticed. What was delivered
+    /// before is durable; returns how many events that were.
+    fn fill(&mut self, watchpost: &mut Watchpost) -> usize {
+        wait_until("everything is delivered", || self.lines("tracks.jsonl") as u64 == self.fed);
+        let events = self.lines("events.jsonl");
+        assert!(events > 10, "{events}");
+        self.disk().fill();
+        self.feed_until_blocked(watchpost);
+        events
+    }
+
+    fn feed_until_blocked(&mut self, watchpost: &mut Watchpost) {
+        wait_until("blocked", || {
+            self.feed(watchpost, 5);
+            self.errors().contains("journal cannot be written")
+        });
+    }
+
+    fn disk(&self) -> &SmallDisk {
+        self.sandbox.disk().unwrap()
+    }
+
+    fn lines(&self, name: &str) -> usize {
+        let text = std::fs::read(self.sandbox.export(name)).unwrap_or_default();
+        text.iter().filter(|byte| **byte == b'\n').count()
+    }
+
+    fn errors(&self) -> String {
+        std::fs::read_to_string(self.sandbox.path().join("stderr.log")).unwrap_or_default()
+    }
+
+    /// Ends it in order. Numbers are without a gap, over all that have them.
+    fn end(&self, watchpost: Watchpost) -> Left {
+        let left = self.end_after_a_kill(watchpost);
+        let of =
+            |records: &[Value]| records.iter().map(|r| r["sequence"].as_u64().unwrap()).collect::<Vec<_>>();
+        let mut numbers = [of(&left.events), of(&left.diagnostics)].concat();
+        numbers.sort_unstable();
+        assert_eq!(numbers, (0..numbers.len() as u64).collect::<Vec<_>>());
+        left
+    }
+
+    fn end_after_a_kill(&self, watchpost: Watchpost) -> Left {
+        let ended = watchpost.finish();
+        let summary = std::fs::read_to_string(self.sandbox.path().join("stdout.log")).unwrap();
+        let summary = serde_json::from_str(&summary).unwrap_or_else(|_| panic!("{}", self.errors()));
+        let left = Left {
+            code: ended.code(),
+            summary,
+            events: self.sandbox.json_lines("events.jsonl"),
+            tracks: self.lines("tracks.jsonl"),
+            diagnostics: self.sandbox.json_lines("diagnostics.jsonl"),
+        };
+        assert!(left.events.is_sorted_by_key(|event| event["sequence"].as_u64()));
+        left
+    }
+}
+
+impl Left {
+    fn undurable(&self) -> u64 {
+        let exports = self.summary["exports"].as_array().unwrap();
+        exports.iter().map(|export| export["export"]["undurable"].as_u64().unwrap()).sum()
+    }
+
+    fn lost(&self) -> u64 {
+        self.summary["lost"].as_u64().unwrap()
+    }
+
+    fn titles(&self) -> Vec<&str> {
+        self.diagnostics.iter().map(|record| record["title"].as_str().unwrap()).collect()
+    }
+}
+
+/// How many events and track objects `frames` frames cause.
+fn undisturbed(frames: u64) -> (usize, usize) {
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_watchpost"));
+    let uri = write_detections(&sandbox, "in.ndjson", walkers(10), frames);
+    sandbox.instance(&scene(&uri, 2, json!({})));
+    assert_eq!(sandbox.run(&["run", "instance.json"]).code, Some(0));
+    (sandbox.json_lines("events.jsonl").len(), frames as usize)
+}
+
+fn stdin(_: &Sandbox) -> String {
+    "ndjson://-".into()
+}
+
+const TOLD: [&str; 2] = ["Journal cannot be written", "Journal is written again"];
+
+#[test]
+fn full_disk_live_records_go_on_from_memory_and_nothing_is_lost_that_has_room() {
+    let Some(mut world) = World::new(stdin, "realtime") else { return };
+    let mut watchpost = world.start();
+    world.feed(&mut watchpost, 500);
+    let before = world.fill(&mut watchpost);
+    world.feed(&mut watchpost, 300);
+    wait_until("events while the disk is full", || world.lines("events.jsonl") > before + 20);
+    wait_until("the notice while the disk is full", || world.lines("diagnostics.jsonl") == 1);
+    world.disk().free();
+    wait_until("written again", || {
+        world.errors().contains("written again") || world.lines("diagnostics.jsonl") == 2
+    });
+    world.feed(&mut watchpost, 300);
+    let left = world.end(watchpost);
+    assert_eq!((left.code, left.lost()), (Some(0), 0), "{:#}", left.summary);
+    assert!(left.undurable() > 0, "{:#}", left.summary);
+    assert_eq!((left.events.len(), left.tracks), undisturbed(world.fed));
+    assert_eq!(left.titles(), TOLD);
+}
+
+#[test]
+fn full_disk_live_what_has_no_room_is_lost_counted_and_leaves_no_gap() {
+    let Some(mut world) = World::new(stdin, "realtime") else { return };
+    let mut watchpost = world.start();
+    world.feed(&mut watchpost, 500);
+    world.fill(&mut watchpost);
+    // Some 8 KiB of tracks a frame: more than the 8 MiB of memory there are.
+    wait_until("records are lost", || {
+        world.feed(&mut watchpost, 100);
+        world.errors().contains("records are lost")
+    });
+    world.feed(&mut watchpost, 100);
+    world.disk().free();
+    wait_until("written again", || world.lines("diagnostics.jsonl") == 2);
+    world.feed(&mut watchpost, 300);
+    let left = world.end(watchpost);
+    assert_eq!(left.code, Some(1), "it is not complete");
+    let (events, tracks) = undisturbed(world.fed);
+    let missing = (events - left.events.len()) + (tracks - left.tracks);
+    assert!(missing > 0);
+    assert_eq!(left.lost(), missing as u64, "what is lost is counted, and nothing else is lost");
+    assert_eq!(left.titles(), TOLD);
+}
+
+#[test]
+fn full_disk_at_pace_fast_waits_loses_nothing_and_can_be_stopped() {
+    const FRAMES: u64 = 2500;
+    for stopped in [false, true] {
+        let Some(mut world) = World::new(stdin, "fast") else { return };
+        let mut watchpost = world.start();
+        world.feed(&mut watchpost, 500);
+        world.fill(&mut watchpost);
+        let first = world.fed;
+        // It goes on until the memory is full, and its receivers get nothing of that.
+        let pid = watchpost.pid();
+        let fed = Arc::new(AtomicU64::new(0));
+        let counting = fed.clone();
+        let feeding = std::thread::spawn(move || {
+            let all = (first..FRAMES).all(|frame| {
+                counting.fetch_add(1, Ordering::Relaxed);
+                watchpost.feed(walkers(10).line(frame).as_bytes())
+            });
+            (watchpost, all)
+        });
+        let mut last = (Instant::now(), 0);
+        wait_until("the source waits", || {
+            let now = fed.load(Ordering::Relaxed);
+            if now != last.1 {
+                last = (Instant::now(), now);
+            }
+            now > 0 && last.0.elapsed() > Duration::from_millis(1000)
+        });
+        assert!(!feeding.is_finished(), "it took everything");
+        assert!(world.lines("tracks.jsonl") as u64 <= first, "what is not durable was delivered");
+        if stopped {
+            let begun = Instant::now();
+            terminate(pid);
+            let (watchpost, all) = feeding.join().unwrap();
+            assert!(!all, "it reads no more");
+            assert_eq!(watchpost.finish().code(), Some(1));
+            assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+            continue;
+        }
+        world.disk().free();
+        let left = world.end(feeding.join().unwrap().0);
+        assert_eq!((left.code, left.lost(), left.undurable()), (Some(0), 0, 0), "{:#}", left.summary);
+        assert_eq!((left.events.len(), left.tracks), undisturbed(FRAMES));
+        assert_eq!(left.titles(), TOLD);
+    }
+}
+
+#[test]
+fn a_folder_that_becomes_read_only_and_writable_again_loses_nothing() {
+    let Some(mut world) = World::new(stdin, "realtime") else { return };
+    let mut watchpost = world.start();
+    world.feed(&mut watchpost, 300);
+    wait_until("the first frames", || world.lines("tracks.jsonl") > 10);
+    world.disk().set_read_only(true);
+    // Files that are open are still written; the next one cannot be made.
+    world.feed_until_blocked(&mut watchpost);
+    world.feed(&mut watchpost, 300);
+    world.disk().set_read_only(false);
+    wait_until("written again", || world.lines("diagnostics.jsonl") == 2);
+    world.feed(&mut watchpost, 100);
+    let left = world.end(watchpost);
+    assert_eq!((left.code, left.lost()), (Some(0), 0), "{:#}", left.summary);
+    assert_eq!((left.events.len(), left.tracks), undisturbed(world.fed));
+    assert!(world.errors().contains("mount the data folder writable again"), "{}", world.errors());
+}
+
+#[test]
+fn a_kill_while_nothing_is_durable_repeats_numbers_and_loses_nothing_that_was_durable() {
+    let Some(mut world) = World::new(stdin, "realtime") else { return };
+    let mut watchpost = world.start();
+    world.feed(&mut watchpost, 500);
+    let before = world.fill(&mut watchpost);
+    world.feed(&mut watchpost, 300);
+    wait_until("events while the disk is full", || world.lines("events.jsonl") > before + 20);
+    let undurable = world.sandbox.json_lines("events.jsonl");
+    watchpost.kill();
+    world.disk().free();
+    let mut watchpost = world.start();
+    world.feed(&mut watchpost, 500);
+    let left = world.end_after_a_kill(watchpost);
+    assert_eq!(left.code, Some(0), "{:#}", left.summary);
+    assert_eq!(left.events[..before], undurable[..before], "what was durable is still there");
+    let again =
+        left.events.iter().find(|event| event["sequence"] == undurable[undurable.len() - 1]["sequence"]);
+    assert_ne!(again.unwrap()["record_id"], undurable[undurable.len() - 1]["record_id"]);
+}
