@@ -52,6 +52,8 @@ pub struct Progress {
     pub read: u64,
     /// Answered by the child ([`Stdout::Answers`](crate::Stdout::Answers)).
     pub answered: u64,
+    /// Answers to nothing: more than there were messages. They are ignored.
+    pub surplus_answers: u64,
     /// Bytes in the pipe that the child has not read.
     pub unread_bytes: u64,
     /// When the child last took bytes out of the pipe; `None` before the first.
@@ -196,6 +198,7 @@ impl Feed {
         let mut right = true;
         self.progress.send_modify(|progress| {
             right = progress.answered + count <= offered;
+            progress.surplus_answers += (progress.answered + count).saturating_sub(offered);
             progress.answered = (progress.answered + count).min(offered);
         });
         self.restart_clock(self.progress().answered);

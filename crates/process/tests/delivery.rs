@@ -269,3 +269,16 @@ async fn a_free_running_filter_is_drained_without_ending_by_itself() {
     let ended = within("stop", child.stop(Duration::from_millis(50))).await;
     assert_eq!(ended.exit, Exit::Signal(15));
 }
+
+#[tokio::test]
+async fn answers_to_nothing_are_counted_and_acknowledge_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let script =
+        "import sys\nprint('OK'); print('OK')\nfor line in sys.stdin: print('OK'); print('ERROR twice')";
+    let child = spawn_with(python(script, dir.path()), Stdout::Answers).await;
+    until("two to nothing", || child.progress().surplus_answers == 2).await;
+    child.send(Bytes::from("a")).await.unwrap();
+    until("one too many", || child.progress().surplus_answers == 3).await;
+    assert_eq!(child.progress().answered, 1);
+    assert_eq!(child.take_answers(), [watchpost_process::Answer::Ok]);
+}

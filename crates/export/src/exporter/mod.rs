@@ -3,6 +3,7 @@
 //! [`plan`] makes a [`Plan`] of an installed exporter, as a format makes one of a handler; the receiver
 //! behind it is in `receiver.rs`.
 
+pub mod kit;
 mod receiver;
 mod window;
 
@@ -14,7 +15,7 @@ use std::{
 use schemars::Schema;
 use watchpost_config::{MANIFEST_FILE, Manifest, Problem, SettingValue, substitute};
 use watchpost_process::{Framing, Guardian, Spec, SplitError, Stdout, split};
-use watchpost_schema::{Agreement, SchemaId, Version, negotiate};
+use watchpost_schema::{Agreement, Refusal, SchemaId, Version, negotiate};
 
 use crate::{
     common::Common,
@@ -74,6 +75,33 @@ pub struct Setup<'a> {
 /// # Errors
 /// Nothing is agreed, or its command cannot be split.
 pub fn plan(setup: &Setup<'_>) -> Result<Plan, Problem> {
+    let Prepared { settings, agreed, refused } = prepare(setup)?;
+    let file = setup.dir.join(MANIFEST_FILE);
+    let warnings: Vec<Problem> =
+        refused.iter().map(|refusal| problem(&file, "/events", refusal.to_string(), "")).collect();
+    let guardian = setup.guardian.clone();
+    let make = move || -> Box<dyn crate::receiver::Receiver> {
+        Box::new(ExporterReceiver::new(settings.clone(), guardian.clone()))
+    };
+    Ok(Plan {
+        format: &FORMAT,
+        name: setup.manifest.name.clone(),
+        selection: Selection::Records(agreed),
+        common: Common::default(),
+        output: Output::Receiver(Box::new(make)),
+        warnings,
+    })
+}
+
+/// What a receiver is made from.
+struct Prepared {
+    settings: receiver::Settings,
+    agreed: BTreeMap<SchemaId, Version>,
+    /// What the manifest asks for in vain.
+    refused: Vec<Refusal>,
+}
+
+fn prepare(setup: &Setup<'_>) -> Result<Prepared, Problem> {
     let manifest = setup.manifest;
     let file = setup.dir.join(MANIFEST_FILE);
     let wanted: Vec<(&str, Vec<u64>)> = manifest
@@ -83,8 +111,6 @@ pub fn plan(setup: &Setup<'_>) -> Result<Plan, Problem> {
         .collect();
     let wanted = wanted.iter().map(|(id, versions)| (*id, versions.as_slice()));
     let Agreement { agreed, refused } = negotiate(wanted, setup.available);
-    let warnings: Vec<Problem> =
-        refused.iter().map(|refusal| problem(&file, "/events", refusal.to_string(), "")).collect();
     if agreed.is_empty() {
         let reasons: Vec<_> = refused.iter().map(ToString::to_string).collect();
         let message =
@@ -102,18 +128,7 @@ pub fn plan(setup: &Setup<'_>) -> Result<Plan, Problem> {
         timeout: std::time::Duration::from_millis(manifest.timeout_ms),
         start_timeout: std::time::Duration::from_millis(manifest.start_timeout_ms),
     };
-    let guardian = setup.guardian.clone();
-    let make = move || -> Box<dyn crate::receiver::Receiver> {
-        Box::new(ExporterReceiver::new(settings.clone(), guardian.clone()))
-    };
-    Ok(Plan {
-        format: &FORMAT,
-        name: manifest.name.clone(),
-        selection: Selection::Records(agreed),
-        common: Common::default(),
-        output: Output::Receiver(Box::new(make)),
-        warnings,
-    })
+    Ok(Prepared { settings, agreed, refused })
 }
 
 /// The child: its command is split first and only then filled in, so no setting becomes two arguments.

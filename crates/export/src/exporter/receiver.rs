@@ -21,7 +21,7 @@ const READ_WINDOW: usize = 4096;
 
 /// At the end, how long the child has to read and answer the rest; then how long after the closing of its
 /// STDIN, and again after `SIGTERM`. Together within the 10 s that TERM gives Watchpost itself.
-const LAST_ANSWERS: Duration = Duration::from_secs(3);
+pub(super) const LAST_ANSWERS: Duration = Duration::from_secs(3);
 const GRACE: Duration = Duration::from_millis(1500);
 
 /// How long a child whose STDIN is closed may take to end by itself before it is killed: usually it is just
@@ -54,6 +54,16 @@ pub(super) struct ExporterReceiver {
     read: u64,
     /// Why this child is of no use any more. Said once everything it still achieved is.
     failure: Option<Failure>,
+    /// How the last child that was closed ended.
+    pub(super) last_end: Option<LastEnd>,
+}
+
+/// The end of a child that was closed in order.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LastEnd {
+    pub ended: Ended,
+    /// When its input ended; else it had to be told, or killed.
+    pub by_itself: bool,
 }
 
 /// Why a child is of no use any more.
@@ -76,7 +86,21 @@ impl Failure {
 impl ExporterReceiver {
     pub(super) fn new(settings: Settings, guardian: Guardian) -> Self {
         let progress = watch::channel(Progress::default()).1;
-        Self { settings, guardian, child: None, progress, window: Window::default(), read: 0, failure: None }
+        Self {
+            settings,
+            guardian,
+            child: None,
+            progress,
+            window: Window::default(),
+            read: 0,
+            failure: None,
+            last_end: None,
+        }
+    }
+
+    /// How far the child has come.
+    pub(super) fn progress(&self) -> Progress {
+        self.child.as_ref().map(Child::progress).unwrap_or_default()
     }
 
     /// Gives the child as much as it may have.
@@ -210,8 +234,9 @@ impl Receiver for ExporterReceiver {
     async fn close(&mut self) -> Result<Vec<Outcome>, ReceiverError> {
         let Some(child) = self.child.take() else { return Ok(Vec::new()) };
         child.close_stdin();
-        let _ended = tokio::time::timeout(LAST_ANSWERS, child.ended()).await;
-        child.stop(GRACE).await;
+        let by_itself = tokio::time::timeout(LAST_ANSWERS, child.ended()).await.is_ok();
+        let ended = child.stop(GRACE).await;
+        self.last_end = Some(LastEnd { ended, by_itself });
         self.child = Some(child);
         self.collect();
         self.child = None;
