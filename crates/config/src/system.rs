@@ -45,11 +45,14 @@ impl System {
     /// # Errors
     /// Values that the manifest does not allow.
     pub fn settings(&self, manifest: &Manifest) -> Result<BTreeMap<String, SettingValue>, Vec<Problem>> {
-        let values = self.document.get("exporters").and_then(|exporters| exporters.get(&manifest.name));
-        let empty = Map::new();
-        let values = values.and_then(Value::as_object).unwrap_or(&empty);
         let path = format!("/exporters/{}", escape(&manifest.name));
-        manifest.settings_from(values, Path::new("config.json"), &path)
+        manifest.settings_from(&self.values(&manifest.name), Path::new("config.json"), &path)
+    }
+
+    /// What the file says of an exporter's settings; empty where it says nothing.
+    pub fn values(&self, exporter: &str) -> Map<String, Value> {
+        let values = self.document.get("exporters").and_then(|exporters| exporters.get(exporter));
+        values.and_then(Value::as_object).cloned().unwrap_or_default()
     }
 
     /// Sets the values of an exporter's settings, after they were checked with
