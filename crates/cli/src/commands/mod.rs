@@ -4,6 +4,7 @@ mod dead;
 mod export;
 mod exporter;
 mod instance;
+mod listen;
 mod reference;
 mod replay;
 mod run;
@@ -34,6 +35,8 @@ pub(crate) enum Command {
     Replay(replay::Replay),
     #[command(subcommand)]
     Dead(dead::Dead),
+    #[command(subcommand)]
+    Listen(listen::Listen),
     Reference(reference::Reference),
 }
 
@@ -50,6 +53,7 @@ impl Command {
             Self::Tap(command) => command.run(global),
             Self::Replay(command) => command.run(global),
             Self::Dead(command) => command.run(global),
+            Self::Listen(command) => command.run(global),
             Self::Reference(command) => command.run(),
         }
     }
