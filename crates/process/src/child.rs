@@ -203,15 +203,14 @@ impl Child {
 
     /// Kills the child with all its descendants at once. Returns when nothing is left; after 10 s in any case.
     pub async fn kill(&self) -> Ended {
-        self.feed.close(true);
         self.order(Order::End).await;
-        match tokio::time::timeout(KILL_TIMEOUT + LAST_WORDS, self.ended()).await {
-            Ok(ended) => ended,
-            Err(_) => {
-                self.log.note("it does not end although killed; its keeper goes on trying");
-                Ended { exit: Exit::Unknown, left_behind: 0 }
-            }
-        }
+        let ended = tokio::time::timeout(KILL_TIMEOUT + LAST_WORDS, self.ended()).await;
+        // Not before: a child that sees the end of its input would begin to end in order, and sometimes manage it.
+        self.feed.close(true);
+        ended.unwrap_or_else(|_| {
+            self.log.note("it does not end although killed; its keeper goes on trying");
+            Ended { exit: Exit::Unknown, left_behind: 0 }
+        })
     }
 
     /// The last lines it wrote that were not answers.

@@ -89,6 +89,20 @@ async fn stop_closes_stdin_then_terminates_then_kills() {
     assert!(matches!(child.life(), Life::Gone(_)));
 }
 
+#[tokio::test]
+async fn a_kill_is_no_end_of_input() {
+    let dir = tempfile::tempdir().unwrap();
+    for n in 0..30 {
+        let end = format!("seen-{n}");
+        let child = spawn(shell(&format!("while read -r line; do :; done; touch {end}"), dir.path())).await;
+        child.send(Bytes::from("x")).await.unwrap();
+        until("read", || child.read_through() == 1).await;
+        assert_eq!(within("kill", child.kill()).await.exit, Exit::Signal(9));
+        assert!(!dir.path().join(end).exists(), "it had the time to see the end of its input");
+        assert!(child.try_send(Bytes::from("y")).is_err());
+    }
+}
+
 /// Leaves a process behind that has a session of its own, ignores signals, and whose parent is gone.
 const DAEMON: &str = r#"
 import os, signal, sys
