@@ -17,8 +17,22 @@ use serde_json::{Map, Value};
 /// # Errors
 /// What the file system says; the old file is then untouched.
 pub fn save(path: &Path, document: &Map<String, Value>) -> io::Result<()> {
+    let mode = fs::metadata(path).map_or(OWNER_ONLY, |meta| meta.permissions().mode() & 0o777);
+    replace(path, document, mode)
+}
+
+/// As [`save`], for a document of secrets: whatever mode the file had, only its owner may read it now.
+///
+/// # Errors
+/// As [`save`].
+pub(crate) fn save_private(path: &Path, document: &Map<String, Value>) -> io::Result<()> {
+    replace(path, document, OWNER_ONLY)
+}
+
+const OWNER_ONLY: u32 = 0o600;
+
+fn replace(path: &Path, document: &Map<String, Value>, mode: u32) -> io::Result<()> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let mode = fs::metadata(&target).map_or(0o600, |meta| meta.permissions().mode() & 0o777);
     let mut text = serde_json::to_vec_pretty(document)?;
     text.push(b'\n');
 

@@ -9,7 +9,7 @@ use crate::{
     lines::escape,
     object::Object,
     problem::Check,
-    save,
+    save::save_private,
     text::{parse, read},
 };
 
@@ -64,11 +64,11 @@ impl System {
         }
     }
 
-    /// Writes the file, atomically.
+    /// Writes the file, atomically, for its owner's eyes only: it holds secrets.
     ///
     /// # Errors
     /// As [`save`].
     pub fn save(&self, path: &Path) -> io::Result<()> {
-        save(path, &self.document)
+        save_private(path, &self.document)
     }
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt, path::Path};
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -101,7 +101,10 @@ fn system_settings_keep_what_they_do_not_know() {
     let (manifest, _) = parse(include_str!("data/manifest.json")).unwrap();
     let mut system = System::load(&file).unwrap();
     system.set("JSONExport", map(json!({"quality": 5})));
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
     system.save(&file).unwrap();
+    let mode = fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600, "it holds secrets, whatever mode it had");
     let again = System::load(&file).unwrap();
     assert_eq!(again.settings(&manifest).unwrap()["quality"].to_string(), "5");
     let expected = json!({"later": {"x": 1}, "exporters": {"other": {"a": 1}, "JSONExport": {"quality": 5}}});

@@ -53,7 +53,7 @@ pub const LINE_MAX_BYTES: usize = 32 << 20;
 pub const QUEUE_BYTES: usize = 1 << 20;
 
 /// A child to be started by [`Guardian::spawn`](crate::Guardian::spawn).
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Spec {
     /// For logs: the exporter's or the instance's name.
     pub name: String,
@@ -73,6 +73,25 @@ pub struct Spec {
     pub stdout: Stdout,
     /// Bytes of messages that may wait on our side of the pipe.
     pub queue_bytes: usize,
+}
+
+/// Names of variables only: their values may be secrets, and what is `Debug` gets logged.
+impl std::fmt::Debug for Spec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { name, program, args, program_dir, dir, env, framing, stdout, queue_bytes } = self;
+        let env: Vec<_> = env.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Spec")
+            .field("name", name)
+            .field("program", program)
+            .field("args", args)
+            .field("program_dir", program_dir)
+            .field("dir", dir)
+            .field("env", &env)
+            .field("framing", framing)
+            .field("stdout", stdout)
+            .field("queue_bytes", queue_bytes)
+            .finish()
+    }
 }
 
 impl Spec {
