@@ -151,6 +151,7 @@ impl Worker {
             let reason =
                 format!("the receiver died over it {POISON_DEATHS} times in a row; the last time: {reason}");
             let delivery = self.selector.cut(position, &oldest.entry);
+            tracing::warn!(receiver = %self.status.name, position, "refused for good: {reason}");
             self.dead.bury(&delivery, None, &reason).await?;
             add(&self.status.refused, 1);
             let slot = oldest.slot;
