@@ -24,6 +24,7 @@ Python 3.6 or newer, standard library only.
 import base64
 import binascii
 import email.utils
+import functools
 import hashlib
 import hmac
 import http.client
@@ -157,7 +158,12 @@ class Settings:
             self.headers.setdefault("Authorization", "Basic " + self.target.credentials)
         self.key = signing_key(text("signing_secret"))
         self.timeout_s = int(text("timeout_s", "10"))
-        self.tls = tls_context(text("ca_file"), text("verify", "true") == "true")
+        self.make_tls = functools.lru_cache(1)(
+            functools.partial(tls_context, text("ca_file"), text("verify", "true") == "true")
+        )
+        if self.target.tls or text("ca_file"):
+            # Now, so that a bad file is named before anything is read. It takes a moment: not where nobody needs it.
+            self.make_tls()
         self.instance_id = environment.get("WATCHPOST_INSTANCE_ID", "")
 
 
@@ -423,7 +429,7 @@ class Sender:
         bound = self.settings.timeout_s
         _, host, port = target.origin
         if target.tls:
-            self.connection = http.client.HTTPSConnection(host, port, timeout=bound, context=self.settings.tls)
+            self.connection = http.client.HTTPSConnection(host, port, timeout=bound, context=self.settings.make_tls())
         else:
             self.connection = http.client.HTTPConnection(host, port, timeout=bound)
         self.origin = target.origin
