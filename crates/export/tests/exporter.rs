@@ -108,7 +108,7 @@ async fn children_that_hang_are_ended_and_the_reason_said() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_program_finds_its_settings_and_groups_as_lists() {
-    let script = "import json, os, sys\nline = sys.stdin.readline()\nf = open('seen', 'w'); json.dump([sys.argv[1:], {k: v for k, v in os.environ.items() if k.startswith('WATCHPOST')}, json.loads(line)], f); f.close()\nprint('OK')\nsys.stdin.read()";
+    let script = "import json, os, sys\nline = sys.stdin.readline()\nf = open('seen', 'w'); json.dump([sys.argv[1:], {k: v for k, v in os.environ.items() if k.startswith('WATCHPOST')}, json.loads(line)], f); f.close()\nprint('OK', flush=True)\nsys.stdin.read()";
     let bench = bench(
         script,
         json!({
