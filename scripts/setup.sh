@@ -28,7 +28,7 @@ packages=(
   fonts-dejavu-core python3
 )
 if [ "$profile" = test ]; then
-  packages+=(ffmpeg jq libfaketime python3-venv gstreamer1.0-tools python3-gi gir1.2-gst-rtsp-server-1.0)
+  packages+=(ffmpeg jq libfaketime openssl python3-venv gstreamer1.0-tools python3-gi gir1.2-gst-rtsp-server-1.0)
 fi
 if [ "$profile" = bench ]; then
   packages+=(python3-venv gstreamer1.0-tools rsyslog)
@@ -43,7 +43,7 @@ installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = i
 present() {
   case $1 in
     gcc) command -v cc >/dev/null || installed gcc ;;
-    make | jq | ffmpeg | python3) command -v "$1" >/dev/null || installed "$1" ;;
+    make | jq | openssl | ffmpeg | python3) command -v "$1" >/dev/null || installed "$1" ;;
     pkg-config) command -v pkg-config >/dev/null || installed pkgconf || installed pkg-config ;;
     python3-venv) python3 -c 'import venv, ensurepip' 2>/dev/null ;;
     *) installed "$1" ;;
