@@ -178,7 +178,9 @@ pub(super) async fn ends<F: FnMut(&str)>(bench: &mut Bench<F>) {
         Ok(format!("killed after {done} of 200, {} all when started again", session.taken()))
     };
     bench.check("restart", check).await;
-    let check = async |session: Session| {
+    let check = async |mut session: Session| {
+        // It has started when its end is measured.
+        session.deliver(some(any, 6999..7000)).await?;
         let taken = session.taken();
         let (sent, answered, end) = session.send_and_close(some(any, 7000..7010)).await?;
         if !end.by_itself {
