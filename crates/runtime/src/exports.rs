@@ -235,6 +235,7 @@ impl Exports {
             return Ok(());
         }
         self.halt(index, Instant::now() + CLOSE_LIMIT).await;
+        self.is_of_format(index, plan.format.name)?;
         self.publish();
         match wish.switch {
             Switch::On => self.start(index, plan),
@@ -251,6 +252,23 @@ impl Exports {
             self.slots.push(Slot { status, origin: None, selection: None, doing: Doing::Nothing });
             self.slots.len() - 1
         })
+    }
+
+    /// Another format begins where the one before was, with nothing of what that kept to go on.
+    fn is_of_format(&mut self, index: usize, format: &'static str) -> Result<(), journal::Error> {
+        let slot = &mut self.slots[index];
+        if slot.status.format == format {
+            return Ok(());
+        }
+        let new = Arc::new(ReceiverStatus::new(slot.status.name.clone(), format));
+        let before = std::mem::replace(&mut slot.status, new);
+        slot.status.move_cursor(before.cursor());
+        match self.log.cursor(&before.name) {
+            Some(cursor) => {
+                self.log.set_cursor(&before.name, Some(&Cursor { resume: None, slot: None, ..cursor }))
+            }
+            None => Ok(()),
+        }
     }
 
     /// It cannot be what it should: what runs goes on as it was, what does not is failed. Its place in the log

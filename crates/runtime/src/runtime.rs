@@ -24,7 +24,7 @@ use crate::{
 /// The folder of the store in the data folder.
 const JOURNAL: &str = "journal";
 /// System and exporter settings in the data folder.
-const SETTINGS: &str = "config.json";
+pub(crate) const SETTINGS: &str = "config.json";
 
 /// What all instances of a data folder share: the store, the guardian of children, installed exporters.
 #[derive(Clone)]

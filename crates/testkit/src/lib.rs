@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 #![allow(clippy::print_stderr, reason = "shown by the test runner when a test fails")]
 
+mod children;
+mod control;
 pub mod identities;
 pub mod proof;
 mod random;
@@ -11,6 +13,8 @@ mod script;
 mod small_disk;
 pub mod truth;
 
+pub use children::acknowledging_exporter;
+pub use control::Control;
 pub use random::Random;
 pub use sandbox::{Ran, Sandbox, Watchpost, set_mode, terminate, wait_until};
 pub use script::{Script, Walker};

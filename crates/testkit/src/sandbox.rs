@@ -218,6 +218,11 @@ impl Watchpost {
         self.stdin.as_mut().is_some_and(|stdin| stdin.write_all(text).is_ok())
     }
 
+    /// Closes its STDIN: the end of a source that reads it.
+    pub fn close_stdin(&mut self) {
+        self.stdin = None;
+    }
+
     /// Kills it with signal 9 and waits until it is gone.
     pub fn kill(mut self) {
         self.child.kill().unwrap();

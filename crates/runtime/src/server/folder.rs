@@ -11,9 +11,10 @@ use std::{
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
-use watchpost_config::{Handler, Output, Problem, read_text};
+use watchpost_config::{Handler, MANIFEST_FILE, Output, Problem, read_text};
 
 use super::Server;
+use crate::runtime::SETTINGS;
 
 /// Nothing has changed for so long: whoever was writing is done.
 const QUIET: Duration = Duration::from_millis(150);
@@ -29,6 +30,7 @@ impl Server {
     pub(super) async fn watch_files(server: std::sync::Weak<Self>, data: PathBuf) {
         let (tell, mut changes) = mpsc::channel(1);
         // Kept: it tells as long as it lives.
+        let data = std::path::absolute(&data).unwrap_or(data);
         let _watcher = match watcher(&data, tell) {
             Ok(watcher) => Some(watcher),
             Err(error) => {
@@ -61,16 +63,26 @@ impl Server {
 
 /// Tells of any change, once until that is taken.
 fn watcher(data: &Path, tell: mpsc::Sender<()>) -> notify::Result<RecommendedWatcher> {
+    let exporters = data.join("exporters");
+    let (instances, in_exporters) = (data.join(super::INSTANCES), exporters.clone());
+    // An exporter's folder is also where it works: what it writes there is none of our concern.
+    let concerns = move |path: &PathBuf| {
+        let is_named = |name: &str| path.file_name().is_some_and(|found| found == name);
+        let is_in = |folder: &Path| path.parent() == Some(folder);
+        is_named(MANIFEST_FILE) || is_named(SETTINGS) || is_in(&instances) || is_in(&in_exporters)
+    };
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        let reads_only = event.as_ref().is_ok_and(|event| event.kind.is_access());
-        if !reads_only {
+        // Without a path when some were lost.
+        let told = event.as_ref().is_ok_and(|event| {
+            !event.kind.is_access() && (event.paths.is_empty() || event.paths.iter().any(&concerns))
+        });
+        if told || event.is_err() {
             // Full: it is told already.
             let _told = tell.try_send(());
         }
     })?;
     watcher.watch(data, RecursiveMode::NonRecursive)?;
     watcher.watch(&data.join(super::INSTANCES), RecursiveMode::NonRecursive)?;
-    let exporters = data.join("exporters");
     std::fs::create_dir_all(&exporters)?;
     watcher.watch(&exporters, RecursiveMode::Recursive)?;
     Ok(watcher)

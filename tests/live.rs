@@ -1,0 +1,293 @@
+//! PRODUCT 3: "Every change is applied at once, touching only what changed: adding, removing, editing or
+//! pausing one export never interrupts the source or another export."
+//!
+//! Two hundred random changes of a running instance, while others take everything it gives: each of these must
+//! have every record and every frame, exactly once where that is promised, in order.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use watchpost_testkit::{
+    Control, Random, Sandbox, Watchpost, acknowledging_exporter,
+    scene::{EVENT_IDS, json_lines, scene, subscriptions, walkers},
+    wait_until,
+};
+
+const CHANGES: u32 = 200;
+const INSTANCE: &str = "Gate";
+/// Each appended file is synced a hundred times a second: with many the test would measure the disk.
+const MOST_VICTIMS: usize = 5;
+
+#[test]
+fn two_hundred_changes_disturb_nobody_else() {
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_watchpost"));
+    acknowledging_exporter(&sandbox, "Keeper", subscriptions(&EVENT_IDS, 2));
+    acknowledging_exporter(&sandbox, "Victim", subscriptions(&EVENT_IDS, 2));
+    sandbox.write("data/instances/gate.json", instance().to_string());
+    let server = sandbox.spawn(&["serve"]);
+    let mut control = Control::connect(&sandbox);
+    control.reaches(INSTANCE, "all", "running");
+
+    let feeder = Feeder::start(server);
+    let mut random = Random::new();
+    let mut victims = Victims::default();
+    for number in 0..CHANGES {
+        let began = std::time::Instant::now();
+        let change = victims.change(&sandbox, &mut control, &mut random, number);
+        eprintln!("{number}: {change} ({:?})", began.elapsed());
+    }
+    let (frames, mut server) = feeder.stop();
+    server.close_stdin();
+    wait_until("the source ends", || control.instance(INSTANCE)["state"] == "finished");
+    for name in ["all", "tracks", "Keeper", "steady"] {
+        control.ask(&json!({"op": "switch_export", "instance": INSTANCE, "name": name, "to": "on"})).unwrap();
+        control.drained(INSTANCE, name);
+    }
+
+    let all = sandbox.json_lines("all.jsonl");
+    let sequences: Vec<_> = all.iter().map(sequence).collect();
+    let expected: Vec<u64> = (0..sequences.len() as u64).collect();
+    assert!(sequences.len() > 500, "only {} events: the test proves nothing", sequences.len());
+    assert_eq!(sequences, expected, "the untouched file has every number once, in order");
+
+    let tracks = std::fs::read_to_string(sandbox.export("tracks.jsonl")).unwrap();
+    let seen: Vec<u64> = tracks.lines().map(frame_id).collect();
+    assert_eq!(seen, (0..frames).collect::<Vec<_>>(), "every frame once: the source was never interrupted");
+
+    let keeper = sandbox.lines_of_exporter("Keeper");
+    let keeper: Vec<_> = keeper.iter().map(sequence).collect();
+    assert_eq!(keeper, expected, "nobody restarted the exporter: it has every record once");
+
+    // Edited, paused and renamed again and again, but never off: nothing of it is lost or doubled either.
+    let steady: Vec<_> = sandbox.json_lines("steady.jsonl").iter().map(sequence).collect();
+    assert_eq!(steady, expected, "pausing, renaming and editing lose and double nothing");
+    assert!(victims.done.len() >= 9, "kinds of changes: {:?}", victims.done);
+    drop(server);
+}
+
+fn instance() -> Value {
+    let output = json!({
+        "handlers": {
+            "all": json_lines("all.jsonl", &EVENT_IDS, 2),
+            "steady": json_lines("steady.jsonl", &EVENT_IDS, 2),
+            "tracks": {"uri": "json:///tracks.jsonl", "sink": "output-tracks",
+                       "config": {"append_only": true, "minify": true}},
+        },
+        "Keeper": {"enabled": true},
+    });
+    let mut document = scene("ndjson://-", 2, output);
+    (document["DisplayName"], document["AutoStart"]) = (INSTANCE.into(), true.into());
+    document["Input"]["pace"] = "fast".into();
+    document
+}
+
+fn sequence(record: &Value) -> u64 {
+    record["sequence"].as_u64().unwrap_or_else(|| panic!("no sequence: {record}"))
+}
+
+fn frame_id(line: &str) -> u64 {
+    serde_json::from_str::<Value>(line).unwrap()["frame_id"].as_u64().unwrap()
+}
+
+/// Feeds frames without end.
+struct Feeder {
+    stop: Arc<AtomicBool>,
+    thread: thread::JoinHandle<(u64, Watchpost)>,
+}
+
+impl Feeder {
+    fn start(mut server: Watchpost) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let thread = thread::spawn(move || {
+            let script = walkers(10);
+            let mut frame = 0;
+            while !stopped.load(Ordering::Relaxed) {
+                assert!(server.feed(script.line(frame).as_bytes()), "it no longer reads");
+                frame += 1;
+                // About 500 a second: a camera, not a flood, so that changes meet frames all the time.
+                thread::park_timeout(Duration::from_millis(2));
+            }
+            (frame, server)
+        });
+        Self { stop, thread }
+    }
+
+    fn stop(self) -> (u64, Watchpost) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap()
+    }
+}
+
+/// The exports that are changed, as they should be now.
+#[derive(Default)]
+struct Victims {
+    names: Vec<String>,
+    next: u32,
+    /// What `steady` is called now.
+    steady_alias: Option<String>,
+    done: BTreeSet<&'static str>,
+}
+
+impl Victims {
+    /// Makes one change; says which.
+    fn change(
+        &mut self,
+        sandbox: &Sandbox,
+        control: &mut Control,
+        random: &mut Random,
+        number: u32,
+    ) -> String {
+        let steady = self.steady_alias.clone().unwrap_or_else(|| "steady".to_owned());
+        // The last ones leave `steady` as it was.
+        let kind = if number + 2 >= CHANGES { 100 } else { random.below(13) };
+        let (kind, operation) = match kind {
+            0 | 1 if self.names.len() < MOST_VICTIMS => {
+                let name = format!("victim-{}", self.next);
+                self.next += 1;
+                self.names.push(name.clone());
+                ("add", set(&name, random))
+            }
+            0..=3 => match self.pick(random) {
+                Some(name) => ("edit", set(&name, random)),
+                None => return self.nothing(),
+            },
+            4 => match self.pick(random) {
+                Some(name) => {
+                    let to = ["on", "paused", "off"][random.below(3) as usize];
+                    ("switch", json!({"op": "switch_export", "instance": INSTANCE, "name": name, "to": to}))
+                }
+                None => return self.nothing(),
+            },
+            5 => match self.pick(random) {
+                Some(name) => {
+                    let to = format!("victim-{}", self.next);
+                    self.next += 1;
+                    self.names.retain(|known| *known != name);
+                    self.names.push(to.clone());
+                    ("rename", json!({"op": "rename_export", "instance": INSTANCE, "name": name, "to": to}))
+                }
+                None => return self.nothing(),
+            },
+            6 => match self.pick(random) {
+                Some(name) => {
+                    self.names.retain(|known| *known != name);
+                    ("delete", json!({"op": "delete_export", "instance": INSTANCE, "name": name}))
+                }
+                None => return self.nothing(),
+            },
+            7 => {
+                let to = ["on", "off"][random.below(2) as usize];
+                ("exporter", json!({"op": "switch_export", "instance": INSTANCE, "name": "Victim", "to": to}))
+            }
+            8 => ("apply", apply(control, random)),
+            9 => {
+                hand_edit(sandbox, control, random);
+                self.done.insert("hand edit");
+                return "hand edit".to_owned();
+            }
+            10 => {
+                let to = ["on", "paused"][random.below(2) as usize];
+                (
+                    "pause steady",
+                    json!({"op": "switch_export", "instance": INSTANCE, "name": steady, "to": to}),
+                )
+            }
+            11 => {
+                let to = if steady == "steady" { "steady too" } else { "steady" };
+                self.steady_alias = Some(to.to_owned());
+                (
+                    "rename steady",
+                    json!({"op": "rename_export", "instance": INSTANCE, "name": steady, "to": to}),
+                )
+            }
+            12 => match self.pick(random) {
+                Some(name) => {
+                    ("replay", json!({"op": "replay", "instance": INSTANCE, "from": null, "receiver": name}))
+                }
+                None => return self.nothing(),
+            },
+            _ if steady != "steady" => {
+                self.steady_alias = None;
+                (
+                    "name steady back",
+                    json!({"op": "rename_export", "instance": INSTANCE, "name": steady, "to": "steady"}),
+                )
+            }
+            _ => return self.nothing(),
+        };
+        self.done.insert(kind);
+        let done = control.ask(&operation);
+        if let Err(error) = &done {
+            // Only a replay to one that is off may be refused.
+            assert!(kind == "replay", "{operation}: {error}");
+        }
+        format!("{kind} {operation}")
+    }
+
+    fn pick(&self, random: &mut Random) -> Option<String> {
+        let count = self.names.len() as u64;
+        (count > 0).then(|| self.names[random.below(count) as usize].clone())
+    }
+
+    fn nothing(&self) -> String {
+        "nothing".to_owned()
+    }
+}
+
+/// An export of any kind, under a name.
+fn set(name: &str, random: &mut Random) -> Value {
+    let number = random.below(1_000_000);
+    let records: Vec<_> = EVENT_IDS
+        .iter()
+        .take(1 + random.below(4) as usize)
+        .map(|id| format!("{id}:{}", 1 + number % 2))
+        .collect();
+    let export = match random.below(4) {
+        0 => json!({"uri": format!("csv:///v/{number}.csv"), "sink": "output-tracks"}),
+        1 => json!({"uri": format!("json:///v/{number}.jsonl"),
+                    "config": {"append_only": true, "minify": true, "schema_events": records}}),
+        2 => json!({"uri": format!("txt:///v/{number}.txt"), "config": {"schema_events": records}}),
+        _ => json!({"uri": format!("json:///v/{number}/{{obj.frame_id}}.json"), "sink": "zone_stats"}),
+    };
+    json!({"op": "set_export", "instance": INSTANCE, "name": name, "export": export})
+}
+
+/// The document with something of it changed that concerns no export.
+fn edited(control: &mut Control, random: &mut Random) -> Value {
+    let mut document = control.does(&json!({"op": "document", "instance": INSTANCE}));
+    let shade = random.below(100) as f64 / 100.0;
+    document["Zone"]["Zones"]["3e0ee7a0-5c58-4f0c-8f0d-0d3f6f5d2c01"]["color"] =
+        json!([shade, 0.5, 0.5, 1.0]);
+    document["NoteOfMine"] = json!(random.below(1000));
+    document
+}
+
+fn apply(control: &mut Control, random: &mut Random) -> Value {
+    let document = edited(control, random);
+    json!({"op": "apply", "instance": INSTANCE, "document": document})
+}
+
+/// Sometimes one that makes no sense: it must change nothing.
+fn hand_edit(sandbox: &Sandbox, control: &mut Control, random: &mut Random) {
+    let document = edited(control, random);
+    let text = serde_json::to_string_pretty(&document).unwrap();
+    if random.below(3) == 0 {
+        sandbox.write("data/instances/gate.json", &text[..text.len() / 2]);
+        wait_until("the broken file is seen", || control.instance(INSTANCE)["file_problem"].is_string());
+    }
+    sandbox.write("data/instances/gate.json", &text);
+    wait_until("the edit is picked up", || {
+        let seen = control.does(&json!({"op": "document", "instance": INSTANCE}));
+        seen["NoteOfMine"] == document["NoteOfMine"] && control.instance(INSTANCE)["file_problem"].is_null()
+    });
+}

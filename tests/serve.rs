@@ -1,0 +1,277 @@
+//! PRODUCT 2 and 3: the server and its data folder.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::{
+    os::unix::fs::{FileTypeExt, PermissionsExt},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use watchpost_testkit::{
+    Control, Sandbox, Script, acknowledging_exporter,
+    scene::{EVENT_IDS, json_lines, scene, subscriptions, walkers, write_detections},
+    wait_until,
+};
+
+fn sandbox() -> Sandbox {
+    Sandbox::new(env!("CARGO_BIN_EXE_watchpost"))
+}
+
+fn instance(name: &str, uri: &str) -> Value {
+    let mut document = scene(uri, 2, json!({}));
+    document["InstanceId"] = Value::Null;
+    document.as_object_mut().unwrap().remove("InstanceId");
+    (document["DisplayName"], document["AutoStart"]) = (name.into(), true.into());
+    document["Input"]["pace"] = "fast".into();
+    document["Output"]["handlers"]["events"]["uri"] = format!("json:///{name}.jsonl").into();
+    document
+}
+
+fn terminate(pid: u32) {
+    assert!(std::process::Command::new("kill").arg(pid.to_string()).status().unwrap().success());
+}
+
+#[test]
+fn several_instances_run_and_are_made_stopped_and_deleted() {
+    let sandbox = sandbox();
+    let uri = write_detections(&sandbox, "walk.ndjson", walkers(10), 1000);
+    sandbox.write("data/instances/a.json", instance("a", &uri).to_string());
+    let mut stopped = instance("b", &uri);
+    stopped["AutoStart"] = false.into();
+    sandbox.write("data/instances/b.json", stopped.to_string());
+    let _server = sandbox.spawn(&["serve"]);
+    let mut control = Control::connect(&sandbox);
+    wait_until("a has ended", || control.instance("a")["state"] == "finished");
+    assert_eq!(control.instance("b")["state"], "stopped");
+    control.drained("a", "events");
+    let events = sandbox.json_lines("a.jsonl").len();
+    assert!(events > 50);
+
+    control.does(&json!({"op": "start", "instance": "b"}));
+    wait_until("b has ended", || control.instance("b")["state"] == "finished");
+    control.does(&json!({"op": "restart", "instance": "a"}));
+    wait_until("a has ended again", || sandbox.json_lines("a.jsonl").len() == 2 * events);
+
+    let added = control.does(&json!({"op": "add", "document": instance("c", &uri)}));
+    let id = added["id"].as_str().unwrap().to_owned();
+    let file = sandbox.data().join(format!("instances/{id}.json"));
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "URIs hold passwords");
+    wait_until("c has ended", || control.instance("c")["state"] == "finished");
+    let names = control.does(&json!({"op": "list"}));
+    assert_eq!(names.as_array().unwrap().len(), 3);
+    control.does(&json!({"op": "delete", "instance": "c"}));
+    assert!(!file.exists());
+    let error = control.ask(&json!({"op": "show", "instance": "c"})).unwrap_err();
+    assert_eq!(error["kind"], "unknown");
+    assert!(error["message"].as_str().unwrap().starts_with("no instance `c`; there are: "), "{error}");
+}
+
+#[test]
+fn the_socket_is_the_users_alone_and_says_what_it_does_not_understand() {
+    let sandbox = sandbox();
+    let server = sandbox.spawn(&["serve"]);
+    let mut control = Control::connect(&sandbox);
+    let socket = sandbox.data().join("control.sock").metadata().unwrap();
+    assert!(socket.file_type().is_socket());
+    assert_eq!(socket.permissions().mode() & 0o777, 0o600);
+    for (asked, expected) in [
+        (json!({"op": "fly"}), "unknown variant `fly`"),
+        (json!({"op": "stop"}), "missing field `instance`"),
+        (json!({"op": "stop", "instance": "x", "now": true}), "unknown field `now`"),
+        (json!({"op": "stop", "instance": "x"}), "no instance `x`; there are: there are none"),
+        (
+            json!({"op": "tap", "instance": "x", "filter": {"types": ["event-no"]}}),
+            "no records of type `event-no`",
+        ),
+    ] {
+        let error = control.ask(&asked).unwrap_err();
+        assert!(error["message"].as_str().unwrap().contains(expected), "{asked}: {error}");
+    }
+    terminate(server.pid());
+    assert!(server.finish().success());
+    assert!(!sandbox.data().join("control.sock").exists());
+}
+
+#[test]
+fn a_second_process_on_the_folder_is_told_who_holds_it() {
+    let sandbox = sandbox();
+    let server = sandbox.spawn(&["serve"]);
+    let _control = Control::connect(&sandbox);
+    let second = sandbox.run(&["serve"]);
+    assert_eq!(second.code, Some(1));
+    assert!(second.stderr.contains(&server.pid().to_string()), "{}", second.stderr);
+}
+
+#[test]
+fn hand_edits_are_picked_up_and_a_broken_one_changes_nothing() {
+    let sandbox = sandbox();
+    let uri = write_detections(&sandbox, "walk.ndjson", walkers(10), 500);
+    let mut document = instance("a", &uri);
+    sandbox.write("data/instances/a.json", document.to_string());
+    let _server = sandbox.spawn(&["serve"]);
+    let mut control = Control::connect(&sandbox);
+    wait_until("it runs", || control.instance("a")["state"] == "finished");
+
+    sandbox.write("data/instances/a.json", "{\"DisplayName\": ");
+    wait_until("the broken file is seen", || control.instance("a")["file_problem"].is_string());
+    let problem = control.instance("a")["file_problem"].as_str().unwrap().to_owned();
+    assert!(problem.contains("a.json:1: is not JSON from column 16 on"), "{problem}");
+    assert_eq!(control.export("a", "events")["state"], "running", "what runs is left as it was");
+
+    document["Output"]["handlers"]["more"] = json_lines("more.jsonl", &EVENT_IDS, 2);
+    document["Output"]["handlers"]["wrong"] = json!({"uri": "nope:///x", "sink": "output-tracks"});
+    sandbox.write("data/instances/a.json", document.to_string());
+    control.reaches("a", "more", "running");
+    let wrong = control.export("a", "wrong");
+    assert_eq!(wrong["state"], "failed");
+    assert!(wrong["problem"].as_str().unwrap().contains("no format for `nope://`"), "{wrong}");
+    assert!(control.instance("a")["file_problem"].is_null());
+
+    sandbox.write("data/instances/b.json", instance("b", &uri).to_string());
+    wait_until("a new file is an instance", || control.ask(&json!({"op": "show", "instance": "b"})).is_ok());
+    std::fs::remove_file(sandbox.data().join("instances/b.json")).unwrap();
+    wait_until("and ends with its file", || control.ask(&json!({"op": "show", "instance": "b"})).is_err());
+}
+
+#[test]
+fn a_manifest_that_changes_restarts_its_exporter_and_a_broken_one_changes_nothing() {
+    let sandbox = sandbox();
+    acknowledging_exporter(&sandbox, "Keeper", subscriptions(&EVENT_IDS, 2));
+    let manifest = sandbox.data().join("exporters/Keeper/manifest.json");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    let uri = write_detections(&sandbox, "walk.ndjson", walkers(10), 500);
+    let mut document = instance("a", &uri);
+    document["Output"]["Keeper"] = json!({"enabled": true});
+    sandbox.write("data/instances/a.json", document.to_string());
+    let _server = sandbox.spawn(&["serve"]);
+    let mut control = Control::connect(&sandbox);
+    wait_until("it runs", || control.instance("a")["state"] == "finished");
+    control.drained("a", "Keeper");
+    let count = sandbox.lines_of_exporter("Keeper").len();
+    assert!(count > 20);
+
+    std::fs::write(&manifest, &text[..text.len() / 2]).unwrap();
+    wait_until("the broken manifest is seen", || control.export("a", "Keeper")["problem"].is_string());
+    let keeper = control.export("a", "Keeper");
+    assert_eq!(keeper["state"], "running", "{keeper}");
+    assert!(keeper["problem"].as_str().unwrap().contains("it goes on as it was"), "{keeper}");
+
+    let mut changed: Value = serde_json::from_str(&text).unwrap();
+    changed["events"] = subscriptions(&EVENT_IDS, 1);
+    std::fs::write(&manifest, changed.to_string()).unwrap();
+    wait_until("the change is seen", || control.export("a", "Keeper")["problem"].is_null());
+    control.does(&json!({"op": "restart", "instance": "a"}));
+    wait_until("it is given the other version", || sandbox.lines_of_exporter("Keeper").len() == 2 * count);
+    let seen = sandbox.lines_of_exporter("Keeper");
+    assert!(seen[..count].iter().all(|record| record["$version"] == 2));
+    assert!(seen[count..].iter().all(|record| record["$version"] == 1));
+}
+
+#[test]
+fn what_is_wrong_with_an_export_is_said_before_it_is_saved() {
+    let sandbox = sandbox();
+    let uri = write_detections(&sandbox, "walk.ndjson", walkers(10), 10);
+    sandbox.write("data/instances/a.json", instance("a", &uri).to_string());
+    let _server = sandbox.spawn(&["serve"]);
+    let mut control = Control::connect(&sandbox);
+    let before = std::fs::read_to_string(sandbox.data().join("instances/a.json")).unwrap();
+    for (export, expected) in [
+        (json!({"uri": "json:///{obj.x", "sink": "output-tracks"}), "/Output/handlers/x/uri"),
+        (json!({"uri": "json:///x.json", "sink": "tracks"}), "there is no stream `tracks`"),
+        (json!({"sink": "output-tracks"}), "/Output/handlers/x: `uri` is missing"),
+        (json!({"uri": "json:///x.json", "config": {"schema_events": ["event-no:1"]}}), "event-no"),
+    ] {
+        let asked = json!({"op": "set_export", "instance": "a", "name": "x", "export": export});
+        let error = control.ask(&asked).unwrap_err();
+        assert_eq!(error["kind"], "invalid", "{asked}: {error}");
+        assert!(error["message"].as_str().unwrap().contains(expected), "{asked}: {error}");
+    }
+    assert_eq!(std::fs::read_to_string(sandbox.data().join("instances/a.json")).unwrap(), before);
+}
+
+#[test]
+fn live_records_and_objects_can_be_looked_at() {
+    let sandbox = sandbox();
+    let mut document = instance("a", "ndjson://-");
+    document["Output"]["handlers"] = json!({});
+    sandbox.write("data/instances/a.json", document.to_string());
+    let mut server = sandbox.spawn(&["serve"]);
+    let mut control = Control::connect(&sandbox);
+    wait_until("it runs", || control.instance("a")["state"] == "running");
+    let mut records = Control::connect(&sandbox);
+    records.does(
+        &json!({"op": "tap", "instance": "a", "filter": {"types": ["event-area-*"], "zones": ["middle"]}}),
+    );
+    let mut tracks = Control::connect(&sandbox);
+    tracks.does(&json!({"op": "tap", "instance": "a", "filter": {"stream": "output-tracks"}}));
+    for frame in 0..600 {
+        assert!(server.feed(walkers(10).line(frame).as_bytes()));
+    }
+    for frame in 0..600 {
+        assert_eq!(
+            tracks.line().unwrap()["json"]["frame_id"],
+            frame,
+            "nobody else wants them, and they come"
+        );
+    }
+    for _ in 0..20 {
+        let record = records.line().unwrap();
+        let id = record["json"]["$id"].as_str().unwrap();
+        assert!(["event-area-enter", "event-area-exit"].contains(&id), "{record}");
+    }
+}
+
+#[test]
+fn what_only_touches_the_store_needs_no_server() {
+    let sandbox = sandbox();
+    let uri = write_detections(&sandbox, "walk.ndjson", walkers(10), 500);
+    let document = instance("a", &uri);
+    let file = sandbox.instance(&document);
+    assert_eq!(sandbox.run(&["run".as_ref(), file.as_os_str()]).code, Some(0));
+    let count = sandbox.json_lines("a.jsonl").len();
+    let replay = sandbox.run(&["replay", "instance.json", "--from", "0", "--to", "events", "--json"]);
+    assert_eq!(replay.stdout.trim(), format!("{{\"count\":{count}}}"), "{}", replay.stderr);
+    let dead = sandbox.run(&["dead", "list"]);
+    assert_eq!((dead.code, dead.stdout.as_str()), (Some(0), "no dead letters\n"));
+    let list = sandbox.run(&["instance", "list"]);
+    assert_eq!(list.code, Some(1));
+    assert!(list.stderr.contains("no server runs on"), "{}", list.stderr);
+    // The next run delivers what was asked for, before what is new.
+    let empty = write_detections(&sandbox, "empty.ndjson", walkers(10), 0);
+    let mut again = document;
+    again["Input"]["uri"] = empty.into();
+    sandbox.instance(&again);
+    sandbox.run(&["run".as_ref(), file.as_os_str()]);
+    assert_eq!(sandbox.json_lines("a.jsonl").len(), 2 * count);
+}
+
+#[test]
+fn real_time_a_thousand_metadata_instances_are_up_in_five_seconds_and_end_in_ten() {
+    const INSTANCES: usize = 1000;
+    let sandbox = sandbox();
+    // A detection a second each, as of a quiet camera.
+    let uri = write_detections(&sandbox, "walk.ndjson", Script { fps: 1, every: 10, walk: 40 }, 10);
+    for number in 0..INSTANCES {
+        let mut document = instance(&format!("i{number}"), &uri);
+        // Each is at work for as long as the test lasts.
+        document["Input"]["loop"] = true.into();
+        document["Input"]["pace"] = "realtime".into();
+        sandbox.write(&format!("data/instances/{number}.json"), document.to_string());
+    }
+    let began = Instant::now();
+    let server = sandbox.spawn(&["serve"]);
+    let mut control = Control::connect(&sandbox);
+    wait_until("all of them run", || {
+        let list = control.does(&json!({"op": "list"}));
+        let running = |one: &&Value| one["state"] == "running" && one["exports"][0]["state"] == "running";
+        list.as_array().unwrap().iter().filter(running).count() == INSTANCES
+    });
+    let up = began.elapsed();
+    let began = Instant::now();
+    terminate(server.pid());
+    assert!(server.finish().success());
+    let down = began.elapsed();
+    eprintln!("{INSTANCES} instances: up in {up:?}, down in {down:?}");
+    assert!(up < Duration::from_secs(5), "{up:?}");
+    assert!(down < Duration::from_secs(10), "{down:?}");
+}
