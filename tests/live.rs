@@ -18,7 +18,7 @@ use std::{
 use serde_json::{Value, json};
 use watchpost_testkit::{
     Control, Random, Sandbox, Watchpost, acknowledging_exporter,
-    scene::{EVENT_IDS, json_lines, scene, subscriptions, walkers},
+    scene::{EVENT_IDS, json_lines, key, scene, subscriptions, walkers, write_detections},
     wait_until,
 };
 
@@ -96,6 +96,64 @@ fn sequence(record: &Value) -> u64 {
 
 fn frame_id(line: &str) -> u64 {
     serde_json::from_str::<Value>(line).unwrap()["frame_id"].as_u64().unwrap()
+}
+
+#[test]
+fn the_preprocess_command_comes_changes_and_goes_and_no_record_with_it() {
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_watchpost"));
+    let filter = sandbox.write(
+        "tag.py",
+        "import json, sys\n\
+         buffer = b''\n\
+         while piece := sys.stdin.buffer.read1(65536):\n\
+         \x20   *messages, buffer = (buffer + piece).split(b'\\0')\n\
+         \x20   for message in messages:\n\
+         \x20       record = json.loads(message)\n\
+         \x20       records = record if isinstance(record, list) else [record]\n\
+         \x20       print(json.dumps([dict(r, via=sys.argv[1]) for r in records]), flush=True)\n",
+    );
+    sandbox.write("data/instances/gate.json", instance().to_string());
+    acknowledging_exporter(&sandbox, "Keeper", subscriptions(&EVENT_IDS, 2));
+    let mut server = sandbox.spawn(&["serve"]);
+    let mut control = Control::connect(&sandbox);
+    control.reaches(INSTANCE, "all", "running");
+
+    let commands = [None, Some("first"), Some("second"), None, Some("third")];
+    let mut frame = 0;
+    for command in commands {
+        let mut document = control.does(&json!({"op": "document", "instance": INSTANCE}));
+        let command = command.map(|name| format!("python3 {} {name}", filter.display()));
+        document["Output"]["preprocess_cmd"] = command.into();
+        document["Output"]["preprocess_version"] = 2.into();
+        document["Output"]["preprocess_acknowledge"] = true.into();
+        control.does(&json!({"op": "apply", "instance": INSTANCE, "document": document}));
+        for _ in 0..600 {
+            assert!(server.feed(walkers(10).line(frame).as_bytes()));
+            frame += 1;
+        }
+    }
+    server.close_stdin();
+    wait_until("the source ends", || control.instance(INSTANCE)["state"] == "finished");
+    wait_until("the last command has answered", || control.instance(INSTANCE)["preprocess"]["waiting"] == 0);
+    control.drained(INSTANCE, "all");
+
+    // The same frames without any command.
+    let plain = Sandbox::new(env!("CARGO_BIN_EXE_watchpost"));
+    let uri = write_detections(&plain, "walk.ndjson", walkers(10), frame);
+    let file = plain.instance(&scene(&uri, 2, json!({})));
+    assert_eq!(plain.run(&["run".as_ref(), file.as_os_str()]).code, Some(0));
+    let sorted = |records: &[Value]| {
+        let mut keys: Vec<_> = records.iter().map(key).collect();
+        keys.sort();
+        keys
+    };
+    let all = sandbox.json_lines("all.jsonl");
+    assert_eq!(sorted(&all), sorted(&plain.json_lines("events.jsonl")), "every event once");
+    let sequences: Vec<_> = all.iter().map(sequence).collect();
+    assert_eq!(sequences, (0..all.len() as u64).collect::<Vec<_>>());
+    for tag in [json!("first"), json!("second"), json!("third"), Value::Null] {
+        assert!(all.iter().any(|record| record["via"] == tag), "nothing went by {tag}");
+    }
 }
 
 /// Feeds frames without end.

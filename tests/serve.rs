@@ -222,6 +222,71 @@ fn live_records_and_objects_can_be_looked_at() {
 }
 
 #[test]
+fn video_exports_come_and_go_on_vtest_and_the_others_go_on() {
+    let sandbox = sandbox();
+    let clip = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.cache/vtest.avi");
+    assert!(std::path::Path::new(clip).exists(), "scripts/clip.sh gets the clip");
+    let document = json!({
+        "DisplayName": "a", "AutoStart": true,
+        "Input": {"uri": clip, "loop": true, "pace": "fast"},
+        "Output": {"handlers": {"tracks": {"uri": "json:///tracks.jsonl", "sink": "output-tracks",
+                                           "config": {"append_only": true, "minify": true}}}}
+    });
+    sandbox.write("data/instances/a.json", document.to_string());
+    let server = sandbox.spawn(&["serve"]);
+    let mut control = Control::connect(&sandbox);
+    let export = |uri: &str| json!({"uri": uri, "sink": "output-image"});
+    let mut frames = 0;
+    let goes_on = |control: &mut Control, frames: &mut u64| {
+        let before = *frames;
+        wait_until("more frames", || {
+            *frames = control.instance("a")["frames"].as_u64().unwrap();
+            *frames > before + 20
+        });
+    };
+    goes_on(&mut control, &mut frames);
+    for (name, uri) in [("film", "mp4:///film.mp4"), ("still", "jpg:///still/{obj.frame_id}.jpg")] {
+        control.does(&json!({"op": "set_export", "instance": "a", "name": name, "export": export(uri)}));
+    }
+    wait_until("pictures come", || {
+        ["film", "still"].iter().all(|name| control.export("a", name)["delivered"].as_u64().unwrap() > 20)
+    });
+    control.does(&json!({"op": "switch_export", "instance": "a", "name": "film", "to": "paused"}));
+    goes_on(&mut control, &mut frames);
+    control.does(&json!({"op": "switch_export", "instance": "a", "name": "film", "to": "on"}));
+    control.does(&json!({"op": "delete_export", "instance": "a", "name": "still"}));
+    goes_on(&mut control, &mut frames);
+    control.does(&json!({"op": "stop", "instance": "a"}));
+    control.drained("a", "tracks");
+    for film in ["film.mp4", "film-00001.mp4"] {
+        let path = sandbox.export(film);
+        let probe = std::process::Command::new("ffprobe")
+            .args([
+                "-v",
+                "error",
+                "-count_packets",
+                "-show_entries",
+                "stream=nb_read_packets",
+                "-of",
+                "csv=p=0",
+            ])
+            .arg(&path)
+            .output()
+            .unwrap();
+        let packets = String::from_utf8(probe.stdout).unwrap();
+        assert!(packets.trim().parse::<u32>().is_ok_and(|count| count > 10), "{film}: {packets}");
+    }
+    let seen: Vec<u64> = sandbox
+        .json_lines("tracks.jsonl")
+        .iter()
+        .map(|object| object["frame_id"].as_u64().unwrap())
+        .collect();
+    assert_eq!(seen, (0..seen.len() as u64).collect::<Vec<_>>(), "not a frame is missing");
+    terminate(server.pid());
+    assert!(server.finish().success());
+}
+
+#[test]
 fn what_only_touches_the_store_needs_no_server() {
     let sandbox = sandbox();
     let uri = write_detections(&sandbox, "walk.ndjson", walkers(10), 500);
