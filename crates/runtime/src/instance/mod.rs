@@ -7,6 +7,7 @@
 
 mod replay;
 mod run;
+mod view;
 
 use std::{
     sync::{Arc, atomic::AtomicBool},
@@ -17,12 +18,13 @@ use parking_lot::RwLock;
 use thiserror::Error;
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 use watchpost_config::{self as config, Pace};
-use watchpost_export::{InstanceInfo, Written};
+use watchpost_export::InstanceInfo;
 use watchpost_journal as journal;
 use watchpost_model::Id;
 use watchpost_source::{Source, SourceError};
 
 use self::run::{Run, Surrounded};
+pub use self::view::{Final, View};
 pub(crate) use self::{
     replay::{ReplayError, find as find_record},
     run::{Scene, ended},
@@ -30,7 +32,7 @@ pub(crate) use self::{
 use crate::{
     dead::DeadLetters,
     entrance::Entrance,
-    exports::{Exports, Removed, Statuses, Wishes},
+    exports::{Exports, Removed, Wishes},
     intake::{Intake, Way},
     keeper::{Bounds, Gate, Keeper},
     log::{Cursor, InstanceLog},
@@ -40,8 +42,7 @@ use crate::{
     preprocess::{self, PreprocessTask},
     recorder::{RecordError, Recorder},
     runtime::Surroundings,
-    source_status::{SourceSnapshot, SourceStatus},
-    status::{ReceiverSnapshot, State},
+    status::State,
     wanted::Wanted,
 };
 
@@ -82,16 +83,6 @@ pub struct Instance {
     keeper: JoinHandle<()>,
     run: Option<Run>,
     view: View,
-}
-
-/// What can be seen of an instance, also while it is being changed. Cheap to clone.
-#[derive(Clone)]
-pub struct View {
-    log: InstanceLog,
-    wanted: Arc<Wanted>,
-    statuses: Statuses,
-    preprocess: Arc<RwLock<Option<preprocess::Seen>>>,
-    source: Arc<RwLock<Option<Arc<SourceStatus>>>>,
 }
 
 impl Instance {
@@ -359,66 +350,11 @@ impl Instance {
     }
 }
 
-impl View {
-    /// Frames in, analysed, skipped, and where in the stream it is, of the last run.
-    pub fn source(&self) -> SourceSnapshot {
-        let lost = self.log.entrance().lost();
-        let source = self.source.read().as_ref().map(|source| source.snapshot()).unwrap_or_default();
-        SourceSnapshot { lost, ..source }
-    }
-
-    /// The state of every export and exporter, also of those that could not be started.
-    pub fn receivers(&self) -> Vec<ReceiverSnapshot> {
-        let end = self.log.end();
-        self.statuses.read().iter().map(|status| status.snapshot(end)).collect()
-    }
-
-    /// What the preprocess command is doing, if there is one; `waiting` is what its inbox holds.
-    pub fn preprocess(&self) -> Option<ReceiverSnapshot> {
-        let preprocess = self.preprocess.read();
-        preprocess.as_ref().map(|seen| seen.status.snapshot(seen.inbox.store().end()))
-    }
-
-    /// The instance's log, for those who read along.
-    pub(crate) fn log(&self) -> &InstanceLog {
-        &self.log
-    }
-
-    pub(crate) fn wanted(&self) -> Arc<Wanted> {
-        self.wanted.clone()
-    }
-}
-
 /// What [`Instance::apply`] has done.
 pub(crate) struct Applied {
     pub removed: Vec<Removed>,
     /// The source was stopped and is to be opened anew.
     pub reopen: bool,
-}
-
-/// How an instance ended, and what it leaves.
-#[derive(Debug)]
-pub struct Final {
-    /// Why the source ended.
-    pub ended: Ended,
-    /// Its last counts.
-    pub source: SourceSnapshot,
-    /// Every export and exporter that is on, with the files it has written.
-    pub receivers: Vec<(ReceiverSnapshot, Vec<Written>)>,
-    /// The preprocess command, if there is one.
-    pub preprocess: Option<ReceiverSnapshot>,
-}
-
-impl Final {
-    /// Whether the source ran to its end, nothing waits, and nothing was refused or lost.
-    pub fn complete(&self) -> bool {
-        let receivers = self.receivers.iter().map(|(receiver, _)| receiver).chain(&self.preprocess);
-        let settled =
-            |r: &ReceiverSnapshot| r.waiting == 0 && r.refused == 0 && r.state != State::Failed.name();
-        matches!(self.ended, Ended::Finished | Ended::Stopped)
-            && self.source.lost == 0
-            && receivers.into_iter().all(settled)
-    }
 }
 
 /// The name of an instance's log in the store.

@@ -2,16 +2,18 @@
 //! touching only what differs. Everything that changes an export, whoever asks for it, ends in
 //! [`Exports::apply`].
 
+mod deliver;
+
 use std::{sync::Arc, time::Duration};
 
 use parking_lot::RwLock;
 use tokio::{
     sync::watch,
     task::JoinHandle,
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, timeout},
 };
 use watchpost_config::{Problem, Switch};
-use watchpost_export::{InstanceInfo, Output, Plan, Receiver, Selection};
+use watchpost_export::{InstanceInfo, Selection};
 use watchpost_journal as journal;
 use watchpost_model::Id;
 use watchpost_schema::Version;
@@ -24,7 +26,7 @@ use crate::{
     runtime::Surroundings,
     status::{ReceiverStatus, State},
     wanted::Wanted,
-    worker::{Order, Worker},
+    worker::Order,
 };
 
 /// How long one export that is changed or removed has to close. A child that takes longer is killed; what it
@@ -297,103 +299,6 @@ impl Exports {
             self.log.set_cursor(&slot.status.name, None)?;
         }
         Ok(())
-    }
-
-    fn start(&mut self, index: usize, plan: Plan) -> Result<(), journal::Error> {
-        let slot = &mut self.slots[index];
-        let make = match plan.output {
-            Output::Receiver(make) => make,
-            Output::Pictures(_) => {
-                slot.status.takes_no_records();
-                slot.doing = Doing::Pictures;
-                slot.status.set(State::Running, None);
-                self.show(index);
-                return Ok(());
-            }
-        };
-        // Before the cursor is placed: from there on nothing it takes may be missing.
-        self.publish();
-        let receiver: Box<dyn Receiver> = make();
-        let slot = &mut self.slots[index];
-        slot.status.set(State::Running, None);
-        let dead = DeadLetters::open(&self.around.journal, self.id, &slot.status.name)?;
-        dead.owner_is_back()?;
-        let (orders, ordered) = watch::channel(Order::Run);
-        let worker = Worker::new(
-            self.log.clone(),
-            plan.selection,
-            plan.common,
-            receiver,
-            dead,
-            slot.status.clone(),
-            ordered,
-        )?;
-        slot.doing = Doing::Delivers { orders, task: self.around.tokio.spawn(worker.run()) };
-        Ok(())
-    }
-
-    /// Starts a picture export for the run of the source, if there is one.
-    fn show(&mut self, index: usize) {
-        let slot = &self.slots[index];
-        let (Some(info), Some(Origin::Export(origin))) = (&self.run, &slot.origin) else { return };
-        let started = match plans::pictures(&origin.handler, info, &self.around.paths) {
-            Ok(make) => self.pictures.add(make, slot.status.clone()).map_err(|error| error.to_string()),
-            Err(problems) => Err(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
-        };
-        match started {
-            Ok(()) => slot.status.set(State::Running, None),
-            Err(problem) => slot.status.cannot_start(problem),
-        }
-    }
-
-    fn pause(&mut self, index: usize, output: &Output) -> Result<(), journal::Error> {
-        let slot = &mut self.slots[index];
-        let name = &slot.status.name;
-        if matches!(output, Output::Receiver(_)) {
-            let at_end = Cursor { position: self.log.end(), ..Cursor::default() };
-            let cursor = match self.log.cursor(name) {
-                Some(cursor) => cursor,
-                None => {
-                    self.log.set_cursor(name, Some(&at_end))?;
-                    at_end
-                }
-            };
-            slot.status.move_cursor(cursor.position);
-        }
-        slot.doing = Doing::Paused;
-        slot.status.set(State::Paused, None);
-        Ok(())
-    }
-
-    /// Lets go of what it delivers to; its cursor stays.
-    async fn halt(&mut self, index: usize, by: Instant) {
-        let slot = &mut self.slots[index];
-        match std::mem::replace(&mut slot.doing, Doing::Nothing) {
-            Doing::Nothing | Doing::Paused => {}
-            Doing::Delivers { orders, mut task } => {
-                orders.send_replace(Order::Stop);
-                let name = &slot.status.name;
-                match timeout_at(by, &mut task).await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(panic)) => tracing::error!(receiver = %name, "its worker ended badly: {panic}"),
-                    Err(_) => {
-                        let why = "did not close in time; what it has not acknowledged is sent again";
-                        tracing::warn!(receiver = %name, "{why}");
-                        task.abort();
-                        // Only when it is gone may another have its cursor.
-                        let _cancelled = task.await;
-                    }
-                }
-            }
-            Doing::Pictures => {
-                if let Some(export) = self.pictures.remove(&slot.status.name) {
-                    let completed = tokio::task::spawn_blocking(|| export.complete());
-                    if timeout_at(by, completed).await.is_err() {
-                        tracing::warn!(export = %slot.status.name, "its files were not complete in time");
-                    }
-                }
-            }
-        }
     }
 
     /// The cursor moves along, and so do dead letters.
