@@ -9,7 +9,7 @@ use std::{
     collections::BTreeSet,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
     time::Duration,
@@ -26,6 +26,7 @@ const CHANGES: u32 = 200;
 const INSTANCE: &str = "Gate";
 /// Each appended file is synced a hundred times a second: with many the test would measure the disk.
 const MOST_VICTIMS: usize = 5;
+const FRAMES_PER_CHANGE: u64 = 15;
 
 #[test]
 fn two_hundred_changes_disturb_nobody_else() {
@@ -44,6 +45,8 @@ fn two_hundred_changes_disturb_nobody_else() {
         let began = std::time::Instant::now();
         let change = victims.change(&sandbox, &mut control, &mut random, number);
         eprintln!("{number}: {change} ({:?})", began.elapsed());
+        // Every change meets frames.
+        feeder.has_fed(u64::from(number + 1) * FRAMES_PER_CHANGE);
     }
     let (frames, mut server) = feeder.stop();
     server.close_stdin();
@@ -159,30 +162,37 @@ fn the_preprocess_command_comes_changes_and_goes_and_no_record_with_it() {
 /// Feeds frames without end.
 struct Feeder {
     stop: Arc<AtomicBool>,
-    thread: thread::JoinHandle<(u64, Watchpost)>,
+    fed: Arc<AtomicU64>,
+    thread: thread::JoinHandle<Watchpost>,
 }
 
 impl Feeder {
     fn start(mut server: Watchpost) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let stopped = stop.clone();
+        let fed = Arc::new(AtomicU64::new(0));
+        let (stopped, feeding) = (stop.clone(), fed.clone());
         let thread = thread::spawn(move || {
             let script = walkers(10);
-            let mut frame = 0;
             while !stopped.load(Ordering::Relaxed) {
+                let frame = feeding.load(Ordering::Relaxed);
                 assert!(server.feed(script.line(frame).as_bytes()), "it no longer reads");
-                frame += 1;
+                feeding.store(frame + 1, Ordering::Relaxed);
                 // About 500 a second: a camera, not a flood, so that changes meet frames all the time.
                 thread::park_timeout(Duration::from_millis(2));
             }
-            (frame, server)
+            server
         });
-        Self { stop, thread }
+        Self { stop, fed, thread }
+    }
+
+    fn has_fed(&self, frames: u64) {
+        wait_until("frames are fed", || self.fed.load(Ordering::Relaxed) >= frames);
     }
 
     fn stop(self) -> (u64, Watchpost) {
         self.stop.store(true, Ordering::Relaxed);
-        self.thread.join().unwrap()
+        let server = self.thread.join().unwrap();
+        (self.fed.load(Ordering::Relaxed), server)
     }
 }
 
