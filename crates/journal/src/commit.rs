@@ -16,15 +16,23 @@ pub struct Commit {
 impl Commit {
     /// Bytes this commit holds while it waits, with the bookkeeping around it.
     pub(crate) fn cost(&self) -> u64 {
-        // 12 bytes of framing and index per entry; keys and values appear twice (encoded, live).
-        let entries: usize = self.entries.iter().map(|entry| entry.len() + 12).sum();
-        let state: usize = self
-            .state
-            .iter()
-            .map(|(key, value)| 2 * (key.len() + value.as_ref().map_or(0, Bytes::len)) + 64)
-            .sum();
-        (entries + state) as u64 + 128
+        let entries: u64 = self.entries.iter().map(|entry| entry_cost(entry.len())).sum();
+        let state: u64 = self.state.iter().map(|(key, value)| state_cost(key, value.as_ref())).sum();
+        entries + state + COMMIT_COST
     }
+}
+
+/// Bookkeeping around a commit.
+pub(crate) const COMMIT_COST: u64 = 128;
+
+/// An entry of so many bytes, with 12 bytes of framing and index.
+pub(crate) fn entry_cost(len: usize) -> u64 {
+    len as u64 + 12
+}
+
+/// Keys and values appear twice: encoded, and live.
+pub(crate) fn state_cost(key: &str, value: Option<&Bytes>) -> u64 {
+    2 * (key.len() + value.map_or(0, Bytes::len)) as u64 + 64
 }
 
 /// One entry as read back.

@@ -119,6 +119,21 @@ impl Log {
         reader::read(&self.shared.open, &self.core, from, limit)
     }
 
+    /// For a store that cannot write: makes room by giving up the bytes of entries before `before` that wait to
+    /// be written. They keep their positions and will read as empty entries. What the writer has in hand already
+    /// stays as it is.
+    pub fn forget_pending(&self, before: u64) {
+        let freed = self.core.pending.lock().forget(before);
+        if freed > 0 {
+            self.shared.release(freed);
+        }
+    }
+
+    /// Part of the room for what waits to be written that is taken, by all logs together.
+    pub fn pressure(&self) -> f64 {
+        self.shared.pending_bytes() as f64 / self.shared.options.pending_bytes.max(1) as f64
+    }
+
     /// Forgets entries before `before` (at most the durable end). Whole segment files are freed
     /// with the next group.
     pub fn trim(&self, before: u64) -> Result<(), Error> {

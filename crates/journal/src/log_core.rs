@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::{
-    commit::Commit,
-    format::{FrameHeader, RUN_HEADER, RunHeader, put_entry},
+    commit::{COMMIT_COST, Commit, entry_cost, state_cost},
+    format::{ENTRY_HEADER, FrameHeader, RUN_HEADER, RunHeader, put_entry},
     ops::{Op, put_state},
     view::{Run, View, apply},
 };
@@ -102,6 +102,31 @@ impl Pending {
 
     pub fn add_op(&mut self, op: &Op) {
         op.encode(&mut self.ops);
+    }
+
+    /// Empties the entries before `before`; returns the cost that is free again. Positions stay, so nothing else
+    /// changes for anybody.
+    pub fn forget(&mut self, before: u64) -> u64 {
+        let first = self.end - self.offsets.len() as u64;
+        let old = std::mem::take(&mut self.run);
+        let ends = self.offsets.iter().skip(1).map(|at| *at as usize).chain([old.len()]);
+        let mut cost = COMMIT_COST;
+        let mut offsets = Vec::with_capacity(self.offsets.len());
+        for (position, (from, to)) in (first..).zip(self.offsets.iter().zip(ends)) {
+            if self.run.is_empty() {
+                self.run.resize(RUN_HEADER, 0);
+            }
+            let entry = if position < before { &[][..] } else { &old[*from as usize + ENTRY_HEADER..to] };
+            offsets.push(self.run.len() as u32);
+            put_entry(&mut self.run, position, entry);
+            cost += entry_cost(entry.len());
+        }
+        self.offsets = offsets;
+        // Only the last change of a key is written: what the others were reserved for is free too.
+        cost += self.changed.iter().map(|key| state_cost(key, self.live.get(key))).sum::<u64>();
+        let freed = self.cost.saturating_sub(cost);
+        self.cost -= freed;
+        freed
     }
 
     /// Hands everything over to the writer.

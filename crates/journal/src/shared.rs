@@ -124,6 +124,11 @@ impl Shared {
         true
     }
 
+    /// Bytes appended and not yet durable.
+    pub fn pending_bytes(&self) -> u64 {
+        self.pending_bytes.load(Ordering::Acquire)
+    }
+
     pub fn release(&self, cost: u64) {
         self.pending_bytes.fetch_sub(cost, Ordering::AcqRel);
         let queue = self.queue.lock();

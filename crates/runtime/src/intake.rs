@@ -24,7 +24,7 @@ pub(crate) struct Messages {
     pub messages: Vec<(u64, Bytes)>,
     /// Where to read on.
     pub next: u64,
-    /// How many from where it was read to `next` are gone: damaged on the disk.
+    /// How many from where it was read to `next` are gone: damaged on the disk, or given up while it was full.
     pub lost: u64,
 }
 
@@ -102,7 +102,9 @@ impl Inbox {
     /// Messages from position `from` on, at most about `limit`.
     pub fn messages(&self, from: u64, limit: journal::ReadLimit) -> Result<Messages, journal::Error> {
         let batch = self.read(from, limit)?;
-        let messages: Vec<_> = batch.entries.into_iter().map(|entry| (entry.position, entry.data)).collect();
+        // Empty ones were given up while the journal could not be written: see `Tail::forget`.
+        let whole = batch.entries.into_iter().filter(|entry| !entry.data.is_empty());
+        let messages: Vec<_> = whole.map(|entry| (entry.position, entry.data)).collect();
         let lost = batch.next.saturating_sub(from) - messages.len() as u64;
         Ok(Messages { messages, next: batch.next, lost })
     }

@@ -18,6 +18,10 @@ use crate::{exports::Statuses, log::InstanceLog, preprocess, status::State};
 
 /// How often to look. Trimming frees whole segments, so more often frees no more.
 const EVERY: Duration = Duration::from_secs(1);
+/// The same while the journal cannot be written: what is delivered makes room in memory for what comes.
+const EVERY_BLOCKED: Duration = Duration::from_millis(50);
+/// Of that memory, how much may be taken before room is made, and before those who are behind pay for it.
+const TAKEN: (f64, f64) = (0.25, 0.5);
 /// How finely the age of entries is known.
 const MARK_EVERY: Duration = Duration::from_secs(60);
 
@@ -67,8 +71,17 @@ impl Keeper {
     pub async fn run(mut self) {
         loop {
             self.tick(Instant::now());
+            let mut changes = self.log.entrance().watch_undurable();
+            let blocked = changes.as_mut().is_some_and(|blocked| *blocked.borrow_and_update());
+            let changed = async {
+                match &mut changes {
+                    Some(changes) => drop(changes.changed().await),
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
-                () = tokio::time::sleep(EVERY) => {}
+                () = tokio::time::sleep(if blocked { EVERY_BLOCKED } else { EVERY }) => {}
+                () = changed => {}
                 () = self.gate.wanted.notified() => tokio::time::sleep(Duration::from_millis(10)).await,
             }
         }
@@ -84,6 +97,9 @@ impl Keeper {
             aged = self.marks.pop_front().map_or(aged, |(_, position)| position);
         }
         let delivered = self.delivered(end);
+        if self.log.entrance().passes_undurable() {
+            self.make_room(delivered);
+        }
         let keep = position_before_end(self.log.store(), self.bounds.keep_bytes).max(aged);
         self.trim(delivered.min(keep));
         let log = self.log.store();
@@ -111,6 +127,36 @@ impl Keeper {
             // The task counts what it finds gone.
             trim(inbox.store(), position_before_end(inbox.store(), self.bounds.max_bytes));
             notices.overflowing(status, &why);
+        }
+    }
+
+    /// While the journal cannot be written: memory is for what is to be delivered yet. Who is so far behind that
+    /// there is no room for what comes loses its oldest; all others go on.
+    fn make_room(&self, delivered: u64) {
+        let log = self.log.store();
+        if log.pressure() < TAKEN.0 {
+            return;
+        }
+        self.log.forget(delivered);
+        if let Some(preprocess::Seen { inbox, status }) = &self.inbox {
+            inbox.forget(status.cursor());
+        }
+        if log.pressure() < TAKEN.1 {
+            return;
+        }
+        let why = "the journal cannot be written, and memory has no room for all that waits";
+        let notices = &self.log.entrance().notices;
+        let given_up = self.log.half_in_memory();
+        self.log.forget(given_up);
+        for receiver in self.receivers.read().iter().filter(|r| r.cursor() < given_up) {
+            notices.overflowing(receiver, why);
+        }
+        if let Some(preprocess::Seen { inbox, status }) = &self.inbox {
+            let given_up = inbox.half_in_memory();
+            inbox.forget(given_up);
+            if status.cursor() < given_up {
+                notices.overflowing(status, why);
+            }
         }
     }
 

@@ -106,6 +106,10 @@ impl InstanceLog {
         let batch = self.tail.read(from, journal::ReadLimit { entries, bytes })?;
         let mut decoded = Vec::with_capacity(batch.entries.len());
         for journal::Entry { position, data } in batch.entries {
+            if data.is_empty() {
+                // Given up while the journal could not be written: see `Tail::forget`.
+                continue;
+            }
             match Entry::decode(position, &data) {
                 Ok(entry) => decoded.push((position, Arc::new(entry))),
                 Err(error) => tracing::error!("{error}; it is passed over"),
@@ -122,6 +126,16 @@ impl InstanceLog {
     /// Waits until there is something to read at `position`.
     pub async fn wait_past(&self, position: u64) -> Result<(), journal::Error> {
         self.tail.wait_past(position).await
+    }
+
+    /// Gives up what is before `before`, in favour of what comes: see [`Tail::forget`].
+    pub fn forget(&self, before: u64) {
+        self.tail.forget(before);
+    }
+
+    /// See [`Tail::half_in_memory`].
+    pub fn half_in_memory(&self) -> u64 {
+        self.tail.half_in_memory()
     }
 
     /// How the log is entered, and whether it can be.

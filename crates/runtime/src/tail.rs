@@ -68,12 +68,30 @@ impl Tail {
     /// Entries from `from` on, at most about `limit`: durable ones, and while nothing becomes durable those of
     /// a live source too ([`Entrance`]).
     pub fn read(&self, from: u64, limit: journal::ReadLimit) -> Result<journal::Batch, journal::Error> {
-        if self.entrance.passes_undurable()
-            && let Some(batch) = self.undurable.lock().read(from, limit)
-        {
-            return Ok(batch);
+        if self.entrance.passes_undurable() {
+            let undurable = self.undurable.lock();
+            if let Some(batch) = undurable.read(from, limit) {
+                return Ok(batch);
+            }
+            if from >= self.store.durable_end() && from < undurable.first {
+                let lost = Some(from..undurable.first);
+                return Ok(journal::Batch { entries: Vec::new(), next: undurable.first, lost });
+            }
         }
         self.store.read(from, limit)
+    }
+
+    /// Makes room in the store while nothing becomes durable: what is before `before` has been delivered, or is
+    /// given up. It keeps its positions, and reads as lost.
+    pub fn forget(&self, before: u64) {
+        self.store.forget_pending(before);
+        self.undurable.lock().forget(before);
+    }
+
+    /// The middle of what is in memory only.
+    pub fn half_in_memory(&self) -> u64 {
+        let undurable = self.undurable.lock();
+        undurable.first + undurable.entries.len() as u64 / 2
     }
 
     /// Waits until there is something to read at `position`: durable, or while nothing becomes durable and
@@ -123,7 +141,11 @@ impl Undurable {
             self.first = first;
         }
         self.entries.extend(entries);
-        while self.first < durable_end && self.entries.pop_front().is_some() {
+        self.forget(durable_end);
+    }
+
+    fn forget(&mut self, before: u64) {
+        while self.first < before && self.entries.pop_front().is_some() {
             self.first += 1;
         }
     }

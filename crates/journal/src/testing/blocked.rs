@@ -124,3 +124,48 @@ fn what_a_failed_sync_took_is_written_anew() {
         next = batch.next;
     }
 }
+
+#[test]
+fn what_is_forgotten_while_nothing_can_be_written_makes_room_and_keeps_its_position() {
+    let disk = FakeDisk::default();
+    let (journal, _) = open(&disk);
+    let log = journal.log("x").unwrap();
+    log.append(entry(0)).unwrap();
+    log.wait_durable_blocking(1, WAIT).unwrap();
+    disk.set_full(true);
+    let mut end = 1;
+    until("blocked", || {
+        end += u64::from(log.try_append(entry(end)).is_ok());
+        is_blocked(&journal)
+    });
+    let in_hand = end;
+    let change = |n: u64| vec![("n".to_owned(), Some(Bytes::from(n.to_string())))];
+    let mut forgotten = in_hand;
+    for _ in 0..20 {
+        while log.try_append(Commit { state: change(end), ..entry(end) }).is_ok() {
+            end += 1;
+        }
+        let before = log.pressure();
+        log.forget_pending(end - 1);
+        forgotten = end - 1;
+        assert!(log.pressure() < before, "{before}");
+    }
+    assert!(end > in_hand + 50, "{end}: more than there is room for at once");
+    disk.set_full(false);
+    log.wait_durable_blocking(end, WAIT).unwrap();
+    drop((log, journal));
+    let (journal, repairs) = open(&disk);
+    assert_eq!(repairs, []);
+    let log = journal.log("x").unwrap();
+    assert_eq!((log.end(), log.state("n").unwrap()), (end, Bytes::from((end - 1).to_string())));
+    let mut next = 0;
+    while next < end {
+        let batch = log.read(next, ReadLimit::default()).unwrap();
+        assert_eq!(batch.lost, None);
+        for found in batch.entries {
+            let given_up = found.data.is_empty() && (1..forgotten).contains(&found.position);
+            assert!(given_up || found.data == entry(found.position).entries[0], "{}", found.position);
+        }
+        next = batch.next;
+    }
+}

@@ -269,7 +269,9 @@ impl Task {
 
     fn count_lost(&self, lost: u64) {
         if lost > 0 {
-            tracing::error!("{lost} messages for the preprocess command are damaged on the disk and lost");
+            tracing::error!(
+                "{lost} messages for the preprocess command are lost: damaged on the disk, or beyond a bound"
+            );
             add(&self.status.dropped, lost);
         }
     }
@@ -305,7 +307,7 @@ impl Task {
         let Some(oldest) = oldest.filter(|_| self.deaths.1 >= POISON_DEATHS) else { return Ok(()) };
         self.deaths = (None, 0);
         let batch = self.inbox.messages(oldest, journal::ReadLimit { entries: 1, bytes: 1 })?;
-        if let Some((_, message)) = batch.messages.first() {
+        if let Some((_, message)) = batch.messages.first().filter(|(position, _)| *position == oldest) {
             let reason =
                 format!("the preprocess command died over it {POISON_DEATHS} times in a row: {reason}");
             self.dead.bury_text(message, 0, &reason).await?;

@@ -108,11 +108,13 @@ impl Worker {
         status: Arc<ReceiverStatus>,
         orders: watch::Receiver<Order>,
     ) -> Result<Self, journal::Error> {
+        let mut unkept = false;
         let cursor = match log.cursor(&status.name) {
             Some(cursor) => cursor,
             None => {
                 let cursor = Cursor { position: log.end(), ..Cursor::default() };
-                log.set_cursor(&status.name, Some(&cursor))?;
+                // Kept a little later if there is no room just now: a full disk must not hold up whoever adds it.
+                unkept = !log.try_set_cursor(&status.name, &cursor)?;
                 cursor
             }
         };
@@ -131,7 +133,7 @@ impl Worker {
             orders,
             cursor,
             kept,
-            unkept_since: None,
+            unkept_since: unkept.then(Instant::now),
             next,
             in_flight: VecDeque::new(),
             unsettled: VecDeque::new(),

@@ -6,6 +6,11 @@ use std::sync::{
 };
 
 use super::fake::{Bench, object, until};
+use crate::{
+    exports::Statuses,
+    keeper::{Bounds, Keeper},
+    status::{ReceiverStatus, State},
+};
 
 /// More than one object costs, less than ten.
 const ROOM: u64 = 1500;
@@ -46,6 +51,36 @@ async fn live_a_receiver_that_comes_later_finds_what_is_only_in_memory() {
     running.orders.send_replace(super::Order::Run);
     until("delivered", || running.status.snapshot(0).delivered >= 1).await;
     running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn live_what_is_delivered_makes_room_and_one_that_hangs_costs_the_others_nothing() {
+    for hangs in [false, true] {
+        let bench = Bench::blocked(false, Arc::default(), 64 << 10);
+        let running = bench.start();
+        let stuck = Arc::new(ReceiverStatus::new("stuck", "fake"));
+        let statuses = Statuses::default();
+        statuses.write().push(running.status.clone());
+        if hangs {
+            statuses.write().push(stuck.clone());
+        }
+        let limits = watchpost_config::JournalLimits::default();
+        let keeper = Keeper::new(bench.log.clone(), Bounds::new(&limits, false), statuses, Arc::default());
+        let keeper = tokio::spawn(keeper.run());
+        until("blocked", || append(&bench, 0) && bench.log.entrance().passes_undurable()).await;
+        // Ten times what there is room for.
+        for n in 0..3000 {
+            until("room", || append(&bench, n)).await;
+        }
+        let end = bench.log.end();
+        running.drained(end).await;
+        assert_eq!(bench.log.store().durable_end(), 0);
+        assert_eq!(bench.seen.lock().delivered, (0..end).collect::<Vec<_>>(), "hangs: {hangs}");
+        assert_eq!(running.status.snapshot(end).dropped, 0);
+        assert_eq!(stuck.state() == State::Overflowing, hangs);
+        keeper.abort();
+        running.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,6 +13,9 @@ use serde_json::Value;
 
 use super::{Preprocess, Rig, Target, WINDOW};
 
+/// Messages that a child which only reads, or a preprocess command, may have in hand.
+const READ_WINDOW: u64 = 4096;
+
 /// Figures of a proof that held.
 #[derive(Clone, Debug, Default)]
 pub struct Figures {
@@ -67,6 +70,7 @@ pub(super) fn all(rig: &Rig) -> Figures {
     let reader_doubles = arrived("Reader", &read_lines(&dir.join("exporters/Reader")), &file);
     // What is in hand is the window, and what was answered while the cursor was not written yet.
     assert!(keeper_doubles.1 <= 2 * WINDOW, "Keeper: {keeper_doubles:?} doubles");
+    assert!(reader_doubles.1 <= READ_WINDOW + WINDOW, "Reader: {reader_doubles:?} doubles");
 
     let values: Vec<Value> = file.iter().map(|record| serde_json::from_str(&record.text).unwrap()).collect();
     every_start_has_at_most_one_end(&values);
@@ -137,6 +141,8 @@ fn behind_the_filter(rig: &Rig, file: &[Value]) -> (u64, u64) {
         lost += 1;
     }
     let doubles = came.values().map(|count| count - 1).sum();
+    let deaths = rig.lives.len() as u64;
+    assert!(doubles <= deaths * READ_WINDOW, "{doubles} events twice, of {deaths} kills");
     if rig.preprocess == Preprocess::Acknowledge {
         assert_eq!(doubles, 0, "an answer enters the log in the same write as the message leaves the inbox");
     }
