@@ -17,6 +17,8 @@ mod tests;
 #[cfg(test)]
 mod tests_bounds;
 #[cfg(test)]
+mod tests_shared;
+#[cfg(test)]
 mod tests_undurable;
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
