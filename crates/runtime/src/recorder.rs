@@ -7,13 +7,12 @@ use std::sync::{Arc, atomic::AtomicU64};
 
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
-use serde_json::{Map, Value};
 use thiserror::Error;
 use uuid::Uuid;
 use watchpost_export::InstanceInfo;
 use watchpost_journal as journal;
 use watchpost_model::{Group, Id};
-use watchpost_schema::{self as schema, Context, SchemaId, Stamp, Version};
+use watchpost_schema::{self as schema, Context, SchemaId, Stamp, Unnumbered, Version};
 
 use crate::{
     entry::{Encoded, GroupWriter},
@@ -47,19 +46,11 @@ pub(crate) struct RecorderCounts {
     pub written: AtomicU64,
 }
 
-/// A record that a preprocess command has written.
-pub(crate) struct Rewritten {
-    pub schema: SchemaId,
-    pub fields: Map<String, Value>,
-}
-
 /// What kept records out of the log.
 #[derive(Debug, Error)]
 pub(crate) enum RecordError {
     #[error("writing the log: {0}")]
     Journal(#[from] journal::Error),
-    #[error("writing a record as JSON: {0}")]
-    Encode(#[from] serde_json::Error),
 }
 
 /// The number that the next record of a log gets.
@@ -113,7 +104,7 @@ impl Recorder {
                 entries.extend(entry.finish());
             }
             entries.extend(objects);
-            Ok(entries)
+            entries
         })?;
         Ok(())
     }
@@ -127,29 +118,22 @@ impl Recorder {
     /// neither they nor `state` are in the log.
     pub fn record_rewritten(
         &self,
-        groups: Vec<Vec<Rewritten>>,
+        groups: Vec<Vec<Unnumbered>>,
         state: Vec<StateChange>,
     ) -> Result<bool, RecordError> {
         self.append(state, 0, |numbers| {
             let mut entries = Vec::with_capacity(groups.len());
-            for group in groups {
-                let clock =
-                    |record: &Rewritten| record.fields.get("system_timestamp").and_then(Value::as_i64);
-                let time_ms =
-                    group.iter().filter(|r| self.wanted.record(r.schema)).filter_map(clock).next_back();
+            for group in &groups {
+                let wanted = || group.iter().filter(|record| self.wanted.record(record.schema()));
+                let time_ms = wanted().filter_map(Unnumbered::time_ms).next_back();
                 let mut entry = GroupWriter::new(time_ms.unwrap_or_default());
-                for Rewritten { schema: id, fields } in group {
-                    if !self.wanted.record(id) {
-                        continue;
-                    }
-                    let fields = schema::stamp(self.version, fields, &numbers.next());
-                    let mut written = Ok(());
-                    entry.record(id, self.version, |out| written = serde_json::to_writer(out, &fields));
-                    written?;
+                for record in wanted() {
+                    let stamp = numbers.next();
+                    entry.record(record.schema(), self.version, |out| record.write(&stamp, out));
                 }
                 entries.extend(entry.finish());
             }
-            Ok(entries)
+            entries
         })
     }
 
@@ -181,19 +165,18 @@ impl Recorder {
         &self,
         mut state: Vec<StateChange>,
         objects: u64,
-        build: impl FnOnce(&mut Numbers) -> Result<Vec<Encoded>, RecordError>,
+        build: impl FnOnce(&mut Numbers) -> Vec<Encoded>,
     ) -> Result<bool, RecordError> {
         let mut numbers = self.numbers.lock();
         let first = numbers.next;
-        let appended = build(&mut numbers).and_then(|entries| {
-            if entries.is_empty() && state.is_empty() {
-                return Ok(true);
-            }
-            if numbers.next > first {
-                state.push((SEQUENCE.to_owned(), Some(Bytes::copy_from_slice(&numbers.next.to_le_bytes()))));
-            }
-            Ok(self.log.append(entries, state)?.is_some())
-        });
+        let entries = build(&mut numbers);
+        if entries.is_empty() && state.is_empty() {
+            return Ok(true);
+        }
+        if numbers.next > first {
+            state.push((SEQUENCE.to_owned(), Some(Bytes::copy_from_slice(&numbers.next.to_le_bytes()))));
+        }
+        let appended = self.log.append(entries, state).map(|position| position.is_some());
         let records = numbers.next - first;
         match appended {
             Ok(true) => {
@@ -206,7 +189,7 @@ impl Recorder {
         if let Ok(false) = appended {
             self.log.entrance().lose(records + objects);
         }
-        appended
+        Ok(appended?)
     }
 }
 
@@ -232,6 +215,7 @@ mod tests {
         time::Duration,
     };
 
+    use serde_json::Value;
     use watchpost_export::Selection;
     use watchpost_journal::{Journal, Options};
     use watchpost_model::{Diagnostics, Instant, Record, Severity, StreamTime, Timestamp};

@@ -1,7 +1,6 @@
-//! From the model to bytes, in one pass, and numbers onto what a preprocess command answered.
+//! From the model to bytes, in one pass.
 
 use serde::Serialize;
-use serde_json::{Map, Value};
 use watchpost_model::{Event, EventKind, Id, Instant, Record};
 
 use crate::{
@@ -114,32 +113,7 @@ fn event_v2(moment: Moment<'_>, event: &Event, out: &mut Vec<u8>) {
 ///
 /// Nothing can go wrong: memory does not fail to be written to, and our own types have neither
 /// keys that are no text nor an error of their own.
-pub(crate) fn write(value: &impl Serialize, out: &mut Vec<u8>) {
+pub(crate) fn write(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
     let written = serde_json::to_writer(&mut *out, value);
     debug_assert!(written.is_ok(), "{written:?}");
-}
-
-/// `record` with the stamp's three keys right after `$id` and `$version`; whatever it had under
-/// them is overwritten. Version 1 has no place for them and is returned as it is.
-#[must_use]
-pub fn stamp(version: Version, record: Map<String, Value>, stamp: &Stamp) -> Map<String, Value> {
-    const FIRST: [&str; 2] = ["$id", "$version"];
-    const STAMP: [&str; 3] = ["record_id", "log_id", "sequence"];
-    if version == Version::V1 {
-        return record;
-    }
-    let mut stamped = Map::with_capacity(record.len() + STAMP.len());
-    let mut rest = Vec::with_capacity(record.len());
-    for (key, value) in record {
-        if FIRST.contains(&key.as_str()) {
-            stamped.insert(key, value);
-        } else if !STAMP.contains(&key.as_str()) {
-            rest.push((key, value));
-        }
-    }
-    stamped.insert(STAMP[0].to_owned(), stamp.record_id.to_string().into());
-    stamped.insert(STAMP[1].to_owned(), stamp.log_id.to_string().into());
-    stamped.insert(STAMP[2].to_owned(), stamp.sequence.into());
-    stamped.extend(rest);
-    stamped
 }

@@ -37,7 +37,7 @@ struct Head<'a> {
 
 /// Which schema and version the record in `bytes` follows.
 ///
-/// What [`crate::encode`], [`crate::convert`] and [`crate::stamp`] write is told by its first
+/// What [`crate::encode`], [`crate::convert`] and [`crate::Unnumbered`] write is told by its first
 /// bytes alone, and then the rest is not looked at; anything else is parsed as a whole.
 ///
 /// # Errors
@@ -71,7 +71,7 @@ fn identify_own(bytes: &[u8]) -> Option<(SchemaId, Version)> {
 
 /// Names the JSON value that `bytes` begin with, if it is not an object. serde would take a list
 /// for a struct given as a list of its fields.
-fn not_an_object(bytes: &[u8]) -> Option<&'static str> {
+pub(crate) fn not_an_object(bytes: &[u8]) -> Option<&'static str> {
     match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
         Some(b'[') => Some("a list"),
         Some(b'"') => Some("a text"),

@@ -4,7 +4,7 @@
 //! version. This room knows what the bytes look like and nothing of who sends them where.
 //!
 //! - [`SCHEMAS`] is the one table of what there is; [`SchemaId`] and [`Version`] are its keys.
-//! - [`encode`] writes a model record as bytes, [`stamp`] numbers it,
+//! - [`encode`] writes a model record as bytes, [`Unnumbered`] numbers one that somebody else has written,
 //!   [`identify`] tells what some bytes are, [`convert`] turns one version into the other,
 //!   [`validate`] checks a record against its schema.
 //! - [`Subscription`], [`parse_versions`] and [`negotiate`] settle who is sent what.
@@ -27,11 +27,12 @@ pub mod streams;
 mod subscription;
 mod table;
 pub mod tables;
+mod unnumbered;
 mod validate;
 mod words;
 
 pub use convert::{ConvertError, convert};
-pub use encode::{Context, Stamp, encode, stamp};
+pub use encode::{Context, Stamp, encode};
 pub use generate::{Frozen, FrozenError, content_hash, generate, json_schema};
 pub use id::{SchemaId, UnknownId, UnknownVersion, Version};
 pub use identify::{NotARecord, identify, identify_value};
@@ -41,4 +42,5 @@ pub use subscription::{
     Subscription, SubscriptionError, VERSIONS_MAX, VersionsError, parse_subscriptions, parse_versions,
 };
 pub use table::{SCHEMAS, Schema, SchemaVersion};
+pub use unnumbered::Unnumbered;
 pub use validate::{Violation, validate};

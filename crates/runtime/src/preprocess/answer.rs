@@ -1,9 +1,8 @@
 //! What a preprocess command has written: one line, one group.
 
-use serde_json::{Map, Value};
-use watchpost_schema::{self as schema, Version};
-
-use crate::recorder::Rewritten;
+use serde::de::IgnoredAny;
+use serde_json::{Value, value::RawValue};
+use watchpost_schema::{self as schema, NotARecord, Unnumbered, Version};
 
 /// How much of a refused line is shown.
 const SAMPLE_CHARS: usize = 200;
@@ -12,53 +11,72 @@ const SAMPLE_CHARS: usize = 200;
 ///
 /// # Errors
 /// Says what is wrong and what was expected, with the beginning of the line.
-pub(super) fn parse(line: &[u8], version: Version, validate: bool) -> Result<Vec<Rewritten>, String> {
+pub(super) fn parse(line: &[u8], version: Version, validate: bool) -> Result<Vec<Unnumbered>, String> {
     let line = line.trim_ascii();
-    if line.is_empty() {
-        return Ok(Vec::new());
-    }
-    let refuse = |what: String| format!("{what}; the line begins: {}", sample(line));
-    let value: Value = serde_json::from_slice(line)
-        .map_err(|error| refuse(format!("the preprocess command wrote a line that is not JSON ({error})")))?;
-    let records = match value {
-        Value::Array(records) => records,
-        record @ Value::Object(_) => vec![record],
-        _ => {
-            return Err(refuse(
-                "the preprocess command wrote JSON that is neither a record nor a list of them".into(),
-            ));
-        }
+    let records = match line.first() {
+        None => return Ok(Vec::new()),
+        Some(b'[') => list(line),
+        _ => one(line),
     };
-    records
-        .into_iter()
-        .enumerate()
-        .map(|(index, record)| match record {
-            Value::Object(fields) => {
-                check(fields, version, validate).map_err(|what| format!("record {index}: {what}"))
-            }
-            _ => Err(format!("record {index} of the list is not a JSON object")),
-        })
-        .collect::<Result<_, _>>()
-        .map_err(refuse)
+    let records = records.map_err(|what| refuse(what, line))?;
+    let read =
+        |(index, record): (usize, &str)| check(record, version, validate).map_err(|what| (index, what));
+    records.into_iter().enumerate().map(read).collect::<Result<_, _>>().map_err(|(index, what)| {
+        // What a record lacks is said of it; of a line that is no JSON at all nothing else can be said.
+        refuse(not_json(line).unwrap_or_else(|| format!("record {index}: {what}")), line)
+    })
 }
 
-fn check(fields: Map<String, Value>, version: Version, validate: bool) -> Result<Rewritten, String> {
-    let value = Value::Object(fields);
-    let (id, found) = schema::identify_value(&value).map_err(|error| error.to_string())?;
-    if found != version {
+fn list(line: &[u8]) -> Result<Vec<&str>, String> {
+    let records: Vec<&RawValue> = serde_json::from_slice(line).map_err(|error| no_json(&error))?;
+    let records = records.into_iter().map(RawValue::get).enumerate();
+    let object = |(index, record): (usize, _)| match record {
+        record if str::starts_with(record, '{') => Ok(record),
+        _ => Err(format!("record {index} of the list is not a JSON object")),
+    };
+    records.map(object).collect()
+}
+
+fn one(line: &[u8]) -> Result<Vec<&str>, String> {
+    match std::str::from_utf8(line) {
+        Ok(text) if text.starts_with('{') => return Ok(vec![text]),
+        Err(error) if line.starts_with(b"{") => return Err(no_json(&error)),
+        _ => {}
+    }
+    let other = "the preprocess command wrote JSON that is neither a record nor a list of them";
+    Err(not_json(line).unwrap_or_else(|| other.to_owned()))
+}
+
+/// Why `line` is no JSON; `None`: it is.
+fn not_json(line: &[u8]) -> Option<String> {
+    serde_json::from_slice::<IgnoredAny>(line).err().map(|error| no_json(&error))
+}
+
+fn no_json(error: &impl std::fmt::Display) -> String {
+    format!("the preprocess command wrote a line that is not JSON ({error})")
+}
+
+fn refuse(what: String, line: &[u8]) -> String {
+    format!("{what}; the line begins: {}", sample(line))
+}
+
+fn check(text: &str, version: Version, validate: bool) -> Result<Unnumbered, String> {
+    let record = Unnumbered::parse(text).map_err(|error: NotARecord| error.to_string())?;
+    let id = record.schema();
+    if record.version() != version {
         return Err(format!(
             "`{id}` of version {}, but the command was given version {} (`preprocess_version`)",
-            found.number(),
+            record.version().number(),
             version.number()
         ));
     }
-    if validate && let Some(violation) = schema::validate(&value).first() {
-        return Err(format!("`{id}` against its schema: {}: {}", violation.path, violation.message));
+    if validate {
+        let value: Value = serde_json::from_str(text).map_err(|error| no_json(&error))?;
+        if let Some(violation) = schema::validate(&value).first() {
+            return Err(format!("`{id}` against its schema: {}: {}", violation.path, violation.message));
+        }
     }
-    match value {
-        Value::Object(fields) => Ok(Rewritten { schema: id, fields }),
-        _ => Err("not a JSON object".into()),
-    }
+    Ok(record)
 }
 
 fn sample(line: &[u8]) -> String {

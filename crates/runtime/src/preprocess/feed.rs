@@ -6,12 +6,10 @@ use std::{
 };
 
 use watchpost_process::{Child, Line};
+use watchpost_schema::Unnumbered;
 
 use super::{After, Order, READ, Task, answer};
-use crate::{
-    recorder::{RecordError, Rewritten},
-    status::add,
-};
+use crate::{recorder::RecordError, status::add};
 
 /// Messages given to the child and not done with. They are in the pipe or in its memory; the rest waits
 /// on disk.
@@ -158,7 +156,7 @@ impl Task {
     }
 
     /// A line as a group; what is none becomes a dead letter, and the child lives on.
-    async fn read_line(&mut self, line: Line) -> Result<Option<Vec<Rewritten>>, RecordError> {
+    async fn read_line(&mut self, line: Line) -> Result<Option<Vec<Unnumbered>>, RecordError> {
         let (text, refused) = match line {
             Line::Text(text) | Line::Unfinished(text) => {
                 match answer::parse(&text, self.version, self.settings.validate) {
@@ -189,7 +187,7 @@ impl Task {
     }
 
     /// The command does what it is for: whatever was wrong is over.
-    fn done_through(&mut self, groups: Vec<Vec<Rewritten>>, cursor: u64) -> Result<(), RecordError> {
+    fn done_through(&mut self, groups: Vec<Vec<Unnumbered>>, cursor: u64) -> Result<(), RecordError> {
         if cursor > self.cursor {
             self.status.tries_again(false);
         }

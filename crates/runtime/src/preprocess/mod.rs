@@ -23,7 +23,7 @@ use watchpost_export::POISON_DEATHS;
 use watchpost_journal as journal;
 use watchpost_model::Id;
 use watchpost_process::{Framing, Guardian, LINE_MAX_BYTES, Spec, Stdout};
-use watchpost_schema::Version;
+use watchpost_schema::{Unnumbered, Version};
 
 use crate::{
     backoff::Backoff,
@@ -277,11 +277,7 @@ impl Task {
     }
 
     /// Answers enter the log, and the inbox moves on, in one write.
-    pub fn commit(
-        &mut self,
-        groups: Vec<Vec<crate::recorder::Rewritten>>,
-        cursor: u64,
-    ) -> Result<(), RecordError> {
+    pub fn commit(&mut self, groups: Vec<Vec<Unnumbered>>, cursor: u64) -> Result<(), RecordError> {
         let moved: Vec<StateChange> = if cursor == self.cursor { vec![] } else { move_cursor(cursor) };
         if groups.is_empty() && moved.is_empty() {
             return Ok(());
