@@ -63,7 +63,7 @@ fn several_instances_run_and_are_made_stopped_and_deleted() {
     assert!(!file.exists());
     let error = control.ask(&json!({"op": "show", "instance": "c"})).unwrap_err();
     assert_eq!(error["kind"], "unknown");
-    assert!(error["message"].as_str().unwrap().starts_with("no instance `c`; there are: "), "{error}");
+    assert!(error["message"].as_str().unwrap().starts_with("no instance `c`; there are "), "{error}");
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn the_socket_is_the_users_alone_and_says_what_it_does_not_understand() {
         (json!({"op": "fly"}), "unknown variant `fly`"),
         (json!({"op": "stop"}), "missing field `instance`"),
         (json!({"op": "stop", "instance": "x", "now": true}), "unknown field `now`"),
-        (json!({"op": "stop", "instance": "x"}), "no instance `x`; there are: there are none"),
+        (json!({"op": "stop", "instance": "x"}), "no instance `x`; there are none"),
         (
             json!({"op": "tap", "instance": "x", "filter": {"types": ["event-no"]}}),
             "no records of type `event-no`",

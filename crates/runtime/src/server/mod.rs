@@ -229,8 +229,8 @@ impl Server {
             [one] => Ok((*one).clone()),
             [] => {
                 let names: Vec<_> = slots.values().map(|slot| slot.name()).take(20).collect();
-                let there = if names.is_empty() { "there are none".into() } else { names.join(", ") };
-                Err(OperationError::unknown(format!("no instance `{instance}`; there are: {there}")))
+                let there = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+                Err(OperationError::unknown(format!("no instance `{instance}`; there are {there}")))
             }
             many => {
                 let ids: Vec<_> = many.iter().map(|slot| slot.id.to_string()).collect();
