@@ -163,7 +163,15 @@ fn the_preprocess_command_comes_changes_and_goes_and_no_record_with_it() {
 struct Feeder {
     stop: Arc<AtomicBool>,
     fed: Arc<AtomicU64>,
-    thread: thread::JoinHandle<Watchpost>,
+    thread: Option<thread::JoinHandle<Watchpost>>,
+}
+
+impl Drop for Feeder {
+    /// A test that fails leaves no server behind.
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        drop(self.thread.take().map(thread::JoinHandle::join));
+    }
 }
 
 impl Feeder {
@@ -182,16 +190,16 @@ impl Feeder {
             }
             server
         });
-        Self { stop, fed, thread }
+        Self { stop, fed, thread: Some(thread) }
     }
 
     fn has_fed(&self, frames: u64) {
         wait_until("frames are fed", || self.fed.load(Ordering::Relaxed) >= frames);
     }
 
-    fn stop(self) -> (u64, Watchpost) {
+    fn stop(mut self) -> (u64, Watchpost) {
         self.stop.store(true, Ordering::Relaxed);
-        let server = self.thread.join().unwrap();
+        let server = self.thread.take().unwrap().join().unwrap();
         (self.fed.load(Ordering::Relaxed), server)
     }
 }

@@ -117,6 +117,9 @@ fn hand_edits_are_picked_up_and_a_broken_one_changes_nothing() {
     let problem = control.instance("a")["file_problem"].as_str().unwrap().to_owned();
     assert!(problem.contains("a.json:1: is not JSON from column 16 on"), "{problem}");
     assert_eq!(control.export("a", "events")["state"], "running", "what runs is left as it was");
+    let asked = json!({"op": "switch_export", "instance": "a", "name": "events", "to": "paused"});
+    let refused = control.ask(&asked).unwrap_err()["message"].as_str().unwrap().to_owned();
+    assert!(refused.starts_with("the file was edited and cannot be used; mend it first: "), "{refused}");
 
     document["Output"]["handlers"]["more"] = json_lines("more.jsonl", &EVENT_IDS, 2);
     document["Output"]["handlers"]["wrong"] = json!({"uri": "nope:///x", "sink": "output-tracks"});

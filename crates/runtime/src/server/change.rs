@@ -21,6 +21,15 @@ impl Server {
     ) -> Result<Reply, OperationError> {
         let slot = self.find(instance)?;
         let mut inner = slot.inner.lock().await;
+        // An edit by hand that nobody has looked at yet comes first, and one that cannot be used is not
+        // overwritten.
+        if let Err(wrong) = slot.take_hand_edit(&mut inner).await {
+            slot.file_is(Some(wrong));
+        }
+        if let Some(wrong) = slot.file_problem() {
+            let message = format!("the file was edited and cannot be used; mend it first: {wrong}");
+            return Err(OperationError::invalid(message));
+        }
         let (mut document, renames) = edit(&inner.loaded)?;
         // An id that follows from the file's path stays out of the file; another one would be another instance.
         if let Some(id) = document.get("InstanceId").and_then(Value::as_str)

@@ -17,7 +17,7 @@ use super::Server;
 use crate::runtime::SETTINGS;
 
 /// Nothing has changed for so long: whoever was writing is done.
-const QUIET: Duration = Duration::from_millis(150);
+pub(super) const QUIET: Duration = Duration::from_millis(150);
 /// But with somebody who never stops writing, look at least so often.
 const LONGEST: Duration = Duration::from_secs(2);
 /// Where the system cannot tell of changes (some network folders), look by ourselves.

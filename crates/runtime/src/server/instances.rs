@@ -1,12 +1,23 @@
 //! Instances of a server come and go: by operation, and with the files of the folder.
 
-use std::{collections::BTreeMap, io, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use serde_json::{Map, Value};
 use watchpost_config::{self as config, Base, Loaded, Problem};
 use watchpost_model::Id;
 
-use super::{OperationError, Reply, Server, change::save, folder, reply, slot::Slot};
+use super::{
+    OperationError, Reply, Server,
+    change::save,
+    folder::{self, QUIET},
+    reply,
+    slot::Slot,
+};
 use crate::{StartError, exports::Removed, instance::log_name, runtime::OpenError};
 
 impl Server {
@@ -77,7 +88,7 @@ impl Server {
         let known: BTreeMap<PathBuf, Arc<Slot>> =
             self.slots.read().values().map(|slot| (slot.file.clone(), slot.clone())).collect();
         for (path, slot) in &known {
-            if !files.contains_key(path) {
+            if !files.contains_key(path) && is_gone(path).await {
                 tracing::warn!(instance = %slot.name(), "its file is gone: it is ended");
                 if let Err(error) = self.unload(slot.clone()).await {
                     tracing::error!(instance = %slot.name(), "{error}");
@@ -87,7 +98,7 @@ impl Server {
         self.unusable.write().retain(|path, _| files.contains_key(path));
         for (path, text) in files {
             match known.get(&path) {
-                Some(slot) => self.take_hand_edit(slot, text).await,
+                Some(slot) => self.take_hand_edit(slot).await,
                 None => self.take_new_file(path, text).await,
             }
         }
@@ -127,28 +138,15 @@ impl Server {
         }
     }
 
-    async fn take_hand_edit(&self, slot: &Arc<Slot>, text: Result<String, Vec<Problem>>) {
-        let mut inner = slot.inner.lock().await;
-        let seen = text.clone().unwrap_or_default();
-        if inner.text == seen {
-            return;
-        }
-        inner.text = seen;
-        let loaded = text.and_then(|text| config::load(&text, &slot.file, Base::DataFolder));
-        let loaded = loaded.map_err(|problems| OperationError::problems(&problems).message);
-        let same = loaded.and_then(|loaded| match loaded.instance.id == slot.id {
-            true => Ok(loaded),
-            false => Err(format!("/InstanceId: expected {}: an instance cannot become another", slot.id)),
-        });
-        let applied = match same {
-            Ok(loaded) => {
-                let renames = folder::renames(&inner.loaded.instance.output, &loaded.instance.output);
-                slot.apply(&mut inner, loaded, &renames).await.map_err(|error| error.message)
-            }
-            Err(wrong) => Err(wrong),
-        };
-        if let Err(wrong) = applied {
+    async fn take_hand_edit(&self, slot: &Arc<Slot>) {
+        if let Err(wrong) = slot.take_hand_edit(&mut *slot.inner.lock().await).await {
             slot.file_is(Some(wrong));
         }
     }
+}
+
+/// Whether a file stays away: some editors remove it before they write it anew.
+async fn is_gone(path: &Path) -> bool {
+    tokio::time::sleep(QUIET).await;
+    !path.exists()
 }

@@ -9,11 +9,11 @@ use std::{
 use parking_lot::RwLock;
 use serde::Serialize;
 use tokio::{sync::Mutex, task::AbortHandle};
-use watchpost_config::Loaded;
+use watchpost_config::{self as config, Base, Loaded};
 use watchpost_model::Id;
 use watchpost_source::Source;
 
-use super::OperationError;
+use super::{OperationError, folder};
 use crate::{
     backoff::Backoff,
     exports::Removed,
@@ -177,6 +177,32 @@ impl Slot {
     pub async fn begin_again(self: &Arc<Self>, inner: &mut Inner) -> Result<(), OperationError> {
         let loaded = inner.loaded.clone();
         self.apply(inner, loaded, &[]).await.map(|_| ())
+    }
+
+    /// Takes over what the file says, if somebody has edited it.
+    ///
+    /// # Errors
+    /// Why that cannot be used; nothing has changed then. Said once for one text.
+    pub async fn take_hand_edit(self: &Arc<Self>, inner: &mut Inner) -> Result<(), String> {
+        // Read only now that nobody else saves it: what it held before must not be taken for an edit.
+        let text = config::read_text(&self.file);
+        let seen = text.clone().unwrap_or_default();
+        if inner.text == seen {
+            return Ok(());
+        }
+        inner.text = seen;
+        let loaded = text.and_then(|text| config::load(&text, &self.file, Base::DataFolder));
+        let loaded = loaded.map_err(|problems| OperationError::problems(&problems).message)?;
+        if loaded.instance.id != self.id {
+            return Err(format!("/InstanceId: expected {}: an instance cannot become another", self.id));
+        }
+        let renames = folder::renames(&inner.loaded.instance.output, &loaded.instance.output);
+        self.apply(inner, loaded, &renames).await.map(|_| ()).map_err(|error| error.message)
+    }
+
+    /// What is wrong with its file, if it was edited and cannot be used.
+    pub fn file_problem(&self) -> Option<String> {
+        self.seen.read().file_problem.clone()
     }
 
     /// Its file says something that cannot be used; `None`: it is what runs.
