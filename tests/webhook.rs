@@ -123,3 +123,17 @@ fn an_outage_longer_than_five_lives_loses_nothing_and_buries_nothing() {
     assert!(accepted.len() > 50, "only {}: the test proves nothing", accepted.len());
     assert_eq!(accepted, (0..accepted.len() as u64).collect::<Vec<_>>());
 }
+
+#[test]
+fn the_webhook_passes_the_conformance_kit() {
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_watchpost"));
+    let server = Server::start(&sandbox, "", 0);
+    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../../exporters/webhook");
+    let url = format!("url=http://127.0.0.1:{}/", server.port);
+    let ran = sandbox.run(&["exporter", "test", dir, "--set", &url, "--pause", "0.2"]);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    // Without an address it says so, and what to do.
+    let ran = sandbox.run(&["exporter", "test", dir]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stdout.contains("expected http://host/path"), "{}", ran.stdout);
+}
