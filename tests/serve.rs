@@ -57,8 +57,8 @@ fn several_instances_run_and_are_made_stopped_and_deleted() {
     let file = sandbox.data().join(format!("instances/{id}.json"));
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "URIs hold passwords");
     wait_until("c has ended", || control.instance("c")["state"] == "finished");
-    let names = control.does(&json!({"op": "list"}));
-    assert_eq!(names.as_array().unwrap().len(), 3);
+    let list = control.does(&json!({"op": "list"}));
+    assert_eq!(list["instances"].as_array().unwrap().len(), 3);
     control.does(&json!({"op": "delete", "instance": "c"}));
     assert!(!file.exists());
     let error = control.ask(&json!({"op": "show", "instance": "c"})).unwrap_err();
@@ -130,6 +130,11 @@ fn hand_edits_are_picked_up_and_a_broken_one_changes_nothing() {
     assert!(wrong["problem"].as_str().unwrap().contains("no format for `nope://`"), "{wrong}");
     assert!(control.instance("a")["file_problem"].is_null());
 
+    sandbox.write("data/instances/b.json", "{\"Input\": 7}");
+    wait_until("a new file that is none is shown", || {
+        let list = control.does(&json!({"op": "list"}));
+        list["unusable"][0]["problem"].as_str().is_some_and(|problem| problem.contains("b.json:1: /Input"))
+    });
     sandbox.write("data/instances/b.json", instance("b", &uri).to_string());
     wait_until("a new file is an instance", || control.ask(&json!({"op": "show", "instance": "b"})).is_ok());
     std::fs::remove_file(sandbox.data().join("instances/b.json")).unwrap();
@@ -332,7 +337,7 @@ fn real_time_a_thousand_metadata_instances_are_up_in_five_seconds_and_end_in_ten
     wait_until("all of them run", || {
         let list = control.does(&json!({"op": "list"}));
         let running = |one: &&Value| one["state"] == "running" && one["exports"][0]["state"] == "running";
-        list.as_array().unwrap().iter().filter(running).count() == INSTANCES
+        list["instances"].as_array().unwrap().iter().filter(running).count() == INSTANCES
     });
     let up = began.elapsed();
     let began = Instant::now();

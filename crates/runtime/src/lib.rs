@@ -40,7 +40,7 @@ pub use plans::{Checked, check};
 pub use runtime::{OpenError, Runtime};
 pub use server::{
     Client, ClientError, ErrorKind, Filter, FilterError, InstanceSnapshot, InstanceState, Operation,
-    OperationError, Reply, Server, Socket, SocketError, SwitchTo, Tap, Tapped,
+    OperationError, Reply, Server, Socket, SocketError, SwitchTo, Tap, Tapped, Unusable,
 };
 pub use source_status::SourceSnapshot;
 pub use status::ReceiverSnapshot;

@@ -80,7 +80,12 @@ impl Instance {
         match &self {
             _ if global.json => println!("{reply:#}"),
             Self::Show { .. } => println!("{reply:#}"),
-            Self::List => print!("{}", tables(reply.as_array().map_or(&[], Vec::as_slice))),
+            Self::List => {
+                print!("{}", tables(reply["instances"].as_array().map_or(&[], Vec::as_slice)));
+                for unusable in reply["unusable"].as_array().into_iter().flatten() {
+                    println!("not loaded: {}", unusable["problem"].as_str().unwrap_or_default());
+                }
+            }
             Self::Delete(_) => {
                 println!("deleted {}", text(&reply["id"]));
                 print_removed(&reply);

@@ -22,7 +22,7 @@ use watchpost_model::Id;
 
 pub use self::{
     control::{Client, ClientError, Socket, SocketError},
-    operation::{ErrorKind, Operation, OperationError, Reply, SwitchTo},
+    operation::{ErrorKind, Operation, OperationError, Reply, SwitchTo, Unusable},
     slot::{InstanceSnapshot, InstanceState},
     tap::{Filter, FilterError, Tap, Tapped},
 };
@@ -74,7 +74,12 @@ impl Server {
         use Operation as Op;
         match operation {
             Op::List => {
-                Ok(Reply::Instances(self.slots.read().values().map(|slot| slot.snapshot()).collect()))
+                let instances = self.slots.read().values().map(|slot| slot.snapshot()).collect();
+                let unusable = self.unusable.read();
+                let unusable = unusable
+                    .iter()
+                    .map(|(file, (_, problem))| Unusable { file: file.clone(), problem: problem.clone() });
+                Ok(Reply::Instances { instances, unusable: unusable.collect() })
             }
             Op::Show { instance } => Ok(reply(&*self.find(&instance)?)),
             Op::Document { instance } => {
@@ -156,11 +161,6 @@ impl Server {
                 Ok(Reply::Count { count: count.map_err(OperationError::failed)? })
             }
         }
-    }
-
-    /// Files that are no usable instances: path and what is wrong.
-    pub fn unusable(&self) -> Vec<(PathBuf, String)> {
-        self.unusable.read().iter().map(|(path, (_, why))| (path.clone(), why.clone())).collect()
     }
 
     /// Ends all instances, at the same time, and lets go of the data folder.

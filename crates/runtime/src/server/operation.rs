@@ -1,6 +1,8 @@
 //! What can be asked of a running server: one typed interface for `control.sock`, the command line and the
 //! API. On the socket each is one line of JSON, such as `{"op": "stop", "instance": "Gate"}`.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use watchpost_config::Problem;
@@ -164,7 +166,13 @@ pub enum SwitchTo {
 #[serde(untagged)]
 pub enum Reply {
     /// To `list`.
-    Instances(Vec<InstanceSnapshot>),
+    Instances {
+        /// All that are loaded.
+        instances: Vec<InstanceSnapshot>,
+        /// Files that could not be.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        unusable: Vec<Unusable>,
+    },
     /// To `show`, and to everything that changes an instance.
     Instance(Box<InstanceSnapshot>),
     /// To `document`.
@@ -194,6 +202,15 @@ pub enum Reply {
     },
     /// To `set_exporter`.
     Done {},
+}
+
+/// A file among the instances that is none.
+#[derive(Clone, Debug, Serialize)]
+pub struct Unusable {
+    /// Which.
+    pub file: PathBuf,
+    /// What is wrong with it.
+    pub problem: String,
 }
 
 /// Why an operation was refused, or failed. Nothing was changed then, unless the message says so.
