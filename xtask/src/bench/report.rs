@@ -109,6 +109,19 @@ fn number(value: f64) -> String {
 }
 
 const HOW: &str = "\
+## Where the time goes
+
+Profiles (`perf`, 2026-11-22, on the machine above) of what misses its aim:
+
+* **Demo path**: x264 takes 72 % of the CPU time and decoding 8 %, as in the bare pipeline, which does nothing else. What
+  is Watchpost's own, analysis, drawing, crops, log and exports, is the remaining 10 % and some copying; boxes and labels
+  are work for the encoder, too. On two cores that the encoder keeps busy this is the whole difference.
+* **CSV rows, formatting alone**: most of it is scanning the JSON of the log for the columns.
+* **Exporters**: spread over encoding, writing the log and handing over, with no single place; the Python child is slower
+  than its target even from a plain pipe, and gets 0.94 of that.
+* **Preprocess round trip**: a record is written to two logs, parsed once, and handed over twice.
+* **100 instances**: 60 % is waking 200 workers a hundred times a second each, 28 % the load's own hundred threads.
+
 ## How
 
 * **Analysis**: frames of the pedestrian clip are decoded (and scaled) some at a time; only the analysis is timed, on one
