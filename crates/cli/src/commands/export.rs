@@ -6,7 +6,7 @@ use watchpost_runtime::{Operation, SwitchTo};
 use crate::{
     Global,
     ask::{self, Answer},
-    commands::instance::{print_removed, tables},
+    commands::instance::print_changed,
     exit::Exit,
 };
 
@@ -71,9 +71,7 @@ impl Export {
         if global.json {
             println!("{reply:#}");
         } else {
-            let instance = if reply["instance"].is_object() { &reply["instance"] } else { &reply };
-            print!("{}", tables(std::slice::from_ref(instance)));
-            print_removed(&reply);
+            print_changed(&reply);
         }
         Ok(Exit::Done)
     }

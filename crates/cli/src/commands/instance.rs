@@ -90,25 +90,28 @@ impl Instance {
                 println!("deleted {}", text(&reply["id"]));
                 print_removed(&reply);
             }
-            _ => {
-                let instance = if reply["instance"].is_object() { &reply["instance"] } else { &reply };
-                print!("{}", tables(std::slice::from_ref(instance)));
-                print_removed(&reply);
-            }
+            _ => print_changed(&reply),
         }
         Ok(Exit::Done)
     }
 }
 
+/// An instance after a change, and what went with exports that are gone.
+pub(crate) fn print_changed(reply: &Value) {
+    let instance = if reply["instance"].is_object() { &reply["instance"] } else { reply };
+    print!("{}", tables(std::slice::from_ref(instance)));
+    print_removed(reply);
+}
+
 /// What went with exports that are gone.
-pub(crate) fn print_removed(reply: &Value) {
+fn print_removed(reply: &Value) {
     for removed in reply["removed"].as_array().into_iter().flatten() {
         println!("removed {}; {} log entries waited for it", text(&removed["name"]), removed["waiting"]);
     }
 }
 
 /// Instances, and below them their exports.
-pub(crate) fn tables(instances: &[Value]) -> String {
+fn tables(instances: &[Value]) -> String {
     if instances.is_empty() {
         return "no instances; put instance files into instances/ of the data folder\n".to_owned();
     }

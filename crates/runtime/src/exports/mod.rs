@@ -127,7 +127,7 @@ impl Exports {
     }
 
     /// The source begins: picture exports start.
-    pub async fn begin_run(&mut self, info: &InstanceInfo) {
+    pub fn begin_run(&mut self, info: &InstanceInfo) {
         self.run = Some(info.clone());
         for index in 0..self.slots.len() {
             if matches!(self.slots[index].doing, Doing::Pictures) {
@@ -227,13 +227,12 @@ impl Exports {
         let slot = &mut self.slots[index];
         slot.status.note(None);
         let as_it_was = slot.origin.as_ref() == Some(&origin);
-        let stays = match (&slot.doing, wish.switch) {
-            (Doing::Paused, Switch::Paused) => true,
-            (Doing::Delivers { .. } | Doing::Pictures, Switch::On) => as_it_was,
-            _ => false,
-        };
+        let is_so_already = matches!(
+            (&slot.doing, wish.switch),
+            (Doing::Paused, Switch::Paused) | (Doing::Delivers { .. } | Doing::Pictures, Switch::On)
+        );
         (slot.origin, slot.selection) = (Some(origin), Some(plan.selection.clone()));
-        if stays && as_it_was {
+        if as_it_was && is_so_already {
             return Ok(());
         }
         self.halt(index, Instant::now() + CLOSE_LIMIT).await;

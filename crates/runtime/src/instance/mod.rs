@@ -132,7 +132,7 @@ impl Instance {
         let info = plans::info(&self.wishes, self.wishes.input.pace == Pace::Fast && !source.info().live);
         // Bounds depend on whether it can wait.
         self.keep_within_bounds(info.lossless);
-        self.exports.begin_run(&info).await;
+        self.exports.begin_run(&info);
         let stop = Arc::new(AtomicBool::new(false));
         self.log.entrance().begin_run(info.lossless, stop.clone());
         let run = Run::begin(

@@ -2,7 +2,7 @@
 //! changed is looked at, wherever the change came from.
 
 use std::{
-    collections::BTreeMap,
+    collections::BTreeSet,
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -11,7 +11,7 @@ use std::{
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
-use watchpost_config::{Handler, MANIFEST_FILE, Output, Problem, read_text};
+use watchpost_config::{Handler, MANIFEST_FILE, Output};
 
 use super::Server;
 use crate::runtime::SETTINGS;
@@ -98,10 +98,9 @@ async fn settle(changes: &mut mpsc::Receiver<()>) {
     }
 }
 
-/// The files of a folder of instances, with what is in them. Those whose name begins with a dot are not meant.
-#[allow(clippy::type_complexity, reason = "a text or what is wrong with it, by path")]
-pub(super) fn instance_files(folder: &Path) -> io::Result<BTreeMap<PathBuf, Result<String, Vec<Problem>>>> {
-    let mut files = BTreeMap::new();
+/// The files of a folder of instances. Those whose name begins with a dot are not meant.
+pub(super) fn instance_files(folder: &Path) -> io::Result<BTreeSet<PathBuf>> {
+    let mut files = BTreeSet::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         let hidden = path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
@@ -112,8 +111,7 @@ pub(super) fn instance_files(folder: &Path) -> io::Result<BTreeMap<PathBuf, Resu
             tracing::error!("{}: more than {MAX_INSTANCES} files; the rest is left out", folder.display());
             break;
         }
-        let text = read_text(&path);
-        files.insert(path, text);
+        files.insert(path);
     }
     Ok(files)
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde_json::{Map, Value};
-use watchpost_config::{self as config, Base, Loaded, Problem};
+use watchpost_config::{self as config, Base, Loaded};
 use watchpost_model::Id;
 
 use super::{
@@ -88,24 +88,25 @@ impl Server {
         let known: BTreeMap<PathBuf, Arc<Slot>> =
             self.slots.read().values().map(|slot| (slot.file.clone(), slot.clone())).collect();
         for (path, slot) in &known {
-            if !files.contains_key(path) && is_gone(path).await {
+            if !files.contains(path) && is_gone(path).await {
                 tracing::warn!(instance = %slot.name(), "its file is gone: it is ended");
                 if let Err(error) = self.unload(slot.clone()).await {
                     tracing::error!(instance = %slot.name(), "{error}");
                 }
             }
         }
-        self.unusable.write().retain(|path, _| files.contains_key(path));
-        for (path, text) in files {
+        self.unusable.write().retain(|path, _| files.contains(path));
+        for path in files {
             match known.get(&path) {
                 Some(slot) => self.take_hand_edit(slot).await,
-                None => self.take_new_file(path, text).await,
+                None => self.take_new_file(path).await,
             }
         }
         Ok(())
     }
 
-    async fn take_new_file(&self, path: PathBuf, text: Result<String, Vec<Problem>>) {
+    async fn take_new_file(&self, path: PathBuf) {
+        let text = config::read_text(&path);
         let seen = text.clone().unwrap_or_default();
         if self.unusable.read().get(&path).is_some_and(|(before, _)| *before == seen) {
             return;

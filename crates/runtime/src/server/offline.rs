@@ -81,9 +81,7 @@ impl Runtime {
             return Ok(id);
         }
         let files = folder::instance_files(&self.data().join(super::INSTANCES)).unwrap_or_default();
-        let loaded = files
-            .into_iter()
-            .filter_map(|(path, text)| config::load(&text.ok()?, &path, Base::DataFolder).ok());
+        let loaded = files.into_iter().filter_map(|path| config::load_file(&path, Base::DataFolder).ok());
         let mut named = loaded.map(|loaded| loaded.instance).filter(|found| found.name == instance);
         match (named.next(), named.next()) {
             (Some(one), None) => Ok(one.id),
