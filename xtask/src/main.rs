@@ -12,6 +12,8 @@ mod process;
 mod schemas;
 mod soak;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -30,7 +32,19 @@ enum Command {
     Soak(soak::Soak),
 }
 
-fn main() -> anyhow::Result<()> {
+/// An error is one line at the very end: whoever sees only the last lines of a log sees what failed, and
+/// no backtrace of this tool, whatever the environment asks of the tests.
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
     // All paths below are relative to the repository, wherever the command was typed.
     std::env::set_current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))?;
     match Xtask::parse().command {
