@@ -3,9 +3,11 @@
 use std::{
     ffi::OsStr,
     io::Write,
+    net::SocketAddr,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
@@ -25,6 +27,8 @@ pub struct Sandbox {
     dir: TempDir,
     program: PathBuf,
     environment: Vec<(String, String)>,
+    /// Where in `stderr.log` the last that was spawned began.
+    log_start: AtomicUsize,
 }
 
 /// What a command printed and how it ended.
@@ -46,6 +50,7 @@ impl Sandbox {
             dir: TempDir::with_prefix("watchpost-test-").unwrap(),
             program: program.into(),
             environment: Vec::new(),
+            log_start: AtomicUsize::new(0),
         }
     }
 
@@ -132,11 +137,25 @@ impl Sandbox {
     pub fn spawn<S: AsRef<OsStr>>(&self, args: &[S]) -> Watchpost {
         let errors =
             std::fs::File::options().create(true).append(true).open(self.path().join("stderr.log")).unwrap();
+        self.log_start.store(errors.metadata().unwrap().len() as usize, Ordering::Relaxed);
         let mut command = self.command(args);
         let output = std::fs::File::create(self.path().join("stdout.log")).unwrap();
         command.stdin(Stdio::piped()).stdout(output).stderr(errors).process_group(0);
         let mut child = command.spawn().unwrap();
         Watchpost { stdin: child.stdin.take(), child }
+    }
+
+    /// Where the `watchpost` that was spawned last answers HTTP; waits until it does.
+    pub fn http_address(&self) -> SocketAddr {
+        let mut address = None;
+        wait_until("the server listens on HTTP", || {
+            let log = std::fs::read_to_string(self.path().join("stderr.log")).unwrap_or_default();
+            let log = log.get(self.log_start.load(Ordering::Relaxed)..).unwrap_or_default();
+            let (_, after) = log.split_once("listening on http://").unwrap_or_default();
+            address = after.split_once('/').and_then(|(address, _)| address.parse().ok());
+            address.is_some()
+        });
+        address.unwrap()
     }
 
     fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
@@ -147,6 +166,8 @@ impl Sandbox {
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.current_dir(self.path()).args(args).arg("--data").arg(self.data());
         // Wherever the test's build lies, the shipped exporters are those of this checkout.
+        // Many run at once, on one machine.
+        command.env("WATCHPOST_LISTEN", "127.0.0.1:0");
         command.env("WATCHPOST_EXPORTERS", concat!(env!("CARGO_MANIFEST_DIR"), "/../../exporters"));
         command
     }

@@ -1,0 +1,93 @@
+//! Keeps web pages of others out. Who reaches the loopback address is admin (PRODUCT section 14), and a
+//! browser on this machine reaches it for every page it shows.
+
+use axum::{
+    extract::Request,
+    http::{Method, StatusCode, Uri, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+use crate::Problem;
+
+/// Refuses requests under a name that is not this machine's own (a name that somebody has made to lead here:
+/// DNS rebinding), and those that change something on behalf of another site's page.
+pub(crate) async fn check(request: Request, next: Next) -> Response {
+    match refusal(&request) {
+        Some(problem) => problem.into_response(),
+        None => next.run(request).await,
+    }
+}
+
+fn refusal(request: &Request) -> Option<Problem> {
+    let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let host = text(header::HOST).or_else(|| request.uri().authority().map(|a| a.as_str()));
+    if let Some(host) = host.filter(|host| !is_local(host)) {
+        let detail = format!("`{host}` is not a name of this server; use 127.0.0.1 or localhost");
+        return Some(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail));
+    }
+    let reads = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
+    let origin = text(header::ORIGIN);
+    if let (false, Some(origin)) = (reads, origin) {
+        let authority = origin.parse::<Uri>().ok().and_then(|uri| uri.authority().cloned());
+        if authority.is_none_or(|authority| Some(authority.as_str()) != host) {
+            let detail = format!("a page of `{origin}` may not change anything here");
+            return Some(Problem::new(StatusCode::FORBIDDEN, detail));
+        }
+    }
+    None
+}
+
+/// Whether `host` (with or without a port) means this machine.
+fn is_local(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or(rest),
+        None => host.split(':').next().unwrap_or(host),
+    };
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, body::Body, routing::get};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn asked(method: Method, headers: &[(&str, &str)]) -> StatusCode {
+        let app = Router::new()
+            .route("/", get(|| async {}).post(|| async {}))
+            .layer(axum::middleware::from_fn(check));
+        let mut request = Request::builder().method(method).uri("/");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        app.oneshot(request.body(Body::empty()).unwrap()).await.unwrap().status()
+    }
+
+    #[tokio::test]
+    async fn own_names_pass_and_others_do_not() {
+        for host in ["localhost:3546", "127.0.0.1:3546", "127.0.0.9", "[::1]:3546", "LocalHost"] {
+            assert_eq!(asked(Method::GET, &[("host", host)]).await, StatusCode::OK, "{host}");
+        }
+        for host in ["evil.example:3546", "10.0.0.1", "localhost.evil.example", "", "[fe80::1]"] {
+            assert_eq!(
+                asked(Method::GET, &[("host", host)]).await,
+                StatusCode::MISDIRECTED_REQUEST,
+                "{host}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn pages_of_others_may_only_read() {
+        let host = ("host", "localhost:3546");
+        let other = ("origin", "https://evil.example");
+        assert_eq!(asked(Method::GET, &[host, other]).await, StatusCode::OK);
+        assert_eq!(asked(Method::POST, &[host, other]).await, StatusCode::FORBIDDEN);
+        assert_eq!(asked(Method::POST, &[host, ("origin", "null")]).await, StatusCode::FORBIDDEN);
+        assert_eq!(asked(Method::POST, &[host, ("origin", "http://localhost:3546")]).await, StatusCode::OK);
+        assert_eq!(asked(Method::POST, &[host]).await, StatusCode::OK);
+    }
+}
