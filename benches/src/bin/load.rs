@@ -27,6 +27,9 @@ use watchpost_runtime::{Guardian, Runtime, rig::Rig};
 /// No run takes longer.
 const LIMIT: Duration = Duration::from_secs(300);
 
+/// What is due this soon is put in at once: waking costs, and is this load's cost.
+const TICK: Duration = Duration::from_millis(1);
+
 #[derive(Parser)]
 struct Arguments {
     /// An instance file; its `uri` is not used.
@@ -39,7 +42,7 @@ struct Arguments {
     /// Frames per second of each instance; as fast as it goes where absent.
     #[arg(long)]
     rate: Option<u64>,
-    /// How many instances of the file, each with a thread of its own.
+    /// How many instances of the file; each gets every frame.
     #[arg(long, default_value_t = 1)]
     instances: u32,
 }
@@ -61,16 +64,9 @@ async fn run(arguments: &Arguments, guardian: Guardian) -> anyhow::Result<()> {
     let (frames, rate) = (arguments.frames, arguments.rate);
     let cpu = cpu()?;
     let began = Instant::now();
-    let threads: Vec<_> = rigs
-        .into_iter()
-        .map(|mut rig| thread::spawn(move || put_in(&mut rig, frames, rate).map(|()| rig)))
-        .collect();
-    let joined = tokio::task::spawn_blocking(|| threads.into_iter().map(thread::JoinHandle::join).collect());
-    let joined: Vec<_> = joined.await?;
-    let mut rigs = Vec::new();
-    for rig in joined {
-        rigs.push(rig.map_err(|_| anyhow!("a thread panicked"))??);
-    }
+    // One thread for all of them, so that what is measured is not the waking of a hundred threads of this load.
+    let put = tokio::task::spawn_blocking(move || put_in(&mut rigs, frames, rate).map(|()| rigs));
+    let mut rigs = put.await??;
     let put_in = began.elapsed();
     let mut delivered = 0;
     for rig in &mut rigs {
@@ -108,15 +104,12 @@ fn instance(file: &Path, number: u32) -> anyhow::Result<Loaded> {
         .map_err(|problems| anyhow!("{}", problems.iter().map(ToString::to_string).collect::<String>()))
 }
 
-/// One instance's analysis thread.
-fn put_in(rig: &mut Rig, frames: u64, rate: Option<u64>) -> anyhow::Result<()> {
+/// In place of the instances' analysis threads.
+fn put_in(rigs: &mut [Rig], frames: u64, rate: Option<u64>) -> anyhow::Result<()> {
     let began = Instant::now();
+    let instances = rigs.len() as u64;
     let (mut frame, mut analysis) = found();
     for id in 0..frames {
-        if let Some(rate) = rate {
-            let due = Duration::from_secs(id) / u32::try_from(rate)?;
-            thread::sleep(due.saturating_sub(began.elapsed()));
-        }
         // Its stream time is the time of day, so that a child can tell how long a record was under way.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         frame.id = id;
@@ -128,7 +121,17 @@ fn put_in(rig: &mut Rig, frames: u64, rate: Option<u64>) -> anyhow::Result<()> {
         for detection in &mut analysis.detections {
             detection.rect.x = (id % 900) as f32 / 1000.123;
         }
-        rig.take(&frame, &analysis)?;
+        for (number, rig) in (0..).zip(&mut *rigs) {
+            if let Some(rate) = rate {
+                // Spread evenly over the time of a frame, as cameras are.
+                let due = Duration::from_secs(id * instances + number) / u32::try_from(rate * instances)?;
+                let early = due.saturating_sub(began.elapsed());
+                if early > TICK {
+                    thread::sleep(early);
+                }
+            }
+            rig.take(&frame, &analysis)?;
+        }
     }
     Ok(())
 }
