@@ -130,6 +130,22 @@ python_venv() {
   fi
 }
 
+# A build that runs out of disk says so in a hundred ways, few of them plain.
+room() {
+  local needed_gib=$1 target=${CARGO_TARGET_DIR:-target} free
+  # What is there is built upon, and says nothing of how much more it takes.
+  [ ! -d "$target" ] || return 0
+  mkdir -p "$target"
+  free=$(df --output=avail -k "$target" | tail -n 1)
+  rmdir "$target"
+  [ "$free" -ge $((needed_gib * 1024 * 1024)) ] ||
+    undone+=("about $needed_gib GiB of disk are needed for $target and $((free / 1024 / 1024)) are free: make room, or set CARGO_TARGET_DIR to where there is some")
+}
+
+case $profile in
+  test) room 6 ;;
+  *) room 3 ;;
+esac
 install_packages
 check_rust
 if [ "$profile" = test ]; then

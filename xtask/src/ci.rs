@@ -96,7 +96,8 @@ fn print(report: &[(&str, Duration, String)]) {
 
 fn all(commands: &[&[&str]]) -> anyhow::Result<Outcome> {
     for arguments in commands {
-        run(&mut cargo(arguments))?;
+        // What speeds up the next build of an edited file is a third of the disk this takes.
+        run(cargo(arguments).env("CARGO_INCREMENTAL", "0"))?;
     }
     Ok(Outcome::Done)
 }
