@@ -48,7 +48,7 @@ pub use commit::{Batch, Commit, Entry, ReadLimit};
 pub use error::{Error, TryAppendError};
 pub use health::Health;
 pub use journal::Journal;
-pub use log::Log;
+pub use log::{Log, Watch};
 pub use options::Options;
 pub use repair::Repair;
 

@@ -6,6 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::{
@@ -30,6 +31,10 @@ pub struct Log {
     pub(crate) core: Arc<LogCore>,
     pub(crate) _closer: Arc<Closer>,
 }
+
+/// What was seen of a log's growth.
+#[derive(Debug)]
+pub struct Watch(watch::Receiver<u64>);
 
 impl Log {
     /// Made with the log and kept with it: a log deleted and made again has another one.
@@ -86,6 +91,11 @@ impl Log {
     /// A value as last set here, durable or not; after a crash the last durable one.
     pub fn state(&self, key: &str) -> Option<Bytes> {
         self.core.pending.lock().live.get(key).cloned()
+    }
+
+    /// A value as it would be found after a crash now.
+    pub fn durable_state(&self, key: &str) -> Option<Bytes> {
+        self.core.view.lock().state.get(key).cloned()
     }
 
     /// All keys that begin with `prefix`, in order, with their values.
@@ -166,6 +176,18 @@ impl Log {
                 return Err(Error::Closed);
             }
         }
+    }
+
+    /// Waits until something more is durable, entries or state. What became so before the call counts, if it was
+    /// after `seen` was made: see [`Log::watch`].
+    pub async fn wait_more(&self, seen: &mut Watch) -> Result<(), Error> {
+        self.going_on()?;
+        seen.0.changed().await.map_err(|_| Error::Closed)
+    }
+
+    /// To wait from here on with [`Log::wait_more`].
+    pub fn watch(&self) -> Watch {
+        Watch(self.core.durable_end.subscribe())
     }
 
     /// Waits until the durable end is past `position`: there is something to read from there.

@@ -168,6 +168,20 @@ impl InstanceLog {
         Cursor::from_bytes(&self.store().state(&cursor_key(receiver))?)
     }
 
+    /// Where the receiver would go on after a crash now; `None` if it has no cursor on disk yet.
+    pub fn durable_cursor(&self, receiver: &str) -> Option<u64> {
+        Cursor::from_bytes(&self.store().durable_state(&cursor_key(receiver))?).map(|cursor| cursor.position)
+    }
+
+    /// Waits until the receiver's cursor on disk is at `position` or past it.
+    pub async fn wait_durable_cursor(&self, receiver: &str, position: u64) -> Result<(), journal::Error> {
+        let mut seen = self.store().watch();
+        while self.durable_cursor(receiver).is_none_or(|durable| durable < position) {
+            self.store().wait_more(&mut seen).await?;
+        }
+        Ok(())
+    }
+
     /// Keeps the receiver's cursor with the next group of writes; `None` forgets it.
     pub fn set_cursor(&self, receiver: &str, cursor: Option<&Cursor>) -> Result<(), journal::Error> {
         self.store().set_state(vec![(cursor_key(receiver), cursor.map(Cursor::to_bytes))])

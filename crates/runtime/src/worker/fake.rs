@@ -183,7 +183,7 @@ impl Bench {
         })
     }
 
-    fn open(
+    pub fn open(
         options: Options,
         script: impl IntoIterator<Item = Act>,
         log: impl FnOnce(&Journal) -> InstanceLog,

@@ -5,6 +5,7 @@
 //! What a receiver is to do is in `watchpost_export::Receiver`; how a worker treats it is here alone,
 //! so retries, dead letters, the poison rule and the states are the same for all of them.
 
+mod ahead;
 mod behind;
 mod resend;
 mod selector;
@@ -28,6 +29,7 @@ use watchpost_export::{Common, Delivery, Outcome, Receiver, ReceiverError, Selec
 use watchpost_journal as journal;
 
 use self::{
+    ahead::Ahead,
     behind::{Behind, Gone},
     selector::Selector,
     settle::Deaths,
@@ -70,6 +72,8 @@ pub(crate) struct Worker {
     /// The last position written to the store, and since when the cursor is past it.
     kept: u64,
     unkept_since: Option<Instant>,
+    /// How far past the cursor on disk it may go.
+    ahead: Ahead,
     /// Where to read next; everything between the cursor and here is in flight or of no concern.
     next: u64,
     in_flight: VecDeque<InFlight>,
@@ -125,6 +129,7 @@ impl Worker {
         let selector = Selector::new(selection, common.every_s, cursor.slot);
         let drops = common.when_behind == WhenBehind::DropOldest;
         let behind = common.behind_max.filter(|_| drops).map(|bound| Behind::new(bound, selector.clone()));
+        let ahead = Ahead::new(cursor.position);
         Ok(Self {
             log,
             selector,
@@ -136,6 +141,7 @@ impl Worker {
             cursor,
             kept,
             unkept_since: unkept.then(Instant::now),
+            ahead,
             next,
             in_flight: VecDeque::new(),
             unsettled: VecDeque::new(),
@@ -207,7 +213,9 @@ impl Worker {
     /// Reads and sends as much as the window takes, then waits for something to happen.
     async fn step(&mut self) -> Result<(), ReceiverError> {
         let window = self.receiver.window().max(1);
-        let room = window.saturating_sub(self.in_flight.len());
+        let ahead = self.ahead.room(&self.log, &self.status.name, self.next, window);
+        let held = ahead == 0;
+        let room = window.saturating_sub(self.in_flight.len()).min(ahead);
         // Reading one by one what can only go out together would wake this task for each.
         let rests_until = self.receiver.rests_until().filter(|_| !self.in_flight.is_empty());
         if room > 0 && rests_until.is_none() {
@@ -217,17 +225,18 @@ impl Worker {
             }
         }
         let waiting = !self.in_flight.is_empty();
-        let may_read = self.in_flight.len() < window;
+        let may_read = self.in_flight.len() < window && !held;
         let keep_at = self.unkept_since.map(|since| since + IDLE_KEEP);
         let outcomes = tokio::select! {
             biased;
             outcomes = self.receiver.outcomes(), if waiting => outcomes?,
             () = until(rests_until.map(Instant::from_std)), if rests_until.is_some() => return Ok(()),
             more = self.log.wait_past(self.next), if may_read && rests_until.is_none() => return more.map_err(unreadable),
-            () = until(keep_at), if keep_at.is_some() => {
+            () = until(keep_at), if keep_at.is_some() && !held => {
                 self.keep_cursor();
                 return Ok(());
             }
+            kept = self.ahead.wait(&self.log, &self.status.name, self.next), if held => return kept.map_err(unreadable),
         };
         self.settle(outcomes).await
     }
