@@ -130,6 +130,18 @@ fn disarming_ends_and_arming_begins_anew() {
 }
 
 #[test]
+fn who_is_lost_while_an_area_is_disarmed_has_not_left_it() {
+    let mut stage = Stage::new(vec![area(1, all_triggers())], vec![]);
+    stage.walk(2000.0, &[("a", (LEFT, MIDDLE))]);
+    assert_eq!(stage.story(), ["area-enter", "intrusion"]);
+    // Last seen armed; in the frame that loses the track the area is not.
+    stage.stand(1900.0, &[]);
+    stage.securt.set_armed(Id::from_u128(1), false);
+    stage.stand(1000.0, &[]);
+    assert_eq!(stage.story()[2..], ["intrusion-end"]);
+}
+
+#[test]
 fn a_crowd_is_told_once_with_everybody_in_it() {
     let mut stage =
         Stage::new(vec![area(1, AreaTriggers { crowding: Some(2), ..AreaTriggers::default() })], vec![]);

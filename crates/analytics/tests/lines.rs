@@ -5,7 +5,7 @@
 mod stage;
 
 use stage::{Stage, Way, line};
-use watchpost_model::{EventKind, LineDirection};
+use watchpost_model::{EventKind, Id, LineDirection};
 
 fn walked(direction: LineDirection, ways: &[Way]) -> Vec<String> {
     let mut stage = Stage::new(vec![], vec![line(direction)]);
@@ -67,6 +67,20 @@ fn the_same_track_must_wait_three_seconds_and_go_away() {
         stage.walk(1500.0, &[("a", ((0.5, 0.54), (0.5, 0.45)))]);
     }
     assert_eq!(stage.story(), ["down"]);
+}
+
+#[test]
+fn who_crossed_while_the_line_was_disarmed_crosses_nothing_when_it_is_armed() {
+    let mut stage = Stage::new(vec![], vec![line(LineDirection::Both)]);
+    let (above, below) = ((0.5, 0.3), (0.5, 0.7));
+    stage.stand(1500.0, &[("a", above.0, above.1)]);
+    stage.securt.set_armed(Id::from_u128(1000), false);
+    stage.walk(1500.0, &[("a", (above, below))]);
+    stage.securt.set_armed(Id::from_u128(1000), true);
+    stage.stand(1500.0, &[("a", below.0, below.1)]);
+    assert!(stage.story().is_empty());
+    stage.walk(1500.0, &[("a", (below, above))]);
+    assert_eq!(stage.story(), ["up"]);
 }
 
 #[test]

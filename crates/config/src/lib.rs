@@ -10,6 +10,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod hours;
 mod input;
 mod instance;
 mod labels;
@@ -30,6 +31,7 @@ mod unreachable;
 mod zone_parts;
 mod zones;
 
+pub use hours::Hours;
 pub use instance::{
     BrokenHandler, Handler, Input, Instance, JournalLimits, OnFailure, Output, Pace, Preprocess,
     RenderPreset, Switch,
@@ -43,6 +45,7 @@ pub use manifest::{
 pub use paths::{PathError, Paths, Resolved, Root, looks_absolute, split_scheme};
 pub use problem::Problem;
 pub use save::save;
+pub use schedule::read_schedule;
 pub use script::{SCRIPTS, Script};
 pub use secret::redact;
 pub use system::System;

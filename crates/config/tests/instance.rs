@@ -250,7 +250,7 @@ fn any_json() -> impl Strategy<Value = Value> {
                 "Tripwires",
                 "schedule",
                 "spans",
-                "day",
+                "days",
                 "from",
                 "to",
                 "color",

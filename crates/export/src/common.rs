@@ -24,6 +24,10 @@ pub struct Common {
     /// How far the receiver may fall behind with `drop_oldest`; the first bound that is reached counts.
     #[garde(dive)]
     pub behind_max: Option<BehindMax>,
+    /// `schedule`, in its time zone: read apart ([`crate::schedule`]), for formats of pictures have it too.
+    #[garde(skip)]
+    #[serde(skip)]
+    pub schedule: Option<watchpost_model::Schedule>,
     /// Each object of `output-detections` carries the rendered picture. Not in this version: without effect,
     /// with a warning.
     #[garde(skip)]

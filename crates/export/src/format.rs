@@ -9,7 +9,7 @@ use schemars::Schema;
 use watchpost_config::{Handler, Paths, Problem, split_scheme};
 use watchpost_schema::{SchemaId, Version, streams::StreamName};
 
-use crate::{common::Common, formats, picture::PictureSink, receiver::Receiver, settings::problem};
+use crate::{common::Common, formats, picture::PictureSink, receiver::Receiver, schedule, settings::problem};
 
 /// Every format, in the order they are shown.
 pub static FORMATS: &[&Format] = &[
@@ -60,7 +60,20 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, Vec<Problem>> {
         let fix = format!("expected one of {}", schemes.join(", "));
         return Err(vec![problem(handler, "/uri", format!("no format for `{scheme}`"), fix)]);
     };
-    (format.plan)(request)
+    let mut problems = Vec::new();
+    let schedule = schedule::read(request, &mut problems);
+    let planned = (format.plan)(request);
+    match planned {
+        Ok(mut plan) if problems.is_empty() => {
+            plan.common.schedule = schedule;
+            Ok(plan)
+        }
+        Ok(_) => Err(problems),
+        Err(mut found) => {
+            found.append(&mut problems);
+            Err(found)
+        }
+    }
 }
 
 /// What flows into an export.
@@ -107,7 +120,7 @@ pub struct Plan {
     pub name: String,
     /// What it takes.
     pub selection: Selection,
-    /// Keys that all metadata formats share.
+    /// Keys that all metadata formats share, and `schedule`, which picture formats have too.
     pub common: Common,
     /// How to start it.
     pub output: Output,

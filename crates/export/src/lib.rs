@@ -22,6 +22,7 @@ mod picture;
 mod pictures;
 mod receiver;
 mod rows;
+mod schedule;
 mod selection;
 mod settings;
 

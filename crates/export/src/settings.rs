@@ -6,11 +6,14 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use watchpost_config::{Handler, Problem};
 
-use crate::common::Common;
+use crate::{
+    common::Common,
+    schedule::{self, SCHEDULE},
+};
 
 /// Keys of PRODUCT section 10 that are planned; refused by name until then, so that nobody believes
 /// that they work.
-const NOT_YET: [&str; 7] = ["filter", "schedule", "retention", "rotate", "compress", "segment", "clip"];
+const NOT_YET: [&str; 6] = ["filter", "retention", "rotate", "compress", "segment", "clip"];
 
 /// The key that [`crate::selection`] reads.
 pub(crate) const SCHEMA_EVENTS: &str = "schema_events";
@@ -44,7 +47,7 @@ where
             common.insert(key.clone(), value.clone());
         } else if own_keys.contains(key) {
             own.insert(key.clone(), value.clone());
-        } else if key != SCHEMA_EVENTS {
+        } else if ![SCHEMA_EVENTS, SCHEDULE].contains(&key.as_str()) {
             problems.push(unknown(handler, key, &common_keys, &own_keys));
         }
     }
@@ -67,16 +70,21 @@ where
     for (key, value) in handler.config.iter().filter(|(_, value)| !value.is_null()) {
         if own_keys.contains(key) {
             own.insert(key.clone(), value.clone());
-        } else if key != SCHEMA_EVENTS {
+        } else if ![SCHEMA_EVENTS, SCHEDULE].contains(&key.as_str()) {
             problems.push(unknown(handler, key, &[], &own_keys));
         }
     }
     typed::<T>(handler, own, problems).filter(|_| problems.len() == before)
 }
 
-/// The JSON Schema of a picture format's `config`.
+/// The JSON Schema of a picture format's `config`: its own keys and `schedule`.
 pub(crate) fn own_schema<T: JsonSchema>() -> Schema {
-    schema_of::<T>()
+    let mut schema = schema_of::<T>();
+    let properties = schema.ensure_object().entry("properties").or_insert_with(|| json!({}));
+    if let Some(properties) = properties.as_object_mut() {
+        properties.insert(SCHEDULE.to_owned(), schedule::schema());
+    }
+    schema
 }
 
 /// The JSON Schema of a format's `config`: its own keys and the common ones.
@@ -95,6 +103,7 @@ pub(crate) fn schema<T: JsonSchema>() -> Schema {
             }),
         );
         merged.extend(common.clone());
+        merged.insert(SCHEDULE.to_owned(), schedule::schema());
     }
     schema
 }
@@ -115,7 +124,8 @@ fn unknown(handler: &Handler, key: &str, common: &[String], own: &[String]) -> P
     if NOT_YET.contains(&key) {
         return problem(handler, &pointer, format!("`{key}` is not supported yet"), "remove it");
     }
-    let also = (!common.is_empty()).then_some(SCHEMA_EVENTS);
+    let records = (!common.is_empty()).then_some(SCHEMA_EVENTS);
+    let also = records.into_iter().chain([SCHEDULE]);
     let known: Vec<_> = own.iter().chain(common).map(String::as_str).chain(also).collect();
     problem(
         handler,

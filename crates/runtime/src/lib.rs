@@ -3,6 +3,7 @@
 //! [`pipeline`](mod@pipeline) is the place to begin reading: one instance's way from source to outputs.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod armed;
 mod backoff;
 mod dead;
 mod entrance;

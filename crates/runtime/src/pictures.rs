@@ -11,8 +11,9 @@ use std::{
 
 use parking_lot::{Mutex, RwLock};
 use watchpost_analytics::Analysis;
+use watchpost_config::Hours;
 use watchpost_export::{Picture, PictureError, PictureSink};
-use watchpost_model::Frame;
+use watchpost_model::{Frame, Timestamp};
 
 use crate::{
     backoff::Backoff,
@@ -42,7 +43,7 @@ impl Pictures {
 
     /// Gives a frame to all exports, with what was found in it.
     pub fn show(&mut self, frame: &Frame, analysis: &Analysis) {
-        let exports = self.exports.now();
+        let exports = self.exports.at(frame.timestamp);
         if !exports.is_empty()
             && let Some(picture) = self.painter.picture(frame, analysis)
         {
@@ -52,7 +53,7 @@ impl Pictures {
 
     /// As `show`, for a frame that was not analysed: what was found last is drawn again.
     pub fn show_again(&mut self, frame: &Frame) {
-        let exports = self.exports.now();
+        let exports = self.exports.at(frame.timestamp);
         if !exports.is_empty()
             && let Some(picture) = self.painter.picture_again(frame)
         {
@@ -62,9 +63,11 @@ impl Pictures {
 
     /// Gives the last frame once more, for events that come when the source has ended.
     pub fn show_last(&mut self, frame: &Frame, analysis: &Analysis) {
-        let exports = self.exports.now();
+        if analysis.groups.is_empty() {
+            return;
+        }
+        let exports = self.exports.at(frame.timestamp);
         if !exports.is_empty()
-            && !analysis.groups.is_empty()
             && let Some(picture) = self.painter.last_picture(frame, analysis)
         {
             self.hand_out(&exports, &picture);
@@ -74,9 +77,10 @@ impl Pictures {
     fn hand_out(&self, exports: &[Arc<PictureExport>], picture: &Picture) {
         for export in exports {
             // A closed queue means its thread has given up, and its status says why.
+            let message = Message::Show(Box::new(picture.clone()));
             if self.lossless {
-                let _closed = export.queue.send(picture.clone());
-            } else if let Err(TrySendError::Full(_)) = export.queue.try_send(picture.clone()) {
+                let _closed = export.queue.send(message);
+            } else if let Err(TrySendError::Full(_)) = export.queue.try_send(message) {
                 add(&export.status.dropped, 1);
             }
         }
@@ -97,20 +101,65 @@ pub(crate) struct PictureExports(Arc<RwLock<Arc<[Arc<PictureExport>]>>>);
 
 /// One of them, with its thread.
 pub(crate) struct PictureExport {
-    queue: SyncSender<Picture>,
+    queue: SyncSender<Message>,
     thread: Mutex<Option<JoinHandle<()>>>,
     status: Arc<ReceiverStatus>,
+    schedule: Mutex<Option<Scheduled>>,
+}
+
+/// What its thread is told.
+enum Message {
+    Show(Box<Picture>),
+    /// Its schedule has ended for now: what was written is to be complete, and not when it begins again.
+    Rest,
+}
+
+/// Where an export with a schedule stands.
+struct Scheduled {
+    hours: Hours,
+    place: Place,
+}
+
+enum Place {
+    /// It takes pictures.
+    Within,
+    /// It takes none, and its thread is still to be told: there was no room in the queue.
+    Leaving,
+    /// It takes none.
+    Outside,
+}
+
+impl Scheduled {
+    /// Whether it takes a picture of `at`; where it does not for the first time, its thread is told.
+    fn takes(&mut self, at: Timestamp, queue: &SyncSender<Message>) -> bool {
+        if self.hours.is_on(at) {
+            self.place = Place::Within;
+            return true;
+        }
+        if !matches!(self.place, Place::Outside) {
+            // Not waited for: no source waits for an export. The next picture tries again.
+            let full = matches!(queue.try_send(Message::Rest), Err(TrySendError::Full(_)));
+            self.place = if full { Place::Leaving } else { Place::Outside };
+        }
+        false
+    }
 }
 
 impl PictureExports {
     /// Starts an export. It takes pictures from the next frame on.
-    pub fn add(&self, make: MakeSink, status: Arc<ReceiverStatus>) -> std::io::Result<()> {
+    pub fn add(
+        &self,
+        make: MakeSink,
+        hours: Option<Hours>,
+        status: Arc<ReceiverStatus>,
+    ) -> std::io::Result<()> {
         let (queue, pictures) = sync_channel(QUEUE);
         let worker = PictureWorker { make, pictures, status: status.clone() };
         let thread = std::thread::Builder::new()
             .name(format!("export {}", status.name))
             .spawn(move || worker.run())?;
-        let export = Arc::new(PictureExport { queue, thread: Mutex::new(Some(thread)), status });
+        let schedule = Mutex::new(hours.map(|hours| Scheduled { hours, place: Place::Within }));
+        let export = Arc::new(PictureExport { queue, thread: Mutex::new(Some(thread)), status, schedule });
         let mut list = self.0.write();
         *list = list.iter().cloned().chain([export]).collect();
         Ok(())
@@ -128,8 +177,20 @@ impl PictureExports {
         std::mem::take(&mut *self.0.write()).iter().cloned().collect()
     }
 
-    fn now(&self) -> Arc<[Arc<PictureExport>]> {
-        self.0.read().clone()
+    /// Those that take a picture of the moment `at`; the others count it.
+    fn at(&self, at: Timestamp) -> Arc<[Arc<PictureExport>]> {
+        let all = self.0.read().clone();
+        let takes = |export: &PictureExport| {
+            export.schedule.lock().as_mut().is_none_or(|schedule| schedule.takes(at, &export.queue))
+        };
+        let taken: Vec<bool> = all.iter().map(|export| takes(export)).collect();
+        if taken.iter().all(|takes| *takes) {
+            return all;
+        }
+        for (export, _) in all.iter().zip(&taken).filter(|(_, takes)| !**takes) {
+            add(&export.status.outside, 1);
+        }
+        all.iter().zip(taken).filter(|(_, takes)| *takes).map(|(export, _)| export.clone()).collect()
     }
 }
 
@@ -148,7 +209,7 @@ impl PictureExport {
 /// The thread of one picture export.
 struct PictureWorker {
     make: MakeSink,
-    pictures: Receiver<Picture>,
+    pictures: Receiver<Message>,
     status: Arc<ReceiverStatus>,
 }
 
@@ -156,9 +217,17 @@ impl PictureWorker {
     fn run(self) {
         let mut backoff = Backoff::default();
         let mut sink = Some((self.make)());
-        let mut retry_at = None;
-        while let Ok(picture) = self.pictures.recv() {
-            if sink.is_none() && retry_at.is_some_and(|at: Instant| at <= Instant::now()) {
+        // Begins anew: after its schedule at once, after a failure later or never.
+        let mut again_at = None;
+        while let Ok(message) = self.pictures.recv() {
+            let Message::Show(picture) = message else {
+                if let Some(sink) = sink.take() {
+                    self.complete(sink);
+                    again_at = Some(Instant::now());
+                }
+                continue;
+            };
+            if sink.is_none() && again_at.is_some_and(|at: Instant| at <= Instant::now()) {
                 sink = Some((self.make)());
             }
             let Some(open) = sink.as_mut() else {
@@ -175,7 +244,7 @@ impl PictureWorker {
                 }
                 Err(error) => {
                     add(&self.status.dropped, 1);
-                    retry_at = self.failed(&error, backoff.next());
+                    again_at = self.failed(&error, backoff.next());
                     if let Some(broken) = sink.take() {
                         self.complete(broken);
                     }

@@ -23,8 +23,8 @@ use watchpost_model::{Diagnostics, Frame, Group, Record};
 use watchpost_source::{Item, Next, Source};
 
 use crate::{
-    instance::Scene, intake::Intake, keeper::Gate, open_events::OpenEvents, pictures::Pictures,
-    recorder::RecordError, source_status::SourceStatus, streams::Streams,
+    armed::Schedules, instance::Scene, intake::Intake, keeper::Gate, open_events::OpenEvents,
+    pictures::Pictures, recorder::RecordError, source_status::SourceStatus, streams::Streams,
 };
 
 /// How long to wait for a frame before looking whether to stop.
@@ -36,6 +36,8 @@ pub(crate) struct Pipeline {
     pub source: Box<dyn Source>,
     /// Looks at frames: tracks objects, knows areas and lines, makes records.
     pub solution: Securt,
+    /// Says which areas and lines are armed.
+    pub schedules: Schedules,
     /// Makes the objects of the metadata streams out of what it found.
     pub streams: Streams,
     /// Starts without an end yet: kept in the journal, so that each has its end after a crash too.
@@ -118,6 +120,7 @@ impl Pipeline {
             return Ok(());
         }
         let began = Instant::now();
+        self.schedules.arm(frame.timestamp, &mut self.solution);
         let analysis = self.solution.process(&frame, detections.as_deref());
         self.status.analysed(began.elapsed());
         self.record(Some(&frame), &analysis)?;
@@ -131,6 +134,7 @@ impl Pipeline {
         let Some(change) = self.scene.lock().take() else { return Ok(()) };
         let (wishes, info) = *change;
         let ended = self.solution.set_zones(wishes.areas.clone(), wishes.lines.clone());
+        self.schedules.change(&wishes, &mut self.solution);
         self.pictures.painter.change(&wishes, &info);
         self.streams.rename(info.name);
         self.record(None, &ended)

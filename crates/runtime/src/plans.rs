@@ -4,7 +4,9 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use watchpost_analytics as analytics;
-use watchpost_config::{self as config, Found, Handler, Manifest, Paths, Problem, SettingValue, Switch};
+use watchpost_config::{
+    self as config, Found, Handler, Hours, Manifest, Paths, Problem, SettingValue, Switch,
+};
 use watchpost_export::{self as export, InstanceInfo, Output, PictureSink, Plan, Request, Selection};
 use watchpost_process::{Spec, split};
 use watchpost_schema::{SchemaId, Version};
@@ -114,14 +116,15 @@ pub(crate) fn plan(
     }
 }
 
-/// What makes the pictures' sink of an export, for a source that is known by now.
+/// What makes the pictures' sink of an export, for a source that is known by now, and when it takes some.
 pub(crate) fn pictures(
     handler: &Handler,
     info: &InstanceInfo,
     paths: &Paths,
-) -> Result<MakePictures, Vec<Problem>> {
-    match export::plan(&Request { handler, paths, instance: info })?.output {
-        Output::Pictures(make) => Ok(make),
+) -> Result<(MakePictures, Option<Hours>), Vec<Problem>> {
+    let plan = export::plan(&Request { handler, paths, instance: info })?;
+    match plan.output {
+        Output::Pictures(make) => Ok((make, plan.common.schedule.as_ref().map(Hours::new))),
         Output::Receiver(_) => Err(vec![Problem::at("/uri", "takes no pictures", "")]),
     }
 }

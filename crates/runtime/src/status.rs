@@ -75,6 +75,7 @@ pub struct ReceiverStatus {
     pub(crate) refused: AtomicU64,
     pub(crate) dropped: AtomicU64,
     pub(crate) undurable: AtomicU64,
+    pub(crate) outside: AtomicU64,
 }
 
 /// The counts of a [`ReceiverStatus`] at one moment.
@@ -104,6 +105,8 @@ pub struct ReceiverSnapshot {
     pub dropped: u64,
     /// Of `delivered`, those that were not durable: the journal could not be written.
     pub undurable: u64,
+    /// Records, objects or pictures that its `schedule` left out since the start.
+    pub outside: u64,
     /// Log entries not yet done with (some may not concern it).
     pub waiting: u64,
 }
@@ -124,6 +127,7 @@ impl ReceiverStatus {
             refused: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
             undurable: AtomicU64::new(0),
+            outside: AtomicU64::new(0),
         }
     }
 
@@ -259,6 +263,7 @@ impl ReceiverStatus {
             refused: get(&self.refused),
             dropped: get(&self.dropped),
             undurable: get(&self.undurable),
+            outside: get(&self.outside),
             waiting: log_end.saturating_sub(self.cursor()),
         }
     }

@@ -125,7 +125,8 @@ impl Zones {
         let mut happened = Vec::new();
         let Some(mut watch) = self.watches.remove(&track.id) else { return happened };
         for ((area, _), state) in self.areas.iter().zip(&mut watch.areas) {
-            if state.presence.leave().is_some() && area.triggers.exit {
+            let armed = !self.disarmed.contains(&area.id);
+            if state.presence.leave().is_some() && area.triggers.exit && armed {
                 happened.push(happening(track, ids.next(), EventKind::AreaExit(reference(area))));
             }
             close(area, state, track, time, ids, &mut happened);

@@ -56,7 +56,9 @@ impl Exports {
         let slot = &self.slots[index];
         let (Some(info), Some(Origin::Export(origin))) = (&self.run, &slot.origin) else { return };
         let started = match plans::pictures(&origin.handler, info, &self.around.paths) {
-            Ok(make) => self.pictures.add(make, slot.status.clone()).map_err(|error| error.to_string()),
+            Ok((make, hours)) => {
+                self.pictures.add(make, hours, slot.status.clone()).map_err(|error| error.to_string())
+            }
             Err(problems) => Err(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
         };
         match started {

@@ -16,6 +16,7 @@ use watchpost_export::InstanceInfo;
 use watchpost_source::{Source, SourceInfo};
 
 use crate::{
+    armed::Schedules,
     intake::Intake,
     keeper::Gate,
     open_events::OpenEvents,
@@ -65,6 +66,7 @@ impl Run {
         let pipeline = Pipeline {
             source,
             solution: Securt::new(plans::solution(wishes)),
+            schedules: Schedules::new(wishes),
             streams: Streams::new(info.clone(), wanted),
             open_events: OpenEvents::default(),
             intake,

@@ -76,6 +76,8 @@ pub(crate) struct Worker {
     ahead: Ahead,
     /// Where to read next; everything between the cursor and here is in flight or of no concern.
     next: u64,
+    /// Everything before was held against `schedule` and counted: what is read again is not counted again.
+    counted: u64,
     in_flight: VecDeque<InFlight>,
     /// What the receiver has said and was not dealt with yet.
     unsettled: VecDeque<Outcome>,
@@ -126,7 +128,7 @@ impl Worker {
         };
         status.move_cursor(cursor.position);
         let (kept, next) = (cursor.position, cursor.position);
-        let selector = Selector::new(selection, common.every_s, cursor.slot);
+        let selector = Selector::new(selection, &common, cursor.slot);
         let drops = common.when_behind == WhenBehind::DropOldest;
         let behind = common.behind_max.filter(|_| drops).map(|bound| Behind::new(bound, selector.clone()));
         let ahead = Ahead::new(cursor.position);
@@ -143,6 +145,7 @@ impl Worker {
             unkept_since: unkept.then(Instant::now),
             ahead,
             next,
+            counted: next,
             in_flight: VecDeque::new(),
             unsettled: VecDeque::new(),
             deaths: Deaths::default(),
@@ -253,7 +256,12 @@ impl Worker {
         }
         let mut deliveries = Vec::with_capacity(batch.entries.len());
         for (position, entry) in batch.entries {
-            if let Some(delivery) = self.selector.select(position, &entry) {
+            let selected = self.selector.select(position, &entry);
+            let outside = self.selector.take_outside();
+            if position >= self.counted {
+                add(&self.status.outside, outside);
+            }
+            if let Some(delivery) = selected {
                 self.in_flight.push_back(InFlight {
                     position,
                     entry,
@@ -266,6 +274,7 @@ impl Worker {
             }
         }
         self.next = batch.next;
+        self.counted = self.counted.max(self.next);
         self.advance_when_idle();
         Ok(deliveries)
     }

@@ -1,7 +1,10 @@
-//! What of the log a receiver gets: the records or the stream it selected, thinned out by `every_s`.
+//! What of the log a receiver gets: the records or the stream it selected, within its schedule, thinned out by
+//! `every_s`.
 
 use serde::Deserialize;
-use watchpost_export::{Delivery, Item, ItemKind, Selection};
+use watchpost_config::Hours;
+use watchpost_export::{Common, Delivery, Item, ItemKind, Selection};
+use watchpost_model::Timestamp;
 
 use crate::entry::{Body, Entry};
 
@@ -11,6 +14,10 @@ pub(super) struct Selector {
     selection: Selection,
     /// `every_s` in microseconds.
     every_us: Option<i64>,
+    /// `schedule`.
+    hours: Option<Hours>,
+    /// What was selected but for the schedule, since it was last asked for.
+    outside: u64,
     /// With `every_s`: which of its steps the last selected object fell into. Kept with the cursor, so that
     /// what is read again is thinned out the same way.
     pub slot: Option<i64>,
@@ -24,19 +31,34 @@ struct Clock {
 }
 
 impl Selector {
-    pub fn new(selection: Selection, every_s: Option<f64>, slot: Option<i64>) -> Self {
-        let every_us = every_s.map(|every| ((every * 1e6).round() as i64).max(1));
-        Self { selection, every_us, slot }
+    pub fn new(selection: Selection, common: &Common, slot: Option<i64>) -> Self {
+        let every_us = common.every_s.map(|every| ((every * 1e6).round() as i64).max(1));
+        let hours = common.schedule.as_ref().map(Hours::new);
+        Self { selection, every_us, hours, outside: 0, slot }
     }
 
     /// What of an entry is selected; `None` if nothing is. To be asked in the order of the log.
     pub fn select(&mut self, position: u64, entry: &Entry) -> Option<Delivery> {
+        if !self.is_within_hours(entry.time_ms) {
+            self.outside += self.cut(position, entry).items.len() as u64;
+            return None;
+        }
         if let (Selection::Stream(wanted), Body::Object(stream, json)) = (&self.selection, &entry.body)
             && (stream != wanted || !self.is_due(json))
         {
             return None;
         }
         Some(self.cut(position, entry)).filter(|delivery| !delivery.items.is_empty())
+    }
+
+    /// How many records or objects the schedule alone has left out since this was last asked.
+    pub fn take_outside(&mut self) -> u64 {
+        std::mem::take(&mut self.outside)
+    }
+
+    /// By the time an entry speaks of. One that says none, as a preprocess command may make it, is never outside.
+    fn is_within_hours(&mut self, time_ms: i64) -> bool {
+        self.hours.as_mut().is_none_or(|hours| time_ms == 0 || hours.is_on(Timestamp(time_ms)))
     }
 
     /// What of an entry is of the selected kind: the same at every time.
@@ -70,6 +92,7 @@ impl Selector {
 
 #[cfg(test)]
 mod tests {
+    use watchpost_model::{Schedule, WeekSpan};
     use watchpost_schema::streams::StreamName;
 
     use super::*;
@@ -86,7 +109,8 @@ mod tests {
     }
 
     fn every(every_s: f64) -> Selector {
-        Selector::new(Selection::Stream(StreamName::Tracks), Some(every_s), None)
+        let common = Common { every_s: Some(every_s), ..Common::default() };
+        Selector::new(Selection::Stream(StreamName::Tracks), &common, None)
     }
 
     #[test]
@@ -125,6 +149,27 @@ mod tests {
         second.slot = first.slot;
         let after = times(&mut second, &frames[50..]);
         assert_eq!([before, after].concat(), times(&mut every(0.3), &frames));
+    }
+
+    #[test]
+    fn what_happened_outside_the_schedule_is_left_out_and_counted() {
+        let nine_to_ten = WeekSpan { weekday: 3, from_minute: 540, to_minute: 600 };
+        let schedule = Some(Schedule { time_zone: "UTC".into(), spans: vec![nine_to_ten] });
+        let common = Common { every_s: Some(60.0), schedule, ..Common::default() };
+        let mut selector = Selector::new(Selection::Stream(StreamName::Tracks), &common, None);
+        // The first of January 1970 was a Thursday. Minutes of that day, each with an object that every_s takes.
+        let mut minutes = |minutes: std::ops::Range<i64>, stream: StreamName| -> Vec<i64> {
+            let taken = minutes.filter(|minute| {
+                let json = format!("{{\"frame_time\":{}}}", minute * 60_000).into();
+                let entry = Entry { time_ms: minute * 60_000, body: Body::Object(stream, json) };
+                selector.select(0, &entry).is_some()
+            });
+            taken.collect()
+        };
+        assert_eq!(minutes(538..603, StreamName::Tracks), (540..600).collect::<Vec<_>>());
+        assert!(minutes(530..603, StreamName::Detections).is_empty());
+        assert_eq!(minutes(0..1, StreamName::Tracks), [0], "one that says no time");
+        assert_eq!((selector.take_outside(), selector.take_outside()), (5, 0));
     }
 
     #[test]
