@@ -1,6 +1,6 @@
 //! `Input` and `SolutionManager`: where frames come from.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use serde_json::Value;
 use watchpost_model::{ObjectClass, Timestamp};
@@ -47,6 +47,7 @@ pub(crate) fn input(check: &mut Check<'_>, root: &mut Object<'_>, base: Base) ->
         looping: object.bool(check, "loop").unwrap_or_default(),
         pace: pace.unwrap_or(base.pace()),
         start_time: start_time(check, &mut object),
+        stall_timeout: stall_timeout(check, &mut object),
         time_zone: time_zone(check, &mut object).unwrap_or_else(|| "UTC".to_owned()),
         frame_rate_limit: None,
         input_pixel_limit: None,
@@ -108,6 +109,15 @@ fn start_time(check: &mut Check<'_>, object: &mut Object<'_>) -> Option<Timestam
         wrong(check, &object.at("start_time"), value, expected);
     }
     parsed.map(Timestamp)
+}
+
+/// Slow cameras give a picture in some seconds; a dead connection is noticed by TCP after minutes only.
+const STALL_TIMEOUT_MS: u64 = 10_000;
+
+fn stall_timeout(check: &mut Check<'_>, object: &mut Object<'_>) -> Option<Duration> {
+    let given = object.integer(check, "stall_timeout_ms", 0..=86_400_000, "milliseconds");
+    let timeout_ms = given.unwrap_or(STALL_TIMEOUT_MS);
+    (timeout_ms > 0).then(|| Duration::from_millis(timeout_ms))
 }
 
 fn labels(check: &mut Check<'_>, object: &mut Object<'_>) -> LabelTable {

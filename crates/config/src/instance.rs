@@ -51,6 +51,8 @@ pub struct Input {
     pub pace: Pace,
     /// When a file's first frame was taken.
     pub start_time: Option<Timestamp>,
+    /// A live source that gives no picture for so long is connected anew; `None`: it is waited for.
+    pub stall_timeout: Option<Duration>,
     /// IANA name for text that shows local time; `UTC` where absent.
     pub time_zone: String,
     /// Analysed frames per second of stream time, at most; `None`: all.

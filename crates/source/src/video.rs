@@ -26,6 +26,9 @@ pub(crate) struct Video {
     options: DecodeOptions,
     looping: bool,
     start_time: Option<watchpost_model::Timestamp>,
+    stall_timeout: Option<Duration>,
+    /// Since when no frame has come.
+    quiet_since: Instant,
     state: State,
     info: Option<VideoInfo>,
     /// A connection that is lost is made again. Set by the scheme, or found out when it is open.
@@ -60,7 +63,7 @@ enum State {
 impl Video {
     /// Opens `location`. One that is `live` by its scheme and cannot be reached is no error.
     pub fn open(request: &Request<'_>, location: Location, live: bool) -> Result<Self, SourceError> {
-        let &Input { looping, pace, start_time, frame_rate_limit, .. } = request.input;
+        let &Input { looping, pace, start_time, stall_timeout, frame_rate_limit, .. } = request.input;
         let options = DecodeOptions::new(location);
         let options = if pace == Pace::Realtime { options.realtime() } else { options };
         let mut video = Self {
@@ -69,6 +72,8 @@ impl Video {
             options,
             looping,
             start_time,
+            stall_timeout,
+            quiet_since: Instant::now(),
             state: State::Ended(None),
             info: None,
             live,
@@ -118,6 +123,7 @@ impl Video {
         });
         self.info = Some(info);
         self.given_in_pass = 0;
+        self.quiet_since = Instant::now();
         self.state = State::Playing(decoder);
     }
 
@@ -133,6 +139,7 @@ impl Video {
         }
         self.given += 1;
         self.given_in_pass += 1;
+        self.quiet_since = Instant::now();
         let size = Some(frame.image.size);
         let frame = Frame { id, time, timestamp, size, image: Some(frame.image) };
         Item { frame, detections: None, analyse: self.limiter.pass(time) }
@@ -150,6 +157,14 @@ impl Video {
             title: "source not connected".into(),
             message: format!("{}; trying again in {:.1} s", error.message, pause.as_secs_f64()),
         })
+    }
+
+    /// A connection that stands and brings nothing is as good as none.
+    fn stalled(&mut self) -> Option<Next> {
+        let timeout =
+            self.stall_timeout.filter(|timeout| self.live && self.quiet_since.elapsed() >= *timeout)?;
+        let message = format!("no picture for {:.1} s (Input.stall_timeout_ms)", timeout.as_secs_f64());
+        Some(self.lost(&MediaError { kind: MediaErrorKind::Timeout, message, detail: String::new() }))
     }
 
     fn failed(&mut self, error: &MediaError) -> SourceError {
@@ -216,7 +231,7 @@ impl Source for Video {
                     let skipped = decoder.skipped();
                     Ok(Next::Item(self.item(frame, skipped)))
                 }
-                Ok(watchpost_media::Next::TimedOut) => Ok(Next::Idle),
+                Ok(watchpost_media::Next::TimedOut) => Ok(self.stalled().unwrap_or(Next::Idle)),
                 Ok(watchpost_media::Next::Ended) => self.pass_ended(None),
                 Ok(watchpost_media::Next::EndedEarly(why)) => self.pass_ended(Some(why)),
                 Err(error) if self.live => Ok(self.lost(&error)),

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 #![allow(clippy::print_stderr, reason = "shown by the test runner when a test fails")]
 
+mod camera;
 mod children;
 mod control;
 pub mod identities;
@@ -13,6 +14,7 @@ mod script;
 mod small_disk;
 pub mod truth;
 
+pub use camera::Camera;
 pub use children::acknowledging_exporter;
 pub use control::Control;
 pub use random::Random;

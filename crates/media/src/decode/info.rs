@@ -62,6 +62,8 @@ pub(super) fn gather(decoder: &Decoder) -> VideoInfo {
         .filter(|duration| !live && *duration > gst::ClockTime::ZERO);
     let mut seeking = gst::query::Seeking::new(gst::Format::Time);
     let seekable = !live && decoder.pipeline.query(&mut seeking) && seeking.result().0;
+    // A web camera's stream (MJPEG, live HLS): what has no length and no beginning to go back to has no end either.
+    let endless = decoder.place.starts_with("http") && duration.is_none() && !seekable;
     let codec = seen.tags.get::<gst::tags::VideoCodec>().map(|codec| codec.get().to_owned());
     VideoInfo {
         size: Size { width: video.map_or(0, |v| v.width()), height: video.map_or(0, |v| v.height()) },
@@ -71,7 +73,7 @@ pub(super) fn gather(decoder: &Decoder) -> VideoInfo {
         duration: duration.map(|duration| StreamTime::from_nanos(duration.nseconds())),
         created: seen.tags.get::<gst::tags::DateTime>().and_then(|tag| unix_ms(&tag.get())),
         seekable,
-        live,
+        live: live || endless,
     }
 }
 

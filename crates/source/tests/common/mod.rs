@@ -34,6 +34,7 @@ pub fn refused(folder: &Path, input_keys: serde_json::Value) -> String {
 }
 
 /// Everything a source gives until it ends, at most `most` frames, the notices, and why it ended early.
+#[allow(dead_code)]
 pub fn drain(source: &mut dyn Source, most: usize) -> (Vec<Item>, Vec<Diagnostics>, Option<String>) {
     let (mut items, mut notices) = (Vec::new(), Vec::new());
     let started = std::time::Instant::now();
