@@ -2,22 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use watchpost_model::{
-    Area, Event, EventKind, Id, Line, SizeLimits, StreamTime, Subject, Track, TrackPhase, ZoneRef,
-};
+use watchpost_model::{Area, Event, EventKind, Id, Line, SizeLimits, StreamTime, Subject, Track, TrackPhase};
 
 use super::{
+    areas::{AreaWatch, close, reference, same_area, step_area},
     crossing::Crossing,
     crowding::Crowding,
-    geometry::{anchor_point, distance_to_border, is_inside},
-    intrusion::{Intrusion, Report},
-    loitering::Loitering,
-    presence::{Change, Place, Presence},
+    lines::Tripwire,
 };
 use crate::{analysis::Occupancy, ids::Ids};
-
-/// Who is inside leaves only when it is this far outside, in parts of the frame: boxes breathe.
-const BORDER: f32 = 0.008;
 
 /// An event and the track that waits with it until it is established; crowds wait for nobody.
 #[derive(Clone, Debug)]
@@ -30,7 +23,7 @@ pub(crate) struct Happening {
 #[derive(Debug, Default)]
 pub(crate) struct Zones {
     areas: Vec<(Area, Crowding)>,
-    lines: Vec<Line>,
+    lines: Vec<Tripwire>,
     disarmed: HashSet<Id>,
     watches: HashMap<Id, Watch>,
 }
@@ -40,13 +33,6 @@ pub(crate) struct Zones {
 struct Watch {
     areas: Vec<AreaWatch>,
     lines: Vec<Crossing>,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct AreaWatch {
-    presence: Presence,
-    intrusion: Intrusion,
-    loitering: Loitering,
 }
 
 impl Zones {
@@ -70,7 +56,7 @@ impl Zones {
         ids: &mut Ids,
     ) -> Vec<Happening> {
         let kept_area = |new: &Area| self.areas.iter().position(|(old, _)| same_area(old, new));
-        let kept_line = |new: &Line| self.lines.iter().position(|old| same_line(old, new));
+        let kept_line = |new: &Line| self.lines.iter().position(|old| old.is_same(new));
         let areas_from: Vec<Option<usize>> = areas.iter().map(kept_area).collect();
         let lines_from: Vec<Option<usize>> = lines.iter().map(kept_line).collect();
         let mut ends = Vec::new();
@@ -92,7 +78,13 @@ impl Zones {
         }
         let crowds = areas_from.iter().map(|from| from.map_or_else(Default::default, |i| self.areas[i].1));
         self.areas = areas.into_iter().zip(crowds.collect::<Vec<_>>()).collect();
-        self.lines = lines;
+        let mut kept: Vec<Option<Tripwire>> = std::mem::take(&mut self.lines).into_iter().map(Some).collect();
+        let lines =
+            lines.into_iter().zip(lines_from).map(|(line, from)| match from.and_then(|i| kept[i].take()) {
+                Some(old) => old.renamed(line),
+                None => Tripwire::new(line),
+            });
+        self.lines = lines.collect();
         ends
     }
 
@@ -103,9 +95,9 @@ impl Zones {
             let watch = self.watches.entry(track.id).or_default();
             watch.areas.resize(self.areas.len(), AreaWatch::default());
             watch.lines.resize(self.lines.len(), Crossing::default());
-            for (line, crossing) in self.lines.iter().zip(&mut watch.lines) {
-                let armed = !self.disarmed.contains(&line.id);
-                step_line(line, crossing, armed, track, time, ids, &mut happened);
+            for (tripwire, crossing) in self.lines.iter_mut().zip(&mut watch.lines) {
+                let armed = !self.disarmed.contains(&tripwire.line.id);
+                tripwire.step(crossing, armed, track, time, ids, &mut happened);
             }
             for ((area, _), state) in self.areas.iter().zip(&mut watch.areas) {
                 if self.disarmed.contains(&area.id) {
@@ -116,6 +108,7 @@ impl Zones {
                 }
             }
         }
+        self.step_gates(tracks, time, ids, &mut happened);
         self.step_crowds(tracks, time, ids, &mut happened);
         happened
     }
@@ -123,6 +116,9 @@ impl Zones {
     /// The track is lost: it has left every area.
     pub fn lose(&mut self, track: &Track, time: StreamTime, ids: &mut Ids) -> Vec<Happening> {
         let mut happened = Vec::new();
+        for tripwire in &mut self.lines {
+            tripwire.lose(track, ids, &mut happened);
+        }
         let Some(mut watch) = self.watches.remove(&track.id) else { return happened };
         for ((area, _), state) in self.areas.iter().zip(&mut watch.areas) {
             let armed = !self.disarmed.contains(&area.id);
@@ -144,6 +140,7 @@ impl Zones {
             }
         }
         self.watches.clear();
+        self.lines.iter_mut().for_each(Tripwire::forget);
         happened
     }
 
@@ -168,6 +165,21 @@ impl Zones {
         })
     }
 
+    fn step_gates(&mut self, tracks: &[Track], time: StreamTime, ids: &mut Ids, out: &mut Vec<Happening>) {
+        if self.lines.iter().all(|tripwire| tripwire.line.triggers.tailgating.is_none()) {
+            return;
+        }
+        let established: HashSet<Id> = tracks
+            .iter()
+            .filter(|track| track.phase != TrackPhase::Tentative)
+            .map(|track| track.id)
+            .collect();
+        for tripwire in &mut self.lines {
+            let armed = !self.disarmed.contains(&tripwire.line.id);
+            tripwire.step_gates(armed, |id| established.contains(&id), time, ids, out);
+        }
+    }
+
     fn step_crowds(&mut self, tracks: &[Track], time: StreamTime, ids: &mut Ids, out: &mut Vec<Happening>) {
         for index in 0..self.areas.len() {
             let area = &self.areas[index].0;
@@ -185,133 +197,18 @@ impl Zones {
     }
 }
 
-fn step_line(
-    line: &Line,
-    crossing: &mut Crossing,
-    armed: bool,
-    track: &Track,
-    time: StreamTime,
-    ids: &mut Ids,
-    out: &mut Vec<Happening>,
-) {
-    let wanted = armed && line.classes.contains(track.class) && fits(&line.sizes, track);
-    if !wanted || !line.triggers.crossing {
-        *crossing = Crossing::Unknown;
-    } else if track.phase != TrackPhase::Coasting
-        && let Some(direction) = crossing.step(line, anchor_point(&track.rect, line.anchor), time)
-    {
-        let line = ZoneRef { id: line.id, name: line.name.clone() };
-        out.push(happening(track, ids.next(), EventKind::LineCrossing { line, direction }));
-    }
-}
-
-fn step_area(
-    area: &Area,
-    state: &mut AreaWatch,
-    track: &Track,
-    time: StreamTime,
-    ids: &mut Ids,
-    out: &mut Vec<Happening>,
-) {
-    let change = state.presence.step(place(area, state.presence, track), area.enter_activation_delay, time);
-    if let Some(change) = change {
-        let kind = match change {
-            Change::Entered { .. } if area.triggers.enter => Some(EventKind::AreaEnter(reference(area))),
-            Change::Left if area.triggers.exit => Some(EventKind::AreaExit(reference(area))),
-            _ => None,
-        };
-        out.extend(kind.map(|kind| happening(track, ids.next(), kind)));
-        if area.triggers.intrusion
-            && let Some(report) = state.intrusion.step(change, time, || ids.next())
-        {
-            out.push(intrusion(area, track, report, ids));
-        }
-    }
-    if let Some(after) = area.triggers.loitering
-        && let Some(report) = state.loitering.step(state.presence, after, time, || ids.next())
-    {
-        out.push(loitering(area, track, report, ids));
-    }
-}
-
-/// Ends what is open of one track in one area.
-fn close(
-    area: &Area,
-    state: &mut AreaWatch,
-    track: &Track,
-    time: StreamTime,
-    ids: &mut Ids,
-    out: &mut Vec<Happening>,
-) {
-    if let Some(report) = state.intrusion.end(time) {
-        out.push(intrusion(area, track, report, ids));
-    }
-    if let Some(report) = state.loitering.end(time) {
-        out.push(loitering(area, track, report, ids));
-    }
-}
-
-/// Where the track is for this area. Those who stand still may not come in if the area ignores them,
-/// but who came in walking and stopped is still there.
-fn place(area: &Area, presence: Presence, track: &Track) -> Place {
-    let may_come = presence != Presence::Outside || !area.ignore_stationary || track.is_moving;
-    if !may_come || !area.classes.contains(track.class) || !fits(&area.sizes, track) {
-        return Place::Outside;
-    }
-    let point = anchor_point(&track.rect, area.anchor);
-    if is_inside(&area.vertices, point) {
-        Place::Inside
-    } else if presence.is_inside() && distance_to_border(&area.vertices, point) < BORDER {
-        Place::Border
-    } else {
-        Place::Outside
-    }
-}
-
-fn fits(sizes: &SizeLimits, track: &Track) -> bool {
+/// Whether a track is of a size that counts.
+pub(crate) fn fits(sizes: &SizeLimits, track: &Track) -> bool {
     (sizes.min_width..=sizes.max_width).contains(&track.rect.width)
         && (sizes.min_height..=sizes.max_height).contains(&track.rect.height)
 }
 
-fn intrusion(area: &Area, track: &Track, report: Report, ids: &mut Ids) -> Happening {
-    let area = reference(area);
-    match report {
-        Report::Start(id) => happening(track, id, EventKind::Intrusion(area)),
-        Report::End(start, duration) => {
-            happening(track, ids.next(), EventKind::IntrusionEnd { area, start, duration })
-        }
-    }
-}
-
-fn loitering(area: &Area, track: &Track, report: Report, ids: &mut Ids) -> Happening {
-    let area = reference(area);
-    match report {
-        Report::Start(id) => happening(track, id, EventKind::Loitering(area)),
-        Report::End(start, duration) => {
-            happening(track, ids.next(), EventKind::LoiteringEnd { area, start, duration })
-        }
-    }
-}
-
-fn happening(track: &Track, id: Id, kind: EventKind) -> Happening {
+/// An event of one track.
+pub(crate) fn happening(track: &Track, id: Id, kind: EventKind) -> Happening {
     Happening { track: Some(track.id), event: Event { id, kind, subjects: vec![subject(track)] } }
 }
 
-fn subject(track: &Track) -> Subject {
+/// The track as it is now.
+pub(crate) fn subject(track: &Track) -> Subject {
     Subject { track_id: track.id, class: track.class, rect: track.rect, confidence: track.confidence }
-}
-
-fn reference(area: &Area) -> ZoneRef {
-    ZoneRef { id: area.id, name: area.name.clone() }
-}
-
-/// Equal but for what does not change what happens in it.
-fn same_area(old: &Area, new: &Area) -> bool {
-    let plain = |area: &Area| Area { name: String::new(), color: [0.0; 4], schedule: None, ..area.clone() };
-    plain(old) == plain(new)
-}
-
-fn same_line(old: &Line, new: &Line) -> bool {
-    let plain = |line: &Line| Line { name: String::new(), color: [0.0; 4], schedule: None, ..line.clone() };
-    plain(old) == plain(new)
 }
