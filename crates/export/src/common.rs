@@ -1,8 +1,14 @@
 //! Settings that all metadata formats share (PRODUCT section 10).
 
+use std::collections::BTreeMap;
+
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use watchpost_config::{Handler, Problem};
+use watchpost_schema::{SchemaId, Version};
+
+use crate::{filter::Filter, format::Selection, settings::problem};
 
 /// The common keys of a handler's `config`, beside `schema_events`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema, Validate)]
@@ -14,10 +20,13 @@ pub struct Common {
     /// Pictures of what a stream's objects speak of. Records have theirs by subscribing to `crop`.
     #[garde(skip)]
     pub crops: Crops,
-    /// At most one object per this many seconds of stream time, 0.001 to 86 400.
-    /// Absent: all.
+    /// Only the first moment in each step of this many seconds of stream time, 0.001 to 86 400: one object of a
+    /// stream, or all records of one frame. Absent: all.
     #[garde(inner(range(min = 0.001, max = 86_400.0)))]
     pub every_s: Option<f64>,
+    /// What of the selection is taken, and how much; every condition has to be met.
+    #[garde(dive)]
+    pub filter: Filter,
     /// What happens to what waits when the receiver cannot keep up.
     #[garde(skip)]
     pub when_behind: WhenBehind,
@@ -84,6 +93,23 @@ pub struct BehindMax {
 }
 
 impl Common {
+    /// Holds the keys against what is exported.
+    pub(crate) fn check(
+        &self,
+        handler: &Handler,
+        selection: &Selection,
+        problems: &mut Vec<Problem>,
+        warnings: &mut Vec<Problem>,
+    ) {
+        self.filter.check(handler, selection, problems, warnings);
+        let thins_events = |ids: &BTreeMap<SchemaId, Version>| ids.keys().any(|id| id.is_event());
+        if self.every_s.is_some() && matches!(selection, Selection::Records(ids) if thins_events(ids)) {
+            let message = "takes out events that happen between two steps";
+            let fix = "set `filter.max_per_s` to bound a flood, or take `every_s` out";
+            warnings.push(problem(handler, "/config/every_s", message, fix));
+        }
+    }
+
     /// What each key may hold but not in these combinations: the key, and what is wrong.
     pub(crate) fn conflicts(&self) -> Vec<(&'static str, &'static str)> {
         let bounded = self.behind_max.is_some_and(|max| max != BehindMax::default());

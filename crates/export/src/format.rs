@@ -62,13 +62,12 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, Vec<Problem>> {
     };
     let mut problems = Vec::new();
     let schedule = schedule::read(request, &mut problems);
-    let planned = (format.plan)(request);
-    match planned {
-        Ok(mut plan) if problems.is_empty() => {
+    match (format.plan)(request) {
+        Ok(mut plan) => {
             plan.common.schedule = schedule;
-            Ok(plan)
+            plan.common.check(handler, &plan.selection, &mut problems, &mut plan.warnings);
+            if problems.is_empty() { Ok(plan) } else { Err(problems) }
         }
-        Ok(_) => Err(problems),
         Err(mut found) => {
             found.append(&mut problems);
             Err(found)

@@ -13,6 +13,7 @@ mod common;
 mod crops;
 pub mod exporter;
 mod files;
+mod filter;
 mod format;
 mod formats;
 mod json_text;
@@ -25,11 +26,14 @@ mod rows;
 mod schedule;
 mod selection;
 mod settings;
+mod sieve;
 
 pub use common::{BehindMax, Common, Crops, Shape, WhenBehind};
 pub use crops::without_pictures;
+pub use filter::Filter;
 pub use format::{
     DataKind, FORMATS, Format, InstanceInfo, Output, Plan, Request, Selection, format_for, plan,
 };
 pub use picture::{Picture, PictureError, PictureSink, Written};
 pub use receiver::{Delivery, Item, ItemKind, Outcome, POISON_DEATHS, Receiver, ReceiverError};
+pub use sieve::Sieve;

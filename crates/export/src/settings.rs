@@ -13,7 +13,7 @@ use crate::{
 
 /// Keys of PRODUCT section 10 that are planned; refused by name until then, so that nobody believes
 /// that they work.
-const NOT_YET: [&str; 6] = ["filter", "retention", "rotate", "compress", "segment", "clip"];
+const NOT_YET: [&str; 5] = ["retention", "rotate", "compress", "segment", "clip"];
 
 /// The key that [`crate::selection`] reads.
 pub(crate) const SCHEMA_EVENTS: &str = "schema_events";

@@ -64,6 +64,11 @@ impl Stored {
         self.json.len()
     }
 
+    /// Its JSON as it is stored.
+    pub fn stored(&self) -> &Bytes {
+        &self.json
+    }
+
     /// Its JSON in `version`; `None` if it is stored in one that cannot be turned into that.
     pub fn json(&self, version: Version) -> Option<Bytes> {
         if version == self.version {

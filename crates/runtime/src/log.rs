@@ -15,6 +15,7 @@ use crate::{
     entrance::Entrance,
     entry::{Body, Encoded, Entry, Stored},
     tail::Tail,
+    worker::RateState,
 };
 
 /// How many recent entries stay decoded per log. With one receiver a window behind another this is
@@ -49,25 +50,52 @@ pub(crate) struct Batch {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cursor {
     pub position: u64,
-    /// With `every_s`: which of its steps the last object before it fell into.
-    pub slot: Option<i64>,
+    /// With `every_s` or `max_per_s`: where thinning out stood before it.
+    pub state: RateState,
     pub resume: Option<Bytes>,
 }
 
+/// Marks, in a kept position, that the state of `max_per_s` and the moment of `every_s` follow: a bit that no
+/// position reaches.
+const HAS_RATES: u64 = 1 << 63;
+/// In place of a step or window: there is none.
+const NONE: i64 = i64::MIN;
+
 impl Cursor {
-    /// Position and slot (`i64::MIN`: none), 8 bytes each, little endian; then what to resume with.
+    /// Position and step ([`NONE`]: none); where a rate is limited ([`HAS_RATES`]) also the step's moment, the
+    /// window and the count in it; then what to resume with. All 8 bytes, little endian.
     fn to_bytes(&self) -> Bytes {
-        let mut kept = self.position.to_le_bytes().to_vec();
-        kept.extend_from_slice(&self.slot.unwrap_or(i64::MIN).to_le_bytes());
+        let RateState { step, window } = self.state;
+        let has_rates = step.is_some() || window.is_some();
+        let mut kept = (self.position | if has_rates { HAS_RATES } else { 0 }).to_le_bytes().to_vec();
+        let (step, moment) = step.unwrap_or((NONE, 0));
+        kept.extend_from_slice(&step.to_le_bytes());
+        if has_rates {
+            let (window, taken) = window.unwrap_or((NONE, 0));
+            for part in [moment, window, taken.into()] {
+                kept.extend_from_slice(&part.to_le_bytes());
+            }
+        }
         kept.extend_from_slice(self.resume.as_deref().unwrap_or_default());
         kept.into()
     }
 
     fn from_bytes(kept: &Bytes) -> Option<Self> {
-        let position = u64::from_le_bytes(kept.get(..8)?.try_into().ok()?);
-        let slot = i64::from_le_bytes(kept.get(8..16)?.try_into().ok()?);
-        let resume = (kept.len() > 16).then(|| kept.slice(16..));
-        Some(Self { position, slot: (slot != i64::MIN).then_some(slot), resume })
+        let part = |index: usize| kept.get(index * 8..)?.first_chunk::<8>().copied();
+        let number = |index: usize| part(index).map(i64::from_le_bytes);
+        let first = u64::from_le_bytes(part(0)?);
+        let (position, has_rates) = (first & !HAS_RATES, first & HAS_RATES != 0);
+        let step = number(1).filter(|step| *step != NONE);
+        let (state, at) = if has_rates {
+            let (moment, window, taken) = (number(2)?, number(3)?, number(4)?);
+            let window = (window != NONE).then(|| (window, u32::try_from(taken).unwrap_or(u32::MAX)));
+            (RateState { step: step.map(|step| (step, moment)), window }, 5 * 8)
+        } else {
+            // Written before moments were kept: the step begins anew, which at most repeats one object.
+            (RateState::default(), 2 * 8)
+        };
+        let resume = (kept.len() > at).then(|| kept.slice(at..));
+        Some(Self { position, state, resume })
     }
 }
 
@@ -268,5 +296,23 @@ fn size(entry: &Entry) -> usize {
     match &entry.body {
         Body::Group(records) => records.iter().map(Stored::len).sum(),
         Body::Object(_, json) => json.len(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_of_a_cursor_is_read_back() {
+        for step in [None, Some((-3, -2_999)), Some((7, 7_000_001))] {
+            for window in [None, Some((12, 3))] {
+                for resume in [None, Some(Bytes::from_static(b"{}"))] {
+                    let cursor = Cursor { position: 42, state: RateState { step, window }, resume };
+                    assert_eq!(Cursor::from_bytes(&cursor.to_bytes()), Some(cursor));
+                }
+            }
+        }
+        assert_eq!(Cursor::from_bytes(&Bytes::from_static(b"short")), None);
     }
 }

@@ -153,6 +153,7 @@ pub fn check(loaded: &config::Loaded, paths: &Paths, exporters: &[Found]) -> Che
     for handler in wishes.output.handlers.iter().filter(|handler| handler.switch != Switch::Off) {
         match export::plan(&Request { handler, paths, instance: &info }) {
             Ok(plan) => {
+                warnings.extend(unknown_zones(handler, &plan, wishes));
                 warnings.extend(plan.warnings);
                 if let Selection::Records(records) = &plan.selection {
                     errors.extend(unavailable(handler, records, available(wishes)));
@@ -206,6 +207,21 @@ pub struct Checked {
     pub errors: Vec<Problem>,
     /// What works, but is probably not meant.
     pub warnings: Vec<Problem>,
+}
+
+/// Areas and lines of a filter that the instance does not have (yet).
+fn unknown_zones(handler: &Handler, plan: &Plan, wishes: &config::Instance) -> Vec<Problem> {
+    let areas = wishes.areas.iter().map(|area| (area.name.as_str(), area.id));
+    let zones: Vec<_> = areas.chain(wishes.lines.iter().map(|line| (line.name.as_str(), line.id))).collect();
+    let known = |zone: &str| zones.iter().any(|(name, id)| *name == zone || zone.parse() == Ok(*id));
+    let problem = |(index, zone): (usize, &str)| {
+        let names: Vec<_> = zones.iter().map(|(name, _)| *name).collect();
+        let there = if names.is_empty() { "it has none".to_owned() } else { names.join(", ") };
+        let message = format!("the instance has no area or line `{zone}`: nothing of it passes");
+        let path = format!("{}/config/filter/zones/{index}", handler.path);
+        Problem::at(path, message, format!("expected one of its areas and lines: {there}"))
+    };
+    plan.common.filter.unknown_zones(known).map(problem).collect()
 }
 
 /// What a handler asks for and cannot have behind the preprocess command.

@@ -74,6 +74,7 @@ pub struct ReceiverStatus {
     pub(crate) retried: AtomicU64,
     pub(crate) refused: AtomicU64,
     pub(crate) dropped: AtomicU64,
+    pub(crate) limited: AtomicU64,
     pub(crate) undurable: AtomicU64,
     pub(crate) outside: AtomicU64,
 }
@@ -103,6 +104,8 @@ pub struct ReceiverSnapshot {
     pub refused: u64,
     /// Lost to a limit, counted: the bound of the log, `behind_max`, or pictures skipped live.
     pub dropped: u64,
+    /// Taken out by `filter.max_per_s`, as the user wants it.
+    pub limited: u64,
     /// Of `delivered`, those that were not durable: the journal could not be written.
     pub undurable: u64,
     /// Records, objects or pictures that its `schedule` left out since the start.
@@ -126,6 +129,7 @@ impl ReceiverStatus {
             retried: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
+            limited: AtomicU64::new(0),
             undurable: AtomicU64::new(0),
             outside: AtomicU64::new(0),
         }
@@ -262,6 +266,7 @@ impl ReceiverStatus {
             retried: get(&self.retried),
             refused: get(&self.refused),
             dropped: get(&self.dropped),
+            limited: get(&self.limited),
             undurable: get(&self.undurable),
             outside: get(&self.outside),
             waiting: log_end.saturating_sub(self.cursor()),

@@ -9,6 +9,7 @@
 //!   [`validate`] checks a record against its schema.
 //! - [`Subscription`], [`parse_versions`] and [`negotiate`] settle who is sent what.
 //! - [`streams`] are the flows of objects beside the records, [`tables`] the flat rows of both.
+//! - [`facts`] are what filters ask of either.
 //! - [`generate()`] makes the files under `schemas/`.
 //!
 //! To add an id or a version: one file under `records/`, one line in `table.rs`; see
@@ -17,6 +18,7 @@
 
 mod convert;
 mod encode;
+pub mod facts;
 mod generate;
 mod id;
 mod identify;

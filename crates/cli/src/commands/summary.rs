@@ -86,6 +86,10 @@ fn verdict(end: &Final) -> String {
         let lost = count(end.source.lost, "record", "records");
         said.push(format!("{lost} lost while the journal could not be written"));
     }
+    let limited: u64 = all(end).map(|r| r.limited).sum();
+    if limited > 0 {
+        said.push(format!("{} taken out by max_per_s", count(limited, "record", "records")));
+    }
     let undurable: u64 = all(end).map(|r| r.undurable).sum();
     if undurable > 0 {
         said.push(format!("{} delivered that were not durable", count(undurable, "record", "records")));

@@ -26,7 +26,7 @@ use crate::{
     runtime::Surroundings,
     status::{ReceiverStatus, State},
     wanted::Wanted,
-    worker::Order,
+    worker::{Order, RateState},
 };
 
 /// How long one export that is changed or removed has to close. A child that takes longer is killed; what it
@@ -265,9 +265,10 @@ impl Exports {
         let before = std::mem::replace(&mut slot.status, new);
         slot.status.move_cursor(before.cursor());
         match self.log.cursor(&before.name) {
-            Some(cursor) => {
-                self.log.set_cursor(&before.name, Some(&Cursor { resume: None, slot: None, ..cursor }))
-            }
+            Some(cursor) => self.log.set_cursor(
+                &before.name,
+                Some(&Cursor { resume: None, state: RateState::default(), ..cursor }),
+            ),
             None => Ok(()),
         }
     }

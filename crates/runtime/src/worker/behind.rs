@@ -10,7 +10,10 @@ use std::collections::VecDeque;
 use watchpost_export::{BehindMax, Delivery};
 use watchpost_journal as journal;
 
-use super::{READ_BYTES, selector::Selector};
+use super::{
+    READ_BYTES,
+    selector::{Selected, Selector},
+};
 use crate::log::InstanceLog;
 
 /// Entries looked at before other tasks have their turn.
@@ -68,7 +71,7 @@ impl Behind {
             }
             self.looked = batch.next;
             for (position, entry) in &batch.entries {
-                if let Some(delivery) = self.selector.select(*position, entry) {
+                if let Selected::Delivery(delivery) = self.selector.select(*position, entry) {
                     self.add(&delivery);
                 }
             }

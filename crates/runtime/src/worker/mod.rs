@@ -7,6 +7,7 @@
 
 mod ahead;
 mod behind;
+mod rate;
 mod resend;
 mod selector;
 mod settle;
@@ -28,10 +29,11 @@ use tokio::{sync::watch, time::Instant};
 use watchpost_export::{Common, Delivery, Outcome, Receiver, ReceiverError, Selection, WhenBehind};
 use watchpost_journal as journal;
 
+pub(crate) use self::rate::RateState;
 use self::{
     ahead::Ahead,
     behind::{Behind, Gone},
-    selector::Selector,
+    selector::{Selected, Selector},
     settle::Deaths,
 };
 use crate::{
@@ -76,7 +78,7 @@ pub(crate) struct Worker {
     ahead: Ahead,
     /// Where to read next; everything between the cursor and here is in flight or of no concern.
     next: u64,
-    /// Everything before was held against `schedule` and counted: what is read again is not counted again.
+    /// Everything before was held against `schedule` and `max_per_s`, and counted: what is read again is not counted again.
     counted: u64,
     in_flight: VecDeque<InFlight>,
     /// What the receiver has said and was not dealt with yet.
@@ -94,8 +96,8 @@ struct InFlight {
     bytes: u64,
     /// How many of its items became dead letters.
     refused: u64,
-    /// `every_s`: where selecting stood behind it.
-    slot: Option<i64>,
+    /// Where selecting stood behind it.
+    state: RateState,
 }
 
 /// Why a session with an open receiver ended.
@@ -128,7 +130,7 @@ impl Worker {
         };
         status.move_cursor(cursor.position);
         let (kept, next) = (cursor.position, cursor.position);
-        let selector = Selector::new(selection, &common, cursor.slot);
+        let selector = Selector::new(selection, &common, cursor.state);
         let drops = common.when_behind == WhenBehind::DropOldest;
         let behind = common.behind_max.filter(|_| drops).map(|bound| Behind::new(bound, selector.clone()));
         let ahead = Ahead::new(cursor.position);
@@ -177,7 +179,7 @@ impl Worker {
         self.in_flight.clear();
         self.unsettled.clear();
         self.next = self.cursor.position;
-        self.selector.slot = self.cursor.slot;
+        self.selector.state = self.cursor.state;
         if let Some(behind) = &mut self.behind {
             behind.restart(self.next, &self.selector);
         }
@@ -255,24 +257,28 @@ impl Worker {
             );
         }
         let mut deliveries = Vec::with_capacity(batch.entries.len());
+        let (mut outside, mut over) = (0, 0);
         for (position, entry) in batch.entries {
-            let selected = self.selector.select(position, &entry);
-            let outside = self.selector.take_outside();
-            if position >= self.counted {
-                add(&self.status.outside, outside);
-            }
-            if let Some(delivery) = selected {
-                self.in_flight.push_back(InFlight {
-                    position,
-                    entry,
-                    items: delivery.items.len() as u64,
-                    bytes: delivery.items.iter().map(|item| item.json.len() as u64).sum(),
-                    refused: 0,
-                    slot: self.selector.slot,
-                });
-                deliveries.push(delivery);
+            match self.selector.select(position, &entry) {
+                Selected::Delivery(delivery) => {
+                    self.in_flight.push_back(InFlight {
+                        position,
+                        entry,
+                        items: delivery.items.len() as u64,
+                        bytes: delivery.items.iter().map(|item| item.json.len() as u64).sum(),
+                        refused: 0,
+                        state: self.selector.state,
+                    });
+                    deliveries.push(delivery);
+                }
+                // What is read once more after a failure was counted then.
+                Selected::Outside(items) if position >= self.counted => outside += items,
+                Selected::Over(items) if position >= self.counted => over += items,
+                Selected::Outside(_) | Selected::Over(_) | Selected::Nothing => {}
             }
         }
+        add(&self.status.outside, outside);
+        add(&self.status.limited, over);
         self.next = batch.next;
         self.counted = self.counted.max(self.next);
         self.advance_when_idle();
@@ -282,7 +288,7 @@ impl Worker {
     /// With nothing in flight the cursor follows what was read.
     fn advance_when_idle(&mut self) {
         if self.in_flight.is_empty() && self.next > self.cursor.position {
-            self.move_cursor(self.next, self.selector.slot);
+            self.move_cursor(self.next, self.selector.state);
             if self.cursor.position - self.kept >= IDLE_STEP {
                 self.keep_cursor();
             }

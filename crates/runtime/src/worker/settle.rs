@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use watchpost_export::{Outcome, POISON_DEATHS, ReceiverError};
 use watchpost_journal as journal;
 
-use super::{End, Worker};
+use super::{End, RateState, Worker};
 use crate::status::{State, add};
 
 /// A receiver that lived this long starts over with short pauses (PRODUCT section 9). One that only failed to
@@ -45,12 +45,12 @@ impl Worker {
     }
 
     fn delivered(&mut self, through: u64) {
-        let mut slot = self.cursor.slot;
+        let mut state = self.cursor.state;
         let done = self.in_flight.partition_point(|given| given.position <= through);
         let durable = self.log.store().durable_end();
         let (mut delivered, mut bytes, mut undurable) = (0, 0, 0);
         for done in self.in_flight.drain(..done) {
-            slot = done.slot;
+            state = done.state;
             let taken = done.items.saturating_sub(done.refused);
             delivered += taken;
             if done.position >= durable {
@@ -62,9 +62,9 @@ impl Worker {
         add(&self.status.undurable, undurable);
         add(&self.status.bytes, bytes);
         if self.in_flight.is_empty() {
-            self.move_cursor(self.next, self.selector.slot);
+            self.move_cursor(self.next, self.selector.state);
         } else {
-            self.move_cursor(through + 1, slot);
+            self.move_cursor(through + 1, state);
         }
         self.deaths = Deaths { last: self.deaths.last, ..Deaths::default() };
         if !self.deaths.last {
@@ -154,18 +154,18 @@ impl Worker {
             tracing::warn!(receiver = %self.status.name, position, "refused for good: {reason}");
             self.dead.bury(&delivery, None, &reason).await?;
             add(&self.status.refused, 1);
-            let slot = oldest.slot;
+            let state = oldest.state;
             self.in_flight.pop_front();
-            self.move_cursor(position + 1, slot);
+            self.move_cursor(position + 1, state);
             self.keep_cursor();
             self.deaths = Deaths { last: true, ..Deaths::default() };
         }
         Ok(())
     }
 
-    pub(super) fn move_cursor(&mut self, to: u64, slot: Option<i64>) {
+    pub(super) fn move_cursor(&mut self, to: u64, state: RateState) {
         self.cursor.position = to;
-        self.cursor.slot = slot;
+        self.cursor.state = state;
         self.status.move_cursor(to);
         self.unkept_since.get_or_insert_with(tokio::time::Instant::now);
     }

@@ -135,8 +135,27 @@ fn told(event: &Event) -> (&'static str, String, Told<'_>) {
     (kind, label, told)
 }
 
+/// Every `type` that an event of the envelope may have.
+pub const EVENT_TYPES: [&str; 15] = [
+    "area_enter",
+    "area_exit",
+    "intrusion_start",
+    "intrusion_end",
+    "loitering_start",
+    "loitering_end",
+    "area_crowding",
+    "tripwire_crossing",
+    "tripwire_tailgating",
+    "object_left",
+    "object_removed",
+    "armed_person_start",
+    "armed_person_end",
+    "fallen_person_start",
+    "fallen_person_end",
+];
+
 /// The schema whose records correspond to a `type` of the envelope.
-pub(crate) fn schema_of_type(kind: &str) -> Option<SchemaId> {
+pub fn schema_of_type(kind: &str) -> Option<SchemaId> {
     Some(match kind {
         "area_enter" => SchemaId::EventAreaEnter,
         "area_exit" => SchemaId::EventAreaExit,

@@ -7,6 +7,7 @@ mod events;
 mod figures;
 mod name;
 mod pictures;
+mod samples;
 mod tracks;
 
 use serde::Serialize;
@@ -15,11 +16,11 @@ use watchpost_model::Instant;
 use crate::{Context, words::*};
 
 pub use detections::{DetectionItem, encode_detections};
-pub use events::encode_events_envelope;
-pub(crate) use events::schema_of_type;
+pub use events::{EVENT_TYPES, encode_events_envelope, schema_of_type};
 pub use figures::{ObjectStats, ZoneStats, encode_object_stats, encode_statistics, encode_zone_stats};
 pub use name::{StreamKind, StreamName, UnknownStream};
 pub use pictures::replace_pictures;
+pub use samples::stream_sample;
 pub use tracks::{Thumbnail, TrackItem, encode_tracks};
 
 /// What every stream object begins with.

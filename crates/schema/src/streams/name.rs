@@ -91,6 +91,16 @@ impl StreamName {
         }
     }
 
+    /// The list in each of its objects, where there is one: what is in view, or what happened.
+    pub const fn list(self) -> Option<&'static str> {
+        match self {
+            Self::Events => Some("events"),
+            Self::Tracks => Some("tracks"),
+            Self::Detections => Some("detections"),
+            _ => None,
+        }
+    }
+
     /// What flows in it.
     pub const fn kind(self) -> StreamKind {
         match self {

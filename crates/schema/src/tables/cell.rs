@@ -24,7 +24,7 @@ pub enum Cell<'a> {
 
 impl<'a> Cell<'a> {
     /// The value `raw`; a missing one and `null` are empty.
-    pub(super) fn new(Raw(raw): Raw<'a>) -> Self {
+    pub(crate) fn new(Raw(raw): Raw<'a>) -> Self {
         let Some(raw) = raw else { return Self::Empty };
         match raw.as_bytes() {
             [b'"', inner @ .., b'"'] => {

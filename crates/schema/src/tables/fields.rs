@@ -15,9 +15,9 @@ use super::{
 use crate::words::Rfc3339;
 
 /// A value as it is written, or nothing.
-#[derive(Clone, Copy, Default)]
-#[cfg_attr(test, derive(Debug, PartialEq))]
-pub(super) struct Raw<'a>(pub(super) Option<&'a str>);
+#[derive(Clone, Copy, Default, PartialEq)]
+#[cfg_attr(test, derive(Debug))]
+pub(crate) struct Raw<'a>(pub(crate) Option<&'a str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Raw<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -34,7 +34,7 @@ impl<'a> Scan<'a> for Raw<'a> {
 /// A text, or nothing.
 #[derive(Default)]
 #[cfg_attr(test, derive(Debug, PartialEq))]
-pub(super) struct Text<'a>(pub(super) Option<Cow<'a, str>>);
+pub(crate) struct Text<'a>(pub(crate) Option<Cow<'a, str>>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -50,23 +50,23 @@ impl<'a> Scan<'a> for Text<'a> {
 
 /// The frame keys of an object, or what stands for them in a record of either version.
 #[derive(Default)]
-pub(super) struct Head<'a> {
-    pub(super) frame_id: Raw<'a>,
-    pub(super) frame_time: Raw<'a>,
-    pub(super) event_timestamp_ms: Raw<'a>,
-    pub(super) system_timestamp: Raw<'a>,
-    pub(super) system_date: Raw<'a>,
-    pub(super) timestamp: Raw<'a>,
-    pub(super) instance_id: Raw<'a>,
+pub(crate) struct Head<'a> {
+    pub(crate) frame_id: Raw<'a>,
+    pub(crate) frame_time: Raw<'a>,
+    pub(crate) event_timestamp_ms: Raw<'a>,
+    pub(crate) system_timestamp: Raw<'a>,
+    pub(crate) system_date: Raw<'a>,
+    pub(crate) timestamp: Raw<'a>,
+    pub(crate) instance_id: Raw<'a>,
 }
 
 /// Room for a date that is made of `system_timestamp`, where the record has no text of its own
 /// (version 1 has one in whole seconds only).
-pub(super) type Scratch = Option<Rfc3339>;
+pub(crate) type Scratch = Option<Rfc3339>;
 
 impl<'a> Head<'a> {
     /// The cells of the five frame keys.
-    pub(super) fn cells(&self, scratch: &'a mut Scratch) -> [Cell<'a>; 5] {
+    pub(crate) fn cells(&self, scratch: &'a mut Scratch) -> [Cell<'a>; 5] {
         let date = match Cell::new(self.system_date).or(self.timestamp) {
             Cell::Empty => match self.system_timestamp.0.and_then(|raw| raw.parse().ok()) {
                 Some(unix_ms) => Cell::Text(scratch.insert(Rfc3339::new(unix_ms)).with_ms().into()),
@@ -86,7 +86,7 @@ impl<'a> Head<'a> {
 
 fields! {
     /// A box.
-    pub(super) struct Box4 {
+    pub(crate) struct Box4 {
         "x" => x: Raw<'a>,
         "y" => y: Raw<'a>,
         "width" => width: Raw<'a>,
@@ -95,7 +95,7 @@ fields! {
 }
 
 impl<'a> Box4<'a> {
-    pub(super) fn cells(&self) -> [Cell<'a>; 4] {
+    pub(crate) fn cells(&self) -> [Cell<'a>; 4] {
         [self.x, self.y, self.width, self.height].map(Cell::new)
     }
 }
@@ -104,7 +104,7 @@ impl<'a> Box4<'a> {
 /// command may have changed anything.
 #[derive(Default)]
 #[cfg_attr(test, derive(Debug, PartialEq))]
-pub(super) struct Lenient<T>(pub(super) T);
+pub(crate) struct Lenient<T>(pub(crate) T);
 
 impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Lenient<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -121,7 +121,7 @@ impl<'a, T: Scan<'a>> Scan<'a> for Lenient<T> {
 /// A list, the items that are objects of the expected kind; something else is no list.
 #[derive(Default)]
 #[cfg_attr(test, derive(Debug, PartialEq))]
-pub(super) struct List<T>(pub(super) Vec<T>);
+pub(crate) struct List<T>(pub(crate) Vec<T>);
 
 impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for List<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -143,7 +143,7 @@ impl<'a, T: Scan<'a>> Scan<'a> for List<T> {
 /// How long a list is; `None` if it is something else.
 #[derive(Default)]
 #[cfg_attr(test, derive(Debug, PartialEq))]
-pub(super) struct Count(pub(super) Option<usize>);
+pub(crate) struct Count(pub(crate) Option<usize>);
 
 impl<'de> Deserialize<'de> for Count {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

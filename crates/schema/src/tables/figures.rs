@@ -39,7 +39,7 @@ pub(super) const STATISTICS_COLUMNS: [&str; 17] = with_frame_keys([
 
 /// Any object of figures: they come once per second, so all share one slow and simple way, a list
 /// of key and value.
-struct Figures<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+pub(crate) struct Figures<'a>(pub(crate) Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Figures<'a> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -6,9 +6,9 @@
 mod cell;
 mod detections;
 mod events;
-mod fields;
-mod figures;
-mod scan;
+pub(crate) mod fields;
+pub(crate) mod figures;
+pub(crate) mod scan;
 mod tracks;
 
 use serde::Deserialize;
@@ -140,7 +140,7 @@ impl Table {
 }
 
 /// Reads a JSON object, quickly if it is written as we write.
-fn read<'a, T: Scan<'a> + Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, NotTabular> {
+pub(crate) fn read<'a, T: Scan<'a> + Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, NotTabular> {
     let text = text_of(bytes)?;
     scan::scan(text).map_or_else(|| read_slowly(text), Ok)
 }

@@ -9,19 +9,19 @@
 const MAX_DEPTH: usize = 8;
 
 /// A place in JSON text.
-pub(super) struct Scanner<'a> {
+pub(crate) struct Scanner<'a> {
     text: &'a str,
     at: usize,
 }
 
 /// What can be read by a [`Scanner`].
-pub(super) trait Scan<'a>: Default {
+pub(crate) trait Scan<'a>: Default {
     /// The value that begins here; `None`: ask serde_json.
     fn scan(scanner: &mut Scanner<'a>) -> Option<Self>;
 }
 
 /// All of `text` as one value; `None`: ask serde_json.
-pub(super) fn scan<'a, T: Scan<'a>>(text: &'a str) -> Option<T> {
+pub(crate) fn scan<'a, T: Scan<'a>>(text: &'a str) -> Option<T> {
     let mut scanner = Scanner { text, at: 0 };
     let value = T::scan(&mut scanner)?;
     (scanner.at == text.len()).then_some(value)
@@ -46,7 +46,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Calls `member` at the value of each member of an object, with the key.
-    pub(super) fn object(&mut self, mut member: impl FnMut(&mut Self, &'a str) -> Option<()>) -> Option<()> {
+    pub(crate) fn object(&mut self, mut member: impl FnMut(&mut Self, &'a str) -> Option<()>) -> Option<()> {
         self.expect(b'{')?;
         if self.next()? == b'}' {
             return self.expect(b'}');
@@ -64,7 +64,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Calls `item` at each value of a list.
-    pub(super) fn list(&mut self, mut item: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
+    pub(crate) fn list(&mut self, mut item: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
         self.expect(b'[')?;
         if self.next()? == b']' {
             return self.expect(b']');
@@ -81,7 +81,7 @@ impl<'a> Scanner<'a> {
 
     /// A string, without its quotes.
     #[inline]
-    pub(super) fn string(&mut self) -> Option<&'a str> {
+    pub(crate) fn string(&mut self) -> Option<&'a str> {
         self.expect(b'"')?;
         let rest = self.text.get(self.at..)?;
         let end = plain(rest.as_bytes());
@@ -92,7 +92,7 @@ impl<'a> Scanner<'a> {
 
     /// Any value, as written.
     #[inline]
-    pub(super) fn value(&mut self) -> Option<&'a str> {
+    pub(crate) fn value(&mut self) -> Option<&'a str> {
         let start = self.at;
         self.skip(MAX_DEPTH)?;
         self.text.get(start..self.at)
@@ -213,7 +213,7 @@ macro_rules! fields {
         }
     };
 }
-pub(super) use fields;
+pub(crate) use fields;
 
 #[cfg(test)]
 mod tests {
