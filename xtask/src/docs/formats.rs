@@ -1,12 +1,12 @@
-//! docs/formats.md: every format with an example and its settings.
+//! docs/formats.md, the index, and docs/formats/NAME.md, a page for each format of the table.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, fs};
 
 use anyhow::Context as _;
 use serde_json::{Map, Value};
 use watchpost_export::{DataKind, FORMATS, Format};
 
-use super::{WRITTEN, cell, settings};
+use super::{BEGIN, END, WRITTEN, cell, example, settings};
 
 const INTRODUCTION: &str = "\
 An export is an entry of `Output.handlers` in an instance file: its name, and `uri`, `sink`, `enabled` and `config`.
@@ -15,57 +15,81 @@ An export is an entry of `Output.handlers` in an instance file: its name, and `u
 by an absolute one. Paths may hold [dynamic strings](dynamic-strings.md).
 * `sink`: the [stream](streams.md) to export; empty if `config.schema_events` chooses [records](schemas.md).
 * `enabled`: `false` switches it off.
-* `config`: the settings below. An unknown key is an error.
-
-Each example below is what stands behind the export's name: `\"handlers\": {\"my export\": { ... }}`.
+* `config`: the settings of the format, and for metadata those [below](#settings-of-all-metadata-formats). An unknown key \
+is an error.
 
 ";
 
-pub fn page() -> anyhow::Result<String> {
+/// The index.
+pub fn index() -> anyhow::Result<String> {
     let mut text = format!("# Formats\n\n{WRITTEN}{INTRODUCTION}");
     text.push_str("| format | URI | takes | what one gets |\n|---|---|---|---|\n");
     for format in FORMATS {
-        let schemes: Vec<_> = format.schemes.iter().map(|scheme| format!("`{scheme}://`")).collect();
-        let accepts: Vec<_> = format.accepts.iter().map(|kind| words(*kind)).collect();
         let _infallible = writeln!(
             text,
-            "| [{}](#{}) | {} | {} | {} |",
+            "| [{}](formats/{}.md) | {} | {} | {} |",
             format.title,
-            format.title.to_lowercase(),
-            schemes.join(", "),
-            accepts.join(", "),
+            format.name,
+            schemes(format),
+            accepts(format),
             cell(format.summary)
         );
-    }
-    let common = common()?;
-    for format in FORMATS {
-        text.push_str(&section(format, &common)?);
     }
     let takers: Vec<_> = metadata().map(|format| format.title).collect();
     let _infallible = write!(
         text,
         "\n## Settings of all metadata formats\n\n{} share these.\n\n{}",
         takers.join(", "),
-        settings::table(&common)
+        settings::table(&common()?)
     );
     Ok(text)
 }
 
-fn section(format: &Format, common: &Map<String, Value>) -> anyhow::Result<String> {
-    let example: Value = serde_json::from_str(format.example).with_context(|| format.name)?;
+/// The page of each format: its path, and what stands there.
+pub fn pages() -> anyhow::Result<Vec<(String, String)>> {
+    let common = common()?;
+    FORMATS
+        .iter()
+        .map(|format| {
+            let path = format!("docs/formats/{}.md", format.name);
+            let text = page(format, &common, &path).with_context(|| path.clone())?;
+            Ok((path, text))
+        })
+        .collect()
+}
+
+/// What is known of itself, written anew; what somebody wrote behind it stays.
+fn page(format: &Format, common: &Map<String, Value>, path: &str) -> anyhow::Result<String> {
+    let by_hand = fs::read_to_string(path).unwrap_or_default();
+    let by_hand = by_hand.split_once(END).map_or("", |(_, by_hand)| by_hand);
+    let handler: Value = serde_json::from_str(format.example)?;
     let mut own = properties(format)?;
     own.retain(|key, _| !common.contains_key(key) || !is_metadata(format));
     let besides = if is_metadata(format) {
-        "\nBesides these: [settings of all metadata formats](#settings-of-all-metadata-formats).\n"
+        "\nBesides these: [settings of all metadata formats](../formats.md#settings-of-all-metadata-formats).\n"
     } else {
         ""
     };
-    Ok(format!(
-        "\n## {}\n\n{}.\n\n```json\n{example:#}\n```\n\n{}{besides}",
-        format.title,
-        format.summary.trim_end_matches('.'),
-        settings::table(&own)
-    ))
+    let output = example::output(format)?;
+    let output = if output.is_empty() { output } else { format!("\n## Output of the example\n\n{output}") };
+    let mut text = format!("# {}\n\n{BEGIN}{}.\n\n", format.title, format.summary.trim_end_matches('.'));
+    let _infallible = write!(
+        text,
+        "* URI: {}\n* takes: {}\n\n## Example\n\n```json\n\"my export\": {handler:#}\n```\n\n## Settings\n\n{}{besides}{}\n",
+        schemes(format),
+        accepts(format),
+        settings::table(&own),
+        output.trim_end(),
+    );
+    Ok(format!("{}\n{END}{by_hand}", text.trim_end()))
+}
+
+fn schemes(format: &Format) -> String {
+    format.schemes.iter().map(|scheme| format!("`{scheme}://`")).collect::<Vec<_>>().join(", ")
+}
+
+fn accepts(format: &Format) -> String {
+    format.accepts.iter().map(|kind| words(*kind)).collect::<Vec<_>>().join(", ")
 }
 
 /// The settings that all formats for records and stream objects share.

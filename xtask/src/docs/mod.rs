@@ -1,5 +1,6 @@
 //! `cargo xtask docs`: the reference pages, written from the code's own tables and doc comments.
 
+mod example;
 mod formats;
 mod pages;
 mod settings;
@@ -11,7 +12,7 @@ use clap::Args;
 
 use crate::process::{cargo, output};
 
-/// Writes the reference pages in docs/: formats, sources, streams, schema ids and the command line.
+/// Writes the reference pages in docs/: formats with a page each, sources, streams, schema ids and the command line.
 #[derive(Args)]
 pub struct Docs {
     /// Write nothing; fail if a page is out of date.
@@ -25,20 +26,23 @@ const WRITTEN: &str =
 
 impl Docs {
     pub fn run(&self) -> anyhow::Result<()> {
-        let pages = [
-            ("docs/formats.md", formats::page()?),
-            ("docs/sources.md", pages::sources()),
-            ("docs/streams.md", pages::streams()),
-            ("docs/schemas.md", pages::with_schema_ids("docs/schemas.md")?),
-            ("docs/cli.md", command_line()?),
+        let named = |path: &str, text| (path.to_owned(), text);
+        let mut pages = vec![
+            named("docs/formats.md", formats::index()?),
+            named("docs/sources.md", pages::sources()),
+            named("docs/streams.md", pages::streams()),
+            named("docs/schemas.md", pages::with_schema_ids("docs/schemas.md")?),
+            named("docs/cli.md", command_line()?),
         ];
+        pages.extend(formats::pages()?);
         let mut stale = Vec::new();
         for (path, text) in pages {
-            if fs::read_to_string(path).is_ok_and(|there| there == text) {
+            if fs::read_to_string(&path).is_ok_and(|there| there == text) {
                 continue;
             }
             if !self.check {
-                fs::write(path, &text).with_context(|| format!("cannot write {path}"))?;
+                fs::create_dir_all("docs/formats")?;
+                fs::write(&path, &text).with_context(|| format!("cannot write {path}"))?;
                 println!("wrote {path}");
             }
             stale.push(path);
@@ -49,6 +53,10 @@ impl Docs {
         Ok(())
     }
 }
+
+/// A part of a page that is written by this command; what stands outside is written by hand.
+const BEGIN: &str = "<!-- Begin: written by `cargo xtask docs` -->\n";
+const END: &str = "<!-- End -->\n";
 
 /// The command tells of itself: its arguments are known to nobody else.
 fn command_line() -> anyhow::Result<String> {

@@ -10,7 +10,7 @@ use watchpost_schema::{
 };
 use watchpost_source::{SOURCES, Yields};
 
-use super::{WRITTEN, cell};
+use super::{BEGIN, END, WRITTEN, cell};
 
 const SOURCES_INTRODUCTION: &str = "\
 `Input.uri` of an instance file names its source. Those that give detections may have a video beside them in \
@@ -58,9 +58,6 @@ pub fn streams() -> String {
     }
     text
 }
-
-const BEGIN: &str = "<!-- Begin: written by `cargo xtask docs` -->\n";
-const END: &str = "<!-- End -->\n";
 
 /// The page at `path` with its table of ids made anew; the rest is written by hand.
 pub fn with_schema_ids(path: &str) -> anyhow::Result<String> {
