@@ -14,7 +14,7 @@ const FOLDER: &str = "schemas";
 pub struct Schemas {
     /// Write nothing; fail if a file differs, is missing, or belongs to no schema version.
     #[arg(long)]
-    check: bool,
+    pub check: bool,
 }
 
 impl Schemas {

@@ -5,7 +5,7 @@ mod formats;
 mod pages;
 mod settings;
 
-use std::fs;
+use std::{fs, path::PathBuf, process::Command};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -17,7 +17,10 @@ use crate::process::{cargo, output};
 pub struct Docs {
     /// Write nothing; fail if a page is out of date.
     #[arg(long)]
-    check: bool,
+    pub check: bool,
+    /// The `watchpost` to ask for its reference; built where absent.
+    #[arg(long, value_name = "PATH")]
+    pub program: Option<PathBuf>,
 }
 
 /// Stands at the head of every page that is written whole.
@@ -32,7 +35,7 @@ impl Docs {
             named("docs/sources.md", pages::sources()),
             named("docs/streams.md", pages::streams()),
             named("docs/schemas.md", pages::with_schema_ids("docs/schemas.md")?),
-            named("docs/cli.md", command_line()?),
+            named("docs/cli.md", self.command_line()?),
         ];
         pages.extend(formats::pages()?);
         let mut stale = Vec::new();
@@ -52,17 +55,24 @@ impl Docs {
         }
         Ok(())
     }
+
+    /// The command tells of itself: its arguments are known to nobody else.
+    fn command_line(&self) -> anyhow::Result<String> {
+        let mut asked = match &self.program {
+            Some(program) => {
+                let mut command = Command::new(program);
+                command.arg("reference");
+                command
+            }
+            None => cargo(&["run", "--quiet", "--locked", "--package", "watchpost-cli", "--", "reference"]),
+        };
+        output(&mut asked).context("asking the command for its reference")
+    }
 }
 
 /// A part of a page that is written by this command; what stands outside is written by hand.
 const BEGIN: &str = "<!-- Begin: written by `cargo xtask docs` -->\n";
 const END: &str = "<!-- End -->\n";
-
-/// The command tells of itself: its arguments are known to nobody else.
-fn command_line() -> anyhow::Result<String> {
-    output(&mut cargo(&["run", "--quiet", "--locked", "--package", "watchpost-cli", "--", "reference"]))
-        .context("asking the command for its reference")
-}
 
 /// Text for a cell of a Markdown table: on one line, its bars no borders.
 fn cell(text: &str) -> String {
