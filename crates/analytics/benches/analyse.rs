@@ -6,7 +6,10 @@ use std::{hint::black_box, sync::Arc};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use watchpost_analytics::{IdSource, Securt, Settings};
-use watchpost_model::{Frame, Image, PixelFormat, Plane, Size, StreamTime, Timestamp};
+use watchpost_model::{
+    Anchor, Area, AreaTriggers, ClassFilter, Frame, Id, Image, PixelFormat, Plane, Point, Size, SizeLimits,
+    StreamTime, Timestamp,
+};
 
 /// Two seconds of a textured scene with sensor noise in which twelve boxes walk.
 fn footage(width: usize, height: usize) -> Vec<Image> {
@@ -49,12 +52,32 @@ fn footage(width: usize, height: usize) -> Vec<Image> {
     (0..20).map(frame).collect()
 }
 
+/// An area of the whole picture that waits for what is left or removed.
+fn area_of_things() -> Area {
+    let after = Some(StreamTime::from_secs(4.0));
+    Area {
+        id: Id::from_u128(1),
+        name: "all".to_owned(),
+        color: [1.0; 4],
+        vertices: [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)].map(|(x, y)| Point::new(x, y)).to_vec(),
+        classes: ClassFilter::ALL,
+        anchor: Anchor::BottomCenter,
+        sizes: SizeLimits::default(),
+        ignore_stationary: false,
+        enter_activation_delay: StreamTime::ZERO,
+        triggers: AreaTriggers { object_left: after, object_removed: after, ..AreaTriggers::default() },
+        schedule: None,
+    }
+}
+
 fn analyse(criterion: &mut Criterion) {
-    for (width, height) in [(768, 576), (1920, 1080)] {
+    for (width, height, things) in [(768, 576, false), (1920, 1080, false), (1920, 1080, true)] {
         let footage = footage(width, height);
-        let mut securt = Securt::new(Settings { ids: IdSource::Seeded(1), ..Settings::default() });
+        let areas = if things { vec![area_of_things()] } else { Vec::new() };
+        let mut securt = Securt::new(Settings { areas, ids: IdSource::Seeded(1), ..Settings::default() });
         let mut id = 0_u64;
-        criterion.bench_function(&format!("analyse {width}x{height}"), |bencher| {
+        let what = if things { ", objects left and removed" } else { "" };
+        criterion.bench_function(&format!("analyse {width}x{height}{what}"), |bencher| {
             bencher.iter(|| {
                 // To and fro, so that nobody jumps.
                 let turn = (id % 38) as usize;

@@ -16,6 +16,7 @@ mod ids;
 mod left_open;
 mod motion;
 mod outbox;
+mod posture;
 mod securt;
 mod settings;
 mod track;

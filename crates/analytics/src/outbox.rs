@@ -145,7 +145,8 @@ impl Outbox {
     fn emit(&mut self, event: Event, at: &Instant, crops: &mut BestShots, out: &mut Analysis) {
         let mut records = vec![Record::Event(event.clone())];
         for subject in &event.subjects {
-            let history = self.histories.entry(subject.track_id).or_default();
+            // What has gone from the scene never had a track.
+            let Some(history) = self.histories.get_mut(&subject.track_id) else { continue };
             records.extend(history.attributes.iter().cloned().map(Record::Attribute));
             if history.events.len() == MAX_EVENTS {
                 history.events.remove(0);

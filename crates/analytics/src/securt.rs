@@ -10,8 +10,9 @@ use crate::{
     ids::Ids,
     motion::{MotionBlob, MotionDetector},
     outbox::Outbox,
-    track::{Grid, Observation, Sight, Tracker},
-    zones::Zones,
+    posture::Posture,
+    track::{Grid, Object, Observation, Sight, Tracker},
+    zones::{Gone, Seen, Zones},
 };
 
 /// Frames without a picture are taken to have this shape.
@@ -32,6 +33,9 @@ pub struct Securt {
     crops: BestShots,
     outbox: Outbox,
     tracks: Vec<Track>,
+    /// What areas that wait for objects left or removed have to know; empty where there is none.
+    postures: Vec<Posture>,
+    gone: Gone,
     last: Option<Instant>,
 }
 
@@ -41,15 +45,19 @@ impl Securt {
         let mut ids = Ids::new(settings.ids);
         let mut zones = Zones::default();
         zones.replace(settings.areas, settings.lines, &[], StreamTime::ZERO, &mut ids);
+        let mut motion = MotionDetector::new(settings.motion);
+        motion.watch(zones.watch());
         Self {
             motion_class: settings.motion_class,
             ids,
-            motion: MotionDetector::new(settings.motion),
+            motion,
             tracker: Tracker::new(),
             zones,
             crops: BestShots::default(),
             outbox: Outbox::new(settings.debug),
             tracks: Vec::new(),
+            postures: Vec::new(),
+            gone: Gone { class: settings.motion_class, places: Vec::new() },
             last: None,
         }
     }
@@ -72,15 +80,22 @@ impl Securt {
         let lost = self.follow(frame, &out.detections, &blobs);
         self.note_attributes(&at, &mut out);
         self.take_pictures(frame);
-        for track in &lost {
-            for happening in self.zones.lose(track, at.time, &mut self.ids) {
+        self.look_closer(&blobs, detections.is_some(), at.time);
+        for object in &lost {
+            let track = object.track(at.time);
+            let posture = self.posture_of_lost(object, detections.is_some(), at.time);
+            for happening in self.zones.lose(&track, posture.as_ref(), at.time, &mut self.ids) {
                 self.outbox.put(happening, &at, &mut self.crops, &mut out);
             }
-            self.outbox.lost(track, &at, &mut out);
+            self.outbox.lost(&track, &at, &mut out);
             self.crops.forget(track.id);
         }
-        for happening in self.zones.step(&self.tracks, at.time, &mut self.ids) {
+        let seen = Seen { tracks: &self.tracks, postures: &self.postures, gone: &self.gone };
+        for happening in self.zones.step(seen, at.time, &mut self.ids) {
             self.outbox.put(happening, &at, &mut self.crops, &mut out);
+        }
+        if !self.postures.is_empty() {
+            self.motion.hold(self.zones.held(seen));
         }
         for track in &self.tracks {
             self.outbox.living(track, &at, &mut self.crops, &mut out);
@@ -105,6 +120,7 @@ impl Securt {
         let mut out = Analysis::default();
         let time = self.last.map_or(StreamTime::ZERO, |at| at.time);
         let ends = self.zones.replace(areas, lines, &self.tracks, time, &mut self.ids);
+        self.motion.watch(self.zones.watch());
         if let Some(at) = self.last {
             for end in ends {
                 self.outbox.put(end, &at, &mut self.crops, &mut out);
@@ -126,7 +142,7 @@ impl Securt {
     }
 
     /// Updates the tracks; returns those that are lost.
-    fn follow(&mut self, frame: &Frame, detections: &[Detection], blobs: &[MotionBlob]) -> Vec<Track> {
+    fn follow(&mut self, frame: &Frame, detections: &[Detection], blobs: &[MotionBlob]) -> Vec<Object> {
         let observations: Vec<Observation<'_>> = detections
             .iter()
             .enumerate()
@@ -142,7 +158,52 @@ impl Securt {
         let (x, y) = self.motion.pixel_size().unwrap_or_default();
         let lost = self.tracker.update(&observations, frame.time, aspect, Grid { x, y }, &mut self.ids);
         self.tracks = self.tracker.objects.iter().map(|object| object.track(frame.time)).collect();
-        lost.iter().map(|object| object.track(frame.time)).collect()
+        lost
+    }
+
+    /// What areas that wait for objects left or removed have to know of this frame.
+    fn look_closer(&mut self, blobs: &[MotionBlob], detected: bool, time: StreamTime) {
+        self.postures.clear();
+        if !self.zones.watch().rest {
+            self.gone.places.clear();
+            return;
+        }
+        let mut pieces: Vec<(usize, Option<&MotionBlob>)> = vec![(0, None); self.tracker.objects.len()];
+        for (blob, object) in blobs.iter().zip(&self.tracker.matches) {
+            if let Some(object) = *object {
+                pieces[object] = (pieces[object].0 + 1, Some(blob));
+            }
+        }
+        let objects = self.tracker.objects.iter().zip(pieces);
+        self.postures.extend(objects.map(|(object, (pieces, blob))| match detected {
+            true => Posture::of_detections(object),
+            // In several pieces it is not whole: nothing can be said of it.
+            false => Posture::of_motion(object, blob.filter(|_| pieces == 1)),
+        }));
+        let known = std::mem::take(&mut self.gone.places);
+        for place in self.motion.vanished() {
+            let id = known.iter().find(|(known, _)| known.number == place.number).map(|(_, id)| *id);
+            // Who went from there by themselves were never part of the scene.
+            let walked_off = || self.tracker.objects.iter().any(|object| object.has_left(&place.rect));
+            let id = match id {
+                Some(id) => id,
+                None if place.since == time && walked_off() => Id::nil(),
+                None => self.ids.next(),
+            };
+            self.gone.places.push((place, id));
+        }
+    }
+
+    /// Whether what is lost has gone, or is there still and has become part of the scene.
+    fn posture_of_lost(&self, object: &Object, detected: bool, time: StreamTime) -> Option<Posture> {
+        if !self.zones.watch().rest {
+            return None;
+        }
+        if detected {
+            return Some(Posture::of_detections(object));
+        }
+        let is_there = self.motion.is_unchanged(&object.rect().clamped(), time.since(object.last_seen));
+        Some(Posture { has_gone: !is_there, ..Posture::of_motion(object, None) })
     }
 
     fn found(&self, blobs: &[MotionBlob]) -> Vec<Detection> {
@@ -189,6 +250,7 @@ impl Securt {
             self.outbox.lost(&track, &at, out);
             self.crops.forget(track.id);
         }
+        self.postures.clear();
         self.tracker = Tracker::new();
     }
 

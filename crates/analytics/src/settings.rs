@@ -29,11 +29,14 @@ pub struct MotionSettings {
     pub sensitivity: Sensitivity,
     /// Smallest object, in parts of the frame's area; a person far away in a wide view is 0.001.
     pub min_area: f32,
+    /// How many pixels of a frame are looked at at most (`SolutionManager.input_pixel_limit`); a larger frame is
+    /// reduced. Some 65 000 are looked at anyway, so only a lower limit changes anything.
+    pub max_pixels: Option<u64>,
 }
 
 impl Default for MotionSettings {
     fn default() -> Self {
-        Self { sensitivity: Sensitivity::Medium, min_area: 0.0004 }
+        Self { sensitivity: Sensitivity::Medium, min_area: 0.0004, max_pixels: None }
     }
 }
 

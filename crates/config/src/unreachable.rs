@@ -12,6 +12,15 @@ pub(crate) fn warn(check: &mut Check<'_>, input: &Input, areas: &[Placed<Area>],
                        trigger_loitering, trigger_crowding or trigger_when";
             check.warn(path, format!("the area \"{}\" reports nothing: no trigger is on", area.name), fix);
         }
+        let things = area.triggers.object_left.or(area.triggers.object_removed).is_some();
+        let living = [ObjectClass::Person, ObjectClass::Animal, ObjectClass::Face];
+        if things && has_detections(input) && area.classes.iter().all(|class| living.contains(&class)) {
+            let message = format!(
+                "the area \"{}\" never reports an object left or removed: people, animals and faces are none",
+                area.name
+            );
+            check.warn(path, message, "switch on detect_unknowns or detect_vehicles");
+        }
         // Smaller than a pixel of the largest pictures.
         if surface(&area.vertices) < 1e-9 {
             let message = format!("the area \"{}\" has no inside: its points lie on one line", area.name);

@@ -145,6 +145,21 @@ fn what_works_but_hardly_as_meant_is_a_warning() {
 }
 
 #[test]
+fn an_area_of_people_that_waits_for_things_is_a_warning() {
+    let corners = json!([{"x": 0, "y": 0}, {"x": 1, "y": 0}, {"x": 1, "y": 1}]);
+    let warnings = |uri: &str, class: &str| {
+        let area = json!({"vertices": corners, "trigger_when": "object_left", class: true});
+        let input = json!({"uri": uri, "motion_class": "Person"});
+        loaded(json!({"Input": input, "Zone": {"Zones": {"hall": area}}})).warnings
+    };
+    let found = warnings("ndjson://-", "detect_people");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].message.contains("\"hall\" never reports an object left or removed"), "{found:?}");
+    assert_eq!(warnings("ndjson://-", "detect_unknowns"), []);
+    assert_eq!(warnings("clip.mp4", "detect_people"), [], "by motion, everything is of the one class");
+}
+
+#[test]
 fn text_that_is_no_instance() {
     let first = |text: &str| lines(&read(text).unwrap_err());
     assert_eq!(

@@ -260,6 +260,10 @@ pub(crate) fn solution(wishes: &config::Instance) -> analytics::Settings {
         lines: wishes.lines.clone(),
         motion_class: wishes.input.motion_class,
         debug: wishes.debug,
+        motion: analytics::MotionSettings {
+            max_pixels: wishes.input.input_pixel_limit,
+            ..analytics::MotionSettings::default()
+        },
         ..analytics::Settings::default()
     }
 }

@@ -23,6 +23,9 @@ const WIDEST: i16 = 60;
 /// Ghosts within the deviation are ignored: differences above this are objects, not noise.
 const NOISE_CAP: i16 = 48 << PLACES;
 
+/// Marks a pixel that is not to be learnt: somebody waits to see how long what is there stays.
+pub(crate) const HELD: u8 = 2;
+
 /// The learned scene, at the reduced size.
 #[derive(Debug)]
 pub(crate) struct Background {
@@ -78,11 +81,15 @@ impl Background {
         self.renew_ranges();
     }
 
-    /// Learns from `now`; pixels set in `objects` learn slowly.
+    /// Learns from `now`; pixels of `objects` that are 1 learn slowly, those that are [`HELD`] not at all.
     pub fn learn(&mut self, now: &[u8], objects: &[u8]) {
         let pixels = self.mean.iter_mut().zip(&mut self.deviation).zip(now.iter().zip(objects));
         for ((mean, deviation), (&now, &object)) in pixels {
-            let rate = if object == 0 { LEARN_BACKGROUND } else { LEARN_OBJECT };
+            let rate = match object {
+                0 => LEARN_BACKGROUND,
+                HELD => 0,
+                _ => LEARN_OBJECT,
+            };
             let difference = (i16::from(now) << PLACES) - *mean;
             *mean += share(difference, rate);
             let noise = difference.abs().min(NOISE_CAP) - *deviation;

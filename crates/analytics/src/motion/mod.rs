@@ -10,37 +10,19 @@ mod fragments;
 mod light;
 mod mask;
 mod reduce;
+mod scene;
 mod shake;
 mod split;
+mod stillness;
 mod texture;
+mod vanished;
 
 use watchpost_model::{Image, Rect, StreamTime};
 
-use self::{
-    background::Background,
-    blobs::Labeller,
-    light::light_change,
-    mask::Morphology,
-    reduce::{Plane8, Reducer},
-    shake::{Profile, unshift},
-};
+use self::{reduce::Reducer, scene::Scene};
 use crate::settings::MotionSettings;
 
-pub(crate) use self::blobs::Blob;
-
-/// The background learns at this pace, whatever the frame rate.
-const LEARN_EVERY: StreamTime = StreamTime::from_nanos(200_000_000);
-/// After so many pictures, `LEARN_EVERY` apart, the scene is taken anew from their median: the first
-/// is early enough to see something, the last late enough for those who stood there to have gone.
-const MEDIANS_AT: [usize; 3] = [4, 12, 25];
-/// Foreground above this share of the picture is no object: the camera was turned, or a lamp went on.
-const MOST_FOREGROUND: f32 = 0.6;
-/// So long may that last before the scene is learnt anew.
-const BLIND_FOR: StreamTime = StreamTime::from_nanos(1_000_000_000);
-/// A pixel that has changed between object and background in half of the last updates flickers.
-const FLICKERS: u8 = 120;
-/// Gaps of up to twice so many reduced rows are closed.
-const CLOSE_ROWS: usize = 3;
+pub(crate) use self::{blobs::Blob, texture::Edges, vanished::Vanished};
 
 /// What moves, seen in one frame.
 #[derive(Clone, Debug)]
@@ -51,48 +33,61 @@ pub(crate) struct MotionBlob {
     pub confidence: f32,
     /// Its pixels.
     pub blob: Blob,
+    /// Whether it lies still; only where that is watched.
+    pub rest: Option<Rest>,
+}
+
+/// What lies still, and whether it came or is the place of something that went.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Rest {
+    /// Share of its pixels that have not changed for a second.
+    pub still: f32,
+    pub edges: Edges,
+}
+
+/// What is to be found besides what moves. Costs nothing where nobody asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Watch {
+    /// Whether blobs lie still ([`MotionBlob::rest`]).
+    pub rest: bool,
+    /// What has gone from the scene, and for how long that is asked.
+    pub vanished: Option<StreamTime>,
 }
 
 /// Finds what moves in the frames of one camera.
 #[derive(Debug)]
 pub(crate) struct MotionDetector {
     settings: MotionSettings,
+    watch: Watch,
+    /// What lies here must not be learnt.
+    held: Vec<Rect>,
     scene: Option<Scene>,
-}
-
-/// Everything that depends on the picture's size.
-#[derive(Debug)]
-struct Scene {
-    reducer: Reducer,
-    now: Plane8,
-    background: Background,
-    mask: Vec<u8>,
-    objects: Vec<u8>,
-    /// The mask at the last update, and how often each pixel has changed lately, 0..255.
-    mask_before: Vec<u8>,
-    flicker: Vec<u8>,
-    spare: Vec<u8>,
-    morphology: Morphology,
-    labeller: Labeller,
-    profile: Profile,
-    still_profile: Profile,
-    learning: Learning,
-    learned_at: Option<StreamTime>,
-    blind_since: Option<StreamTime>,
-}
-
-/// How well the scene is known.
-#[derive(Debug)]
-enum Learning {
-    /// Pictures are gathered for medians.
-    Starting(Vec<Vec<u8>>),
-    /// The scene is known and follows slowly.
-    Following,
 }
 
 impl MotionDetector {
     pub fn new(settings: MotionSettings) -> Self {
-        Self { settings, scene: None }
+        Self { settings, watch: Watch::default(), held: Vec::new(), scene: None }
+    }
+
+    /// What to look for from the next frame on.
+    pub fn watch(&mut self, watch: Watch) {
+        self.watch = watch;
+    }
+
+    /// The places of which what lies there must not become background, from the next frame on.
+    pub fn hold(&mut self, places: Vec<Rect>) {
+        self.held = places;
+    }
+
+    /// What has gone from the scene and not come back.
+    pub fn vanished(&self) -> Vec<Vanished> {
+        self.scene.iter().flat_map(Scene::vanished).collect()
+    }
+
+    /// Whether the picture within `rect` has been as it is for longer than `span`: who was followed there has not
+    /// gone but become part of the scene. Spans above 50 s count as that.
+    pub fn is_unchanged(&self, rect: &Rect, span: StreamTime) -> bool {
+        self.scene.as_ref().is_some_and(|scene| scene.is_unchanged(rect, span))
     }
 
     /// Width and height of a reduced pixel in parts of the frame; nothing before the first frame.
@@ -103,186 +98,19 @@ impl MotionDetector {
     /// What moves in `image`, at `time` on the stream's clock. A picture of another size than the
     /// last starts anew.
     pub fn detect(&mut self, image: &Image, time: StreamTime) -> Vec<MotionBlob> {
-        if self.scene.as_ref().is_none_or(|scene| scene.reducer.source() != image.size) {
-            let reducer = Reducer::new(image.size);
+        if self.scene.as_ref().is_none_or(|scene| scene.source() != image.size) {
+            let reducer = Reducer::new(image.size, self.settings.max_pixels);
             let (width, height) = reducer.reduced();
             if width < 16 || height < 16 {
                 return Vec::new();
             }
             self.scene = Some(Scene::new(reducer, width, height, self.settings));
         }
-        self.scene.as_mut().map_or_else(Vec::new, |scene| scene.detect(image, time, self.settings))
+        let (settings, watch) = (self.settings, self.watch);
+        self.scene
+            .as_mut()
+            .map_or_else(Vec::new, |scene| scene.detect(image, time, settings, watch, &self.held))
     }
-}
-
-impl Scene {
-    fn new(reducer: Reducer, width: usize, height: usize, settings: MotionSettings) -> Self {
-        Self {
-            reducer,
-            now: Plane8::new(width, height),
-            background: Background::new(width, height, settings.sensitivity.min_contrast()),
-            mask: vec![0; width * height],
-            objects: vec![0; width * height],
-            mask_before: vec![0; width * height],
-            flicker: vec![0; width * height],
-            spare: Vec::new(),
-            morphology: Morphology::new(width, height),
-            labeller: Labeller::default(),
-            profile: Profile::default(),
-            still_profile: Profile::default(),
-            learning: Learning::Starting(Vec::new()),
-            learned_at: None,
-            blind_since: None,
-        }
-    }
-
-    fn detect(&mut self, image: &Image, time: StreamTime, settings: MotionSettings) -> Vec<MotionBlob> {
-        self.reducer.reduce(image, &mut self.now);
-        let known = match &self.learning {
-            Learning::Starting(pictures) => pictures.len() >= MEDIANS_AT[0],
-            Learning::Following => true,
-        };
-        let mut found = Vec::new();
-        if known {
-            found = self.foreground(time, settings);
-        }
-        // A clock that jumps back (a loop) is a reason to go on, not to wait for the old time.
-        if self.learned_at.is_none_or(|at| time < at || time.since(at) >= LEARN_EVERY) {
-            self.learned_at = Some(time);
-            self.learn(&found);
-        }
-        found
-    }
-
-    /// What the whole factor cuts off at the right and lower edge of the picture must not stretch
-    /// the rest, so this is not quite one over the reduced size.
-    fn pixel_size(&self) -> (f32, f32) {
-        let (source, factor) = (self.reducer.source(), self.reducer.factor() as f32);
-        (factor / source.width as f32, factor / source.height as f32)
-    }
-
-    /// Follows the light, undoes the camera's shake, and compares with the background; returns how
-    /// many pixels differ. A shift that leaves more of them than no shift was none.
-    fn compare(&mut self) -> usize {
-        self.profile.take(&self.now);
-        let shift = self.profile.shift_against(&self.still_profile);
-        if let Some(change) = light_change(&self.background.picture, &self.now) {
-            self.background.retone(change.gain, change.offset);
-        }
-        self.background.compare(&self.now.data, &mut self.mask);
-        let set = count(&self.mask);
-        if shift == (0, 0) {
-            return set;
-        }
-        unshift(&mut self.now, shift, &mut self.spare);
-        self.background.compare(&self.now.data, &mut self.mask);
-        let unshifted = count(&self.mask);
-        if unshifted <= set {
-            return unshifted;
-        }
-        std::mem::swap(&mut self.now.data, &mut self.spare);
-        self.background.compare(&self.now.data, &mut self.mask);
-        set
-    }
-
-    fn foreground(&mut self, time: StreamTime, settings: MotionSettings) -> Vec<MotionBlob> {
-        let set = self.compare();
-        if set as f32 > MOST_FOREGROUND * self.mask.len() as f32 {
-            let since = *self.blind_since.get_or_insert(time);
-            if time < since || time.since(since) >= BLIND_FOR {
-                self.blind_since = None;
-                self.learning = Learning::Starting(Vec::new());
-            }
-            return Vec::new();
-        }
-        self.blind_since = None;
-        let (width, height) = (self.now.width, self.now.height);
-        self.morphology.majority(&mut self.mask, 4);
-        self.morphology.close_columns(&mut self.mask, CLOSE_ROWS);
-        self.morphology.close_rows(&mut self.mask);
-        let min_pixels = ((settings.min_area * (width * height) as f32) as u32).max(6);
-        let fragments = self.labeller.blobs(&self.mask, width, (min_pixels / 4).max(4));
-        let mut blobs = Vec::with_capacity(fragments.len());
-        for blob in fragments {
-            if texture::is_light(&blob, &self.background.picture, &self.now) {
-                continue;
-            }
-            if blob.pixels >= min_pixels && texture::is_ghost(&blob, &self.background.picture, &self.now) {
-                texture::forget(&blob, &mut self.background, &self.now);
-                continue;
-            }
-            blobs.push(blob);
-        }
-        fragments::merge(&mut blobs, min_pixels);
-        split::split(&mut blobs);
-        blobs.into_iter().map(|blob| self.seen(blob)).collect()
-    }
-
-    fn seen(&self, blob: Blob) -> MotionBlob {
-        let (x, y) = self.pixel_size();
-        let rect = Rect::new(
-            blob.left as f32 * x,
-            blob.top as f32 * y,
-            blob.width() as f32 * x,
-            blob.height() as f32 * y,
-        );
-        let contrast: u32 = blob
-            .runs
-            .iter()
-            .map(|run| {
-                let row = usize::from(run.y) * self.now.width;
-                let range = row + usize::from(run.from)..row + usize::from(run.to);
-                let pixels = self.now.data[range.clone()].iter().zip(&self.background.picture.data[range]);
-                pixels.map(|(n, b)| u32::from(n.abs_diff(*b))).sum::<u32>()
-            })
-            .sum();
-        let confidence = 0.3 + 0.7 * (contrast as f32 / blob.pixels.max(1) as f32 / 64.0).min(1.0);
-        MotionBlob { rect, confidence, blob }
-    }
-
-    fn learn(&mut self, found: &[MotionBlob]) {
-        let restart = match &mut self.learning {
-            Learning::Starting(pictures) => {
-                pictures.push(self.now.data.clone());
-                if MEDIANS_AT.contains(&pictures.len()) {
-                    self.background.take_median(pictures);
-                }
-                pictures.len() >= MEDIANS_AT[MEDIANS_AT.len() - 1]
-            }
-            Learning::Following => {
-                self.mark_objects(found);
-                self.background.learn(&self.now.data, &self.objects);
-                false
-            }
-        };
-        if restart {
-            self.learning = Learning::Following;
-        }
-        self.still_profile.take(&self.background.picture);
-    }
-
-    /// Marks what is under or beside an object: it must not be learnt as background, unless it
-    /// flickers, for then it is a lamp or a flag whose range should widen.
-    fn mark_objects(&mut self, found: &[MotionBlob]) {
-        self.objects.fill(0);
-        for run in found.iter().flat_map(|seen| &seen.blob.runs) {
-            let row = usize::from(run.y) * self.now.width;
-            let from = usize::from(run.from).saturating_sub(2);
-            let to = (usize::from(run.to) + 2).min(self.now.width);
-            self.objects[row + from..row + to].fill(1);
-        }
-        let masks = self.mask.iter().zip(&self.mask_before);
-        for ((flicker, object), (&now, &before)) in self.flicker.iter_mut().zip(&mut self.objects).zip(masks)
-        {
-            *flicker = (*flicker - *flicker / 16).saturating_add((now ^ before) * 16);
-            *object &= u8::from(*flicker < FLICKERS);
-        }
-        self.mask_before.copy_from_slice(&self.mask);
-    }
-}
-
-fn count(mask: &[u8]) -> usize {
-    mask.chunks(255).map(|part| usize::from(part.iter().sum::<u8>())).sum()
 }
 
 #[cfg(test)]

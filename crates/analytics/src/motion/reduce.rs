@@ -33,8 +33,13 @@ pub(crate) struct Reducer {
 }
 
 impl Reducer {
-    pub fn new(size: Size) -> Self {
-        let factor = (size.width.max(size.height) + LONG_SIDE / 2) / LONG_SIDE;
+    /// `max_pixels`: a bound of the reduced plane that the user sets.
+    pub fn new(size: Size, max_pixels: Option<u64>) -> Self {
+        let mut factor = (size.width.max(size.height) + LONG_SIDE / 2) / LONG_SIDE;
+        if let Some(most) = max_pixels.filter(|most| *most > 0) {
+            let pixels = u64::from(size.width) * u64::from(size.height);
+            factor = factor.max((pixels as f64 / most as f64).sqrt().ceil() as u32);
+        }
         // Sums of a column of a box are kept in 16 bits: 257 rows of 255 fit.
         let factor = factor.clamp(1, 256) as usize;
         Self { size, factor, sums: vec![0; size.width as usize] }
@@ -131,10 +136,21 @@ mod tests {
     }
 
     #[test]
+    fn no_more_pixels_than_the_user_allows() {
+        let size = Size { width: 1920, height: 1080 };
+        let pixels = |most| {
+            let (width, height) = Reducer::new(size, Some(most)).reduced();
+            width * height
+        };
+        assert_eq!(pixels(2_000_000), pixels(u64::MAX), "more than is looked at anyway");
+        assert!((3_000..=10_000).contains(&pixels(10_000)), "{}", pixels(10_000));
+    }
+
+    #[test]
     fn each_factor_averages_its_boxes() {
         for (width, height) in [(300, 200), (640, 360), (960, 540), (1280, 720), (1920, 1080), (3840, 2160)] {
             let image = gray(width, height, |x, _| if x < width / 2 { 255 } else { 10 });
-            let mut reducer = Reducer::new(image.size);
+            let mut reducer = Reducer::new(image.size, None);
             let (w, h) = reducer.reduced();
             assert!((280..=400).contains(&w), "{width} became {w}");
             let mut out = Plane8::new(w, h);

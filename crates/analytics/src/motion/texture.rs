@@ -45,6 +45,40 @@ fn keeps_texture(background: &Plane8, now: &Plane8, pixel: usize) -> bool {
 /// Whether `blob` is the hole that something left when it went: its outline is an edge of the
 /// background and not of the picture.
 pub(crate) fn is_ghost(blob: &Blob, background: &Plane8, now: &Plane8) -> bool {
+    let Outline { then, today, sides } = outline(blob, background, now);
+    sides >= 8 && then > 2 * today && then > 14 * sides
+}
+
+/// What the outline of a blob says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Edges {
+    /// It is an edge of the picture: something has come.
+    Appeared,
+    /// It is an edge of the background: something has gone.
+    Vanished,
+    /// It is as much the one as the other.
+    Unclear,
+}
+
+/// Compares the edges along the outline of `blob`.
+pub(crate) fn edges(blob: &Blob, background: &Plane8, now: &Plane8) -> Edges {
+    let Outline { then, today, .. } = outline(blob, background, now);
+    // Light that has changed leaves edges in both, and a floor of stones has some everywhere.
+    match () {
+        () if today > 2 * then => Edges::Appeared,
+        () if then > 2 * today => Edges::Vanished,
+        () => Edges::Unclear,
+    }
+}
+
+/// Sums of the steps of luma across a blob's sides.
+struct Outline {
+    then: i32,
+    today: i32,
+    sides: i32,
+}
+
+fn outline(blob: &Blob, background: &Plane8, now: &Plane8) -> Outline {
     let (mut then, mut today, mut sides) = (0, 0, 0);
     for run in &blob.runs {
         let row = usize::from(run.y) * now.width;
@@ -56,7 +90,7 @@ pub(crate) fn is_ghost(blob: &Blob, background: &Plane8, now: &Plane8) -> bool {
             }
         }
     }
-    sides >= 8 && then > 2 * today && then > 14 * sides
+    Outline { then, today, sides }
 }
 
 /// Makes the picture under `blob` the background.

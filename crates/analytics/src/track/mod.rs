@@ -7,7 +7,7 @@ mod shared;
 mod tracker;
 
 pub(crate) use self::{
-    object::Sight,
+    object::{Object, Sight},
     shared::Grid,
     tracker::{HISTORY, Observation, Tracker},
 };
@@ -16,10 +16,7 @@ pub(crate) use self::{
 mod tests {
     use watchpost_model::{Id, ObjectClass, Rect, StreamTime};
 
-    use super::{
-        object::{Measurement, Object},
-        *,
-    };
+    use super::{object::Measurement, *};
 
     #[test]
     fn two_side_by_side_are_told_from_one_whom_a_post_cuts_in_two() {

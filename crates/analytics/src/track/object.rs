@@ -28,6 +28,10 @@ const ODD_SIZE_FOLLOWS_S: f32 = 3.0;
 /// least this wide, in parts of their height (as where motion takes a blob apart).
 const SIDE_HEIGHT: f32 = 0.65;
 const SIDES_WIDTH: f32 = 0.55;
+/// Who is this many of their own sizes from where they were first seen has walked there.
+const WALKED_SIZES: f32 = 1.5;
+/// What is left when somebody walks on is smaller than this share of both together.
+const LEFT_BEHIND_SHARE: f32 = 0.6;
 /// While nothing is seen, velocity fades within this time, in seconds.
 const COAST_FADES_S: f32 = 1.5;
 
@@ -71,6 +75,10 @@ pub(crate) struct Object {
     pub sight: Sight,
     /// Since when it has hidden in the box of another.
     pub doubled_since: Option<StreamTime>,
+    /// Where it was first seen.
+    pub born: Rect,
+    /// Its area while it walked, once it has.
+    walking_area: Option<f32>,
     trail: VecDeque<(StreamTime, f32, f32)>,
     is_moving: bool,
 }
@@ -102,6 +110,8 @@ impl Object {
             locked: false,
             sight: first.sight,
             doubled_since: None,
+            born: first.rect,
+            walking_area: None,
             trail: VecDeque::from([(time, center.x, center.y)]),
             is_moving: false,
         };
@@ -213,6 +223,19 @@ impl Object {
             .front()
             .map_or(0.0, |&(_, x, y)| ((self.x.position - x) / sx).hypot((self.y.position - y) / sy));
         self.is_moving = moved > MOVED_SHARE;
+        let born = self.born.center();
+        let away = ((self.x.position - born.x) / sx).hypot((self.y.position - born.y) / sy);
+        if self.is_moving && self.sight == Sight::Clear && away > WALKED_SIZES {
+            let area = self.width * self.height;
+            self.walking_area =
+                Some(self.walking_area.map_or(area, |walking| walking + 0.1 * (area - walking)));
+        }
+    }
+
+    /// Whether what is seen now of `area` has come here by itself: as large as it was while it walked. What is much
+    /// smaller was left behind by somebody whose track it has taken over.
+    pub fn has_walked_here(&self, area: f32) -> bool {
+        self.walking_area.is_some_and(|walking| area > LEFT_BEHIND_SHARE * walking)
     }
 
     /// Where it is, or is expected to be.
@@ -223,6 +246,25 @@ impl Object {
             self.width,
             self.height,
         )
+    }
+
+    /// Whether it was first seen at `place` and is seen further away now: somebody who stood there and walked off.
+    /// Of them too the place is uncovered bit by bit, so beside it counts.
+    pub fn has_left(&self, place: &Rect) -> bool {
+        let grown = Rect::new(
+            self.born.x - self.width,
+            self.born.y - self.height / 4.0,
+            self.born.width + 2.0 * self.width,
+            self.born.height + self.height / 2.0,
+        );
+        let away =
+            |rect: &Rect| (rect.center().x - place.center().x).hypot(rect.center().y - place.center().y);
+        self.sight != Sight::Missed && grown.iou(place) > 0.0 && away(&self.rect()) >= away(&self.born)
+    }
+
+    /// Whether it has moved by more than its own jitter within the last second.
+    pub const fn is_moving(&self) -> bool {
+        self.is_moving
     }
 
     /// Its class by majority; of equals the first by number.

@@ -7,7 +7,9 @@ use super::{
     geometry::{anchor_point, distance_to_border, is_inside},
     intrusion::{Intrusion, Report},
     loitering::Loitering,
+    missing::Settled,
     presence::{Change, Place, Presence},
+    resting::Resting,
 };
 use crate::ids::Ids;
 
@@ -18,6 +20,10 @@ const BORDER: f32 = 0.008;
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct AreaWatch {
     pub presence: Presence,
+    /// Where it waits for objects left or removed.
+    pub resting: Resting,
+    /// Where it lay for long.
+    pub settled: Option<Settled>,
     intrusion: Intrusion,
     loitering: Loitering,
 }
@@ -67,6 +73,13 @@ pub(crate) fn close(
     if let Some(report) = state.loitering.end(time) {
         out.push(loitering(area, track, report, ids));
     }
+}
+
+/// Whether an object stands in the area and is one that counts there.
+pub(crate) fn is_in(area: &Area, track: &Track) -> bool {
+    area.classes.contains(track.class)
+        && fits(&area.sizes, track)
+        && is_inside(&area.vertices, anchor_point(&track.rect, area.anchor))
 }
 
 /// Where the track is for this area. Those who stand still may not come in if the area ignores them,

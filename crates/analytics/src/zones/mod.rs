@@ -5,8 +5,6 @@
 //! frame; that events wait until it is established is the outbox's business. They rest while a track
 //! coasts: what is only expected triggers nothing.
 //!
-//! Later: objects left or removed. Their switches are accepted and report nothing.
-
 mod areas;
 mod crossing;
 mod crowding;
@@ -15,7 +13,13 @@ mod geometry;
 mod intrusion;
 mod lines;
 mod loitering;
+mod missing;
+mod objects;
 mod presence;
+mod resting;
 mod tailgating;
 
-pub(crate) use self::engine::{Happening, Zones};
+pub(crate) use self::{
+    engine::{Happening, Seen, Zones},
+    objects::Gone,
+};
