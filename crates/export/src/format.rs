@@ -7,9 +7,18 @@ use std::collections::BTreeMap;
 
 use schemars::Schema;
 use watchpost_config::{Handler, Paths, Problem, split_scheme};
+use watchpost_media::Codec;
 use watchpost_schema::{SchemaId, Version, streams::StreamName};
 
-use crate::{common::Common, formats, picture::PictureSink, receiver::Receiver, schedule, settings::problem};
+use crate::{
+    common::Common,
+    formats,
+    picture::{PictureSink, VideoSink},
+    receiver::Receiver,
+    schedule,
+    settings::problem,
+    video::Video,
+};
 
 /// Every format, in the order they are shown.
 pub static FORMATS: &[&Format] = &[
@@ -142,4 +151,16 @@ pub enum Output {
     Receiver(Box<dyn Fn() -> Box<dyn Receiver> + Send + Sync>),
     /// Fed with pictures, outside the delivery promise.
     Pictures(Box<dyn Fn() -> Box<dyn PictureSink> + Send + Sync>),
+    /// Subscribed to encoded video, outside the delivery promise.
+    Video(VideoOutput),
+}
+
+/// An output that takes encoded video.
+pub struct VideoOutput {
+    /// What is to be encoded.
+    pub video: Video,
+    /// Codecs that it carries: the `source` stream is passed on in these, and encoded anew in others.
+    pub carries: &'static [Codec],
+    /// Makes the sink, again after a failure.
+    pub make: Box<dyn Fn() -> Box<dyn VideoSink> + Send + Sync>,
 }

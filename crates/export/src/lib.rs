@@ -1,8 +1,8 @@
 //! Ways out: the table FORMATS.
 //!
 //! A *format* ([`Format`]) checks a handler of an instance file and makes a [`Plan`] of it: what it
-//! takes ([`Selection`]) and how it is started ([`Output`]), as a [`Receiver`] fed from the log or as
-//! a [`PictureSink`]. This room knows neither sources nor the journal: a receiver is handed deliveries
+//! takes ([`Selection`]) and how it is started ([`Output`]), as a [`Receiver`] fed from the log, as
+//! a [`PictureSink`] or as a [`VideoSink`]. This room knows neither sources nor the journal: a receiver is handed deliveries
 //! and says what became of them.
 //!
 //! To add a format: one file under `formats/`, one line in [`FORMATS`].
@@ -27,13 +27,15 @@ mod schedule;
 mod selection;
 mod settings;
 mod sieve;
+mod video;
 
 pub use common::{BehindMax, Common, Crops, Shape, WhenBehind};
 pub use crops::without_pictures;
 pub use filter::Filter;
 pub use format::{
-    DataKind, FORMATS, Format, InstanceInfo, Output, Plan, Request, Selection, format_for, plan,
+    DataKind, FORMATS, Format, InstanceInfo, Output, Plan, Request, Selection, VideoOutput, format_for, plan,
 };
-pub use picture::{Picture, PictureError, PictureSink, Written};
+pub use picture::{Moment, Picture, PictureError, PictureSink, VideoSink, Written};
 pub use receiver::{Delivery, Item, ItemKind, Outcome, POISON_DEATHS, Receiver, ReceiverError};
 pub use sieve::Sieve;
+pub use video::Video;

@@ -1,8 +1,9 @@
-//! The contract between the pipeline and picture exports.
+//! The contracts between the pipeline and exports of pictures and of video.
 
 use bytes::Bytes;
 use thiserror::Error;
-use watchpost_model::{Frame, Image};
+use watchpost_media::EncodedStream;
+use watchpost_model::{Frame, Image, StreamTime, Timestamp};
 
 /// Something that takes pictures: a video file, stills, later live streams.
 ///
@@ -20,6 +21,45 @@ pub trait PictureSink: Send {
     /// # Errors
     /// As for `push`; what could be completed is complete.
     fn finish(self: Box<Self>) -> Result<Vec<Written>, PictureError>;
+}
+
+/// Something that takes encoded video: a file, a stream server.
+///
+/// The video comes by the [`EncodedStream`] that it subscribes to, on GStreamer's threads; this contract is
+/// about everything else, and runs on a thread of its own. The runtime owns the encoder, which other outputs
+/// may share.
+pub trait VideoSink: Send {
+    /// A video begins, or another one instead of the last: other settings, a camera that changed its size, a
+    /// source that came back, an encoder that had to be started again. The last one has ended then, or gets
+    /// no more frames. At pace `fast` no frame passes until this returns.
+    ///
+    /// # Errors
+    /// See [`PictureError`]; the sink is then finished and, unless `Failed`, made anew later.
+    fn begin(&mut self, video: &EncodedStream) -> Result<(), PictureError>;
+
+    /// A frame has passed, and may or may not be encoded by now: the place to see how one is doing, and to
+    /// act on events. Never left out for a frame that has events; others may be while this is busy.
+    ///
+    /// # Errors
+    /// As for `begin`.
+    fn look(&mut self, moment: &Moment) -> Result<(), PictureError>;
+
+    /// Completes and syncs what was written, up to the last frame that was looked at.
+    ///
+    /// # Errors
+    /// As for `begin`; what could be completed is complete.
+    fn finish(self: Box<Self>) -> Result<Vec<Written>, PictureError>;
+}
+
+/// A frame as video exports see it: everything but its pixels.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    /// The stream's clock.
+    pub time: StreamTime,
+    /// The wall clock the frame was taken at.
+    pub timestamp: Timestamp,
+    /// The frame's `event-*` records, version 2, each one JSON object.
+    pub events: Vec<Bytes>,
 }
 
 /// One moment as picture exports see it. Cheap to clone.

@@ -2,12 +2,11 @@
 
 use watchpost_config::Problem;
 use watchpost_media::{MediaError, MediaErrorKind};
-use watchpost_schema::streams::StreamName;
 
 use crate::{
     common::Common,
     files::{Names, key_of},
-    format::{Format, Output, Plan, Request, Selection},
+    format::{Format, Output, Plan, Request, Selection, VideoOutput},
     metadata::path_template,
     picture::{PictureError, PictureSink},
     receiver::ReceiverError,
@@ -21,6 +20,23 @@ pub(crate) struct Target {
     pub key: u64,
 }
 
+/// The plan of a video export.
+pub(crate) fn video_plan(
+    format: &'static Format,
+    request: &Request<'_>,
+    selection: Selection,
+    output: VideoOutput,
+) -> Plan {
+    Plan {
+        format,
+        name: request.handler.name.clone(),
+        selection,
+        common: Common::default(),
+        output: Output::Video(output),
+        warnings: Vec::new(),
+    }
+}
+
 /// Checks stream and path. `dynamic`: the name must have a dynamic part, or must have none.
 pub(crate) fn target(
     format: &'static Format,
@@ -30,10 +46,6 @@ pub(crate) fn target(
 ) -> Option<(Selection, Target)> {
     let handler = request.handler;
     let selection = selection::select(handler, format, problems);
-    if selection == Some(Selection::Stream(StreamName::Source)) {
-        let message = format!("{} does not take the stream `source` yet", format.title);
-        problems.push(problem(handler, "/sink", message, "expected output-image"));
-    }
     let template = path_template(request, problems)?;
     if template.is_constant() == dynamic {
         let (message, fix) = if dynamic {

@@ -13,7 +13,7 @@ use crate::{
 
 /// Keys of PRODUCT section 10 that are planned; refused by name until then, so that nobody believes
 /// that they work.
-const NOT_YET: [&str; 5] = ["retention", "rotate", "compress", "segment", "clip"];
+const NOT_YET: [&str; 3] = ["retention", "rotate", "compress"];
 
 /// The key that [`crate::selection`] reads.
 pub(crate) const SCHEMA_EVENTS: &str = "schema_events";
@@ -75,6 +75,44 @@ where
         }
     }
     typed::<T>(handler, own, problems).filter(|_| problems.len() == before)
+}
+
+/// Reads the keys of `A` and those of `B`: what several formats share, and a format's own.
+pub(crate) fn read_both<A, B>(handler: &Handler, problems: &mut Vec<Problem>) -> Option<(A, B)>
+where
+    A: DeserializeOwned + JsonSchema + Validate<Context = ()>,
+    B: DeserializeOwned + JsonSchema + Validate<Context = ()>,
+{
+    let before = problems.len();
+    let (a_keys, b_keys) = (keys::<A>(), keys::<B>());
+    let (mut a, mut b) = (Map::new(), Map::new());
+    for (key, value) in handler.config.iter().filter(|(_, value)| !value.is_null()) {
+        if a_keys.contains(key) {
+            a.insert(key.clone(), value.clone());
+        } else if b_keys.contains(key) {
+            b.insert(key.clone(), value.clone());
+        } else if ![SCHEMA_EVENTS, SCHEDULE].contains(&key.as_str()) {
+            let all: Vec<String> = b_keys.iter().chain(&a_keys).cloned().collect();
+            problems.push(unknown(handler, key, &[], &all));
+        }
+    }
+    let (a, b) = (typed::<A>(handler, a, problems), typed::<B>(handler, b, problems));
+    a.zip(b).filter(|_| problems.len() == before)
+}
+
+/// The JSON Schema of a `config` that [`read_both`] reads.
+pub(crate) fn schema_of_both<A: JsonSchema, B: JsonSchema>() -> Schema {
+    let (mut schema, other) = (own_schema::<A>(), schema_of::<B>());
+    let merged = schema.ensure_object().entry("properties").or_insert_with(|| json!({}));
+    if let (Some(merged), Some(other)) =
+        (merged.as_object_mut(), other.get("properties").and_then(Value::as_object))
+    {
+        merged.extend(other.clone());
+    }
+    if let Some(about) = other.get("description") {
+        schema.ensure_object().insert("description".to_owned(), about.clone());
+    }
+    schema
 }
 
 /// The JSON Schema of a picture format's `config`: its own keys and `schedule`.

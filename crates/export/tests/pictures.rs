@@ -9,13 +9,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use common::Sandbox;
 use serde_json::{Value, json};
-use watchpost_export::{Output, Picture, PictureSink};
+use watchpost_export::{Moment, Output, Picture, PictureSink, Written};
+use watchpost_media::{EncodePace, Encoder};
 use watchpost_model::{Frame, Image, PixelFormat, Plane, Size, StreamTime, Timestamp};
 
 fn sink(sandbox: &Sandbox, handler: &Value) -> Box<dyn PictureSink> {
     match sandbox.plan(handler).unwrap_or_else(|problems| panic!("{problems:?}")).output {
         Output::Pictures(make) => make(),
-        Output::Receiver(_) => panic!("no picture export"),
+        Output::Receiver(_) | Output::Video(_) => panic!("no picture export"),
     }
 }
 
@@ -45,7 +46,24 @@ fn picture(id: u64) -> Picture {
     }
 }
 
-fn run(sandbox: &Sandbox, handler: &Value, frames: u64) -> Vec<watchpost_export::Written> {
+/// A video export as the runtime runs it: an encoder, and a look at every frame.
+fn record(sandbox: &Sandbox, handler: &Value, frames: u64) -> Vec<Written> {
+    let plan = sandbox.plan(handler).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let Output::Video(output) = plan.output else { panic!("no video export") };
+    let size = Size { width: 64, height: 48 };
+    let encoder = Encoder::start(output.video.encoder(size, None, EncodePace::Fast)).unwrap();
+    let mut sink = (output.make)();
+    sink.begin(encoder.stream()).unwrap();
+    for id in 0..frames {
+        let Picture { frame, shown, events, .. } = picture(id);
+        encoder.push(&shown, frame.time).unwrap();
+        sink.look(&Moment { time: frame.time, timestamp: frame.timestamp, events }).unwrap();
+    }
+    encoder.finish().unwrap();
+    sink.finish().unwrap()
+}
+
+fn run(sandbox: &Sandbox, handler: &Value, frames: u64) -> Vec<Written> {
     let mut sink = sink(sandbox, handler);
     for id in 0..frames {
         sink.push(&picture(id)).unwrap();
@@ -85,11 +103,11 @@ fn jpg_counts_pass_over_what_is_there() {
 fn mp4_is_a_file_of_all_frames_and_is_not_overwritten() {
     let sandbox = Sandbox::new();
     let handler = json!({"uri": "mp4:///v/a.mp4", "sink": "output-image", "config": {}});
-    let written = run(&sandbox, &handler, 50);
+    let written = record(&sandbox, &handler, 50);
     assert_eq!((written.len(), written[0].count), (1, 50));
     assert_eq!(written[0].path, sandbox.exports().join("v/a.mp4"));
     assert_eq!(&std::fs::read(&written[0].path).unwrap()[4..8], b"ftyp");
-    let again = run(&sandbox, &handler, 1);
+    let again = record(&sandbox, &handler, 1);
     assert_eq!((again[0].path.clone(), again[0].count), (sandbox.exports().join("v/a-00001.mp4"), 1));
-    assert!(run(&sandbox, &handler, 0).is_empty(), "no picture, no file");
+    assert!(record(&sandbox, &handler, 0).is_empty(), "no picture, no file");
 }

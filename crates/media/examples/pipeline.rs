@@ -28,7 +28,7 @@ fn main() {
     let settings = EncoderSettings::new(info.size, info.fps.unwrap_or(Rate::DEFAULT), pace);
     println!("at most {} kbit/s", settings.max_kbps());
     let encoder = Encoder::start(settings).unwrap();
-    let writer = Mp4Writer::start(Path::new(output), Overwrite::Replace, &encoder).unwrap();
+    let writer = Mp4Writer::start(Path::new(output), Overwrite::Replace, encoder.stream()).unwrap();
     let mut renderer = Renderer::new();
     let mut count = 0;
     loop {

@@ -2,8 +2,8 @@
 //!
 //! The way of a picture through this room:
 //! ```text
-//! Decoder ──Image──▶ (analytics) ──▶ Renderer ──Image──▶ Encoder ──▶ EncodedStream ──▶ Mp4Writer
-//!                                                           └─(one encode, many streams)─▶ ...
+//! Decoder ──Image──▶ (analytics) ──▶ Renderer ──Image──▶ Encoder ──▶ EncodedStream ─┬─▶ Mp4Writer
+//!    └───(before it is decoded)────────────────────────────────────▶ EncodedStream    └─▶ ... (one encode)
 //! ```
 //! [`Image`](watchpost_model::Image)s share the decoder's memory: nothing is copied before the
 //! renderer draws, and nothing after it before the encoder reads.
@@ -17,6 +17,8 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod bus;
+#[allow(dead_code, reason = "clips around events are being built on it")]
+mod clips;
 mod decode;
 mod encode;
 mod error;
@@ -26,6 +28,7 @@ mod pipeline_text;
 mod rate;
 mod render;
 mod still;
+mod stream;
 pub mod testclip;
 
 pub use decode::{DecodeOptions, DecodedFrame, Decoder, Location, Next, VideoInfo, check_location};
@@ -37,6 +40,7 @@ pub use pipeline_text::{PipelineUse, check_pipeline};
 pub use rate::Rate;
 pub use render::{Color, Flash, Overlay, OverlayArea, OverlayBox, OverlayLine, Renderer};
 pub use still::jpeg;
+pub use stream::EncodedStream;
 
 use std::sync::OnceLock;
 

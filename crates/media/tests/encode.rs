@@ -1,43 +1,21 @@
 //! One encode, several files; what is pushed is what is in them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod common;
+
 use std::{
     path::{Path, PathBuf},
     process::Command,
-    sync::Arc,
 };
 
+use common::{SIZE, picture, probe};
 use watchpost_media::{
     EncodePace, Encoder, EncoderSettings, MediaErrorKind, Mp4Writer, Overwrite, Pushed, Rate, jpeg,
 };
-use watchpost_model::{Image, PixelFormat, Plane, Rect, Size, StreamTime};
-
-const SIZE: Size = Size { width: 320, height: 240 };
+use watchpost_model::{PixelFormat, Rect, Size, StreamTime};
 
 fn rate(fps: u32) -> Rate {
     Rate::new(fps, 1).unwrap()
-}
-
-/// A picture that changes with `n`.
-fn picture(format: PixelFormat, size: Size, n: u64) -> Image {
-    let (width, height) = (size.width as usize, size.height as usize);
-    let luma = (0..width * height).map(|i| (40 + (i % width + i / width * 2 + n as usize * 3) % 160) as u8);
-    let luma: Arc<Vec<u8>> = Arc::new(luma.collect());
-    let chroma = Arc::new(vec![120; width * height]);
-    let (half_width, half_height) = (width.div_ceil(2), height.div_ceil(2));
-    let mut planes = vec![Plane::new(luma, 0, width, height, width).unwrap()];
-    match format {
-        PixelFormat::I420 => {
-            for _ in 0..2 {
-                planes.push(Plane::new(chroma.clone(), 0, half_width, half_height, half_width).unwrap());
-            }
-        }
-        PixelFormat::Nv12 => {
-            planes.push(Plane::new(chroma, 0, half_width * 2, half_height, half_width * 2).unwrap());
-        }
-        PixelFormat::Gray8 => {}
-    }
-    Image { format, size, planes }
 }
 
 fn settings(fps: u32) -> EncoderSettings {
@@ -51,30 +29,13 @@ fn push(encoder: &Encoder, frames: std::ops::Range<u64>, fps: u64) {
     }
 }
 
-/// Frames by decoding, duration in s by the container, size.
-fn probe(path: &Path) -> (u64, f64, String) {
-    let out = Command::new("ffprobe")
-        .args(["-v", "error", "-count_frames", "-select_streams", "v:0", "-of", "default=nw=1"])
-        .args(["-show_entries", "stream=nb_read_frames,width,height:format=duration"])
-        .arg(path)
-        .output()
-        .expect("ffprobe (Debian package ffmpeg) is needed by this test");
-    assert!(out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
-    let text = String::from_utf8(out.stdout).unwrap();
-    let value = |key: &str| {
-        let line = text.lines().find(|line| line.starts_with(key)).unwrap_or_else(|| panic!("{key}: {text}"));
-        line.split('=').nth(1).unwrap().to_owned()
-    };
-    let size = format!("{}x{}", value("width"), value("height"));
-    (value("nb_read_frames").parse().unwrap(), value("duration").parse().unwrap(), size)
-}
-
 #[test]
 fn frames_and_duration_are_exactly_those_pushed() {
     let folder = tempfile::tempdir().unwrap();
     for (fps, frames) in [(10, 1), (10, 7), (25, 100), (30, 151)] {
         let encoder = Encoder::start(settings(fps)).unwrap();
-        let writer = Mp4Writer::start(&folder.path().join("out.mp4"), Overwrite::Number, &encoder).unwrap();
+        let writer =
+            Mp4Writer::start(&folder.path().join("out.mp4"), Overwrite::Number, encoder.stream()).unwrap();
         push(&encoder, 0..frames, u64::from(fps));
         encoder.finish().unwrap();
         let summary = writer.finish().unwrap();
@@ -92,7 +53,8 @@ fn frames_and_duration_are_exactly_those_pushed() {
 fn gaps_and_uneven_frames_lose_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let encoder = Encoder::start(settings(30)).unwrap();
-    let writer = Mp4Writer::start(&folder.path().join("out.mp4"), Overwrite::Number, &encoder).unwrap();
+    let writer =
+        Mp4Writer::start(&folder.path().join("out.mp4"), Overwrite::Number, encoder.stream()).unwrap();
     // A camera that stalls: from a frame to the next 33 ms, 400 ms, 700 ms, 5 s.
     let mut pts = 0;
     for n in 0..120u64 {
@@ -114,9 +76,9 @@ fn two_files_of_one_encoder_the_second_begun_later() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out.mp4");
     let encoder = Encoder::start(settings(25)).unwrap();
-    let first = Mp4Writer::start(&path, Overwrite::Number, &encoder).unwrap();
+    let first = Mp4Writer::start(&path, Overwrite::Number, encoder.stream()).unwrap();
     push(&encoder, 0..60, 25);
-    let second = Mp4Writer::start(&path, Overwrite::Number, &encoder).unwrap();
+    let second = Mp4Writer::start(&path, Overwrite::Number, encoder.stream()).unwrap();
     push(&encoder, 60..110, 25);
     // The first leaves, the second goes on.
     let first = first.finish().unwrap();
@@ -138,7 +100,8 @@ fn two_files_of_one_encoder_the_second_begun_later() {
 fn a_file_cut_off_while_it_grows_plays_to_its_last_second() {
     let folder = tempfile::tempdir().unwrap();
     let encoder = Encoder::start(EncoderSettings { pace: EncodePace::Live, ..settings(25) }).unwrap();
-    let writer = Mp4Writer::start(&folder.path().join("out.mp4"), Overwrite::Number, &encoder).unwrap();
+    let writer =
+        Mp4Writer::start(&folder.path().join("out.mp4"), Overwrite::Number, encoder.stream()).unwrap();
     let copy = folder.path().join("copy.mp4");
     for n in 0..250u64 {
         // As a camera would, only faster: the next frame comes when the last one is encoded.
@@ -185,7 +148,8 @@ fn size_rate_and_pixel_format_are_converted() {
             ..settings(10)
         };
         let encoder = Encoder::start(wanted).unwrap();
-        let writer = Mp4Writer::start(&folder.path().join("out.mp4"), Overwrite::Number, &encoder).unwrap();
+        let writer =
+            Mp4Writer::start(&folder.path().join("out.mp4"), Overwrite::Number, encoder.stream()).unwrap();
         for n in 0..100u64 {
             // Odd sizes, and a camera that changes its own half-way.
             let size = if n < 50 { Size { width: 321, height: 241 } } else { SIZE };
@@ -204,8 +168,9 @@ fn a_full_disk_is_an_error_and_nothing_hangs() {
     // /dev/full takes no byte.
     let encoder = Encoder::start(settings(25)).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let good = Mp4Writer::start(&folder.path().join("good.mp4"), Overwrite::Number, &encoder).unwrap();
-    let bad = Mp4Writer::start(Path::new("/dev/full"), Overwrite::Replace, &encoder).unwrap();
+    let good =
+        Mp4Writer::start(&folder.path().join("good.mp4"), Overwrite::Number, encoder.stream()).unwrap();
+    let bad = Mp4Writer::start(Path::new("/dev/full"), Overwrite::Replace, encoder.stream()).unwrap();
     push(&encoder, 0..300, 25);
     encoder.finish().unwrap();
     let error = bad.finish().unwrap_err();
@@ -218,7 +183,7 @@ fn nothing_pushed_leaves_no_file() {
     let folder = tempfile::tempdir().unwrap();
     let encoder = Encoder::start(settings(25)).unwrap();
     let path: PathBuf = folder.path().join("out.mp4");
-    let writer = Mp4Writer::start(&path, Overwrite::Number, &encoder).unwrap();
+    let writer = Mp4Writer::start(&path, Overwrite::Number, encoder.stream()).unwrap();
     encoder.finish().unwrap();
     assert_eq!(writer.finish().unwrap().frames, 0);
     assert!(!path.exists());
@@ -230,7 +195,8 @@ fn dropping_in_any_order_ends_at_once() {
     let folder = tempfile::tempdir().unwrap();
     for turn in 0..3 {
         let encoder = Encoder::start(settings(25)).unwrap();
-        let writer = Mp4Writer::start(&folder.path().join("out.mp4"), Overwrite::Number, &encoder).unwrap();
+        let writer =
+            Mp4Writer::start(&folder.path().join("out.mp4"), Overwrite::Number, encoder.stream()).unwrap();
         push(&encoder, 0..30, 25);
         match turn {
             0 => drop(encoder),

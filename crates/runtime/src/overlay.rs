@@ -61,31 +61,36 @@ impl Painter {
         *self = new;
     }
 
-    /// The picture of an analysed frame; `None` if the frame has none.
-    pub fn picture(&mut self, frame: &Frame, analysis: &Analysis) -> Option<Picture> {
+    /// Whether pictures are drawn on at all.
+    pub const fn draws(&self) -> bool {
+        self.scene.is_some()
+    }
+
+    /// The picture of an analysed frame; `None` if the frame has none. `draw`: somebody looks at it.
+    pub fn picture(&mut self, frame: &Frame, analysis: &Analysis, draw: bool) -> Option<Picture> {
         if let Some(scene) = &mut self.scene {
             scene.update(frame, analysis);
         }
         let events = analysis.groups.iter().flat_map(|group| self.events(group)).collect();
-        self.draw(frame, events, false)
+        self.draw(frame, events, false, draw)
     }
 
     /// The last picture once more, for events that come when the source has ended.
-    pub fn last_picture(&mut self, frame: &Frame, analysis: &Analysis) -> Option<Picture> {
+    pub fn last_picture(&mut self, frame: &Frame, analysis: &Analysis, draw: bool) -> Option<Picture> {
         let events = analysis.groups.iter().flat_map(|group| self.events(group)).collect();
-        self.draw(frame, events, true)
+        self.draw(frame, events, true, draw)
     }
 
     /// The picture of a frame that was not analysed, with what was found last.
-    pub fn picture_again(&mut self, frame: &Frame) -> Option<Picture> {
-        self.draw(frame, Vec::new(), false)
+    pub fn picture_again(&mut self, frame: &Frame, draw: bool) -> Option<Picture> {
+        self.draw(frame, Vec::new(), false, draw)
     }
 
-    fn draw(&mut self, frame: &Frame, events: Vec<bytes::Bytes>, again: bool) -> Option<Picture> {
+    fn draw(&mut self, frame: &Frame, events: Vec<bytes::Bytes>, again: bool, draw: bool) -> Option<Picture> {
         let image = frame.image.as_ref()?;
         let shown = match &mut self.scene {
-            Some(scene) => scene.renderer.draw(image, &scene.overlay),
-            None => image.clone(),
+            Some(scene) if draw => scene.renderer.draw(image, &scene.overlay),
+            _ => image.clone(),
         };
         let at =
             Instant { frame_id: frame.id, time: frame.time, timestamp: frame.timestamp, size: frame.size };

@@ -2,13 +2,13 @@
 //!
 //! ```text
 //!  source ─▶ solution ─┬─▶ intake ─▶ (inbox ─▶ preprocess) ─▶ recorder ─▶ log ─▶ a worker per receiver
-//!                      └─▶ pictures ─▶ a thread per picture export
+//!                      └─▶ pictures ─▶ a thread per picture export, an encoder for all video that is alike
 //! ```
 //!
 //! This file is one thread: it takes frames from the source, has the solution look at them, and gives
 //! what came out to the log and to the picture exports. It waits for neither receivers nor disks. Behind
 //! the log each receiver has a worker and a cursor of its own (`worker.rs`), so a slow one holds up
-//! nobody; the picture exports have a thread and a short queue each (`pictures.rs`).
+//! nobody; the picture exports have a thread and a short queue each (`pictures/`).
 
 use std::{
     sync::{
@@ -116,7 +116,7 @@ impl Pipeline {
         self.status.arrived(&frame, self.source.status());
         if !analyse {
             // A frame over `frame_rate_limit`: shown, with what was last seen, but not looked at.
-            self.pictures.show_again(&frame);
+            self.pictures.show_again(&frame, &*self.source);
             return Ok(());
         }
         let began = Instant::now();
@@ -124,7 +124,7 @@ impl Pipeline {
         let analysis = self.solution.process(&frame, detections.as_deref());
         self.status.analysed(began.elapsed());
         self.record(Some(&frame), &analysis)?;
-        self.pictures.show(&frame, &analysis);
+        self.pictures.show(&frame, &analysis, &*self.source);
         self.last_frame = Some(frame);
         Ok(())
     }

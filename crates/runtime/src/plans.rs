@@ -7,11 +7,12 @@ use watchpost_analytics as analytics;
 use watchpost_config::{
     self as config, Found, Handler, Hours, Manifest, Paths, Problem, SettingValue, Switch,
 };
-use watchpost_export::{self as export, InstanceInfo, Output, PictureSink, Plan, Request, Selection};
+use watchpost_export::{self as export, InstanceInfo, Output, Plan, Request, Selection};
 use watchpost_process::{Spec, split};
 use watchpost_schema::{SchemaId, Version};
 
 use crate::{
+    pictures::{Made, Shows},
     preprocess,
     runtime::{Surroundings, Usable, find_exporter},
 };
@@ -52,9 +53,6 @@ pub(crate) struct ExporterOrigin {
     pub info: InstanceInfo,
     pub available: Vec<Version>,
 }
-
-/// Makes the sink of a picture export.
-pub(crate) type MakePictures = Box<dyn Fn() -> Box<dyn PictureSink> + Send + Sync>;
 
 impl Wish<'_> {
     /// Its format's name, as far as it can be told.
@@ -116,16 +114,18 @@ pub(crate) fn plan(
     }
 }
 
-/// What makes the pictures' sink of an export, for a source that is known by now, and when it takes some.
-pub(crate) fn pictures(
-    handler: &Handler,
-    info: &InstanceInfo,
-    paths: &Paths,
-) -> Result<(MakePictures, Option<Hours>), Vec<Problem>> {
+/// How an export of pictures or video is started, for a source that is known by now.
+pub(crate) fn pictures(handler: &Handler, info: &InstanceInfo, paths: &Paths) -> Result<Shows, Vec<Problem>> {
     let plan = export::plan(&Request { handler, paths, instance: info })?;
-    match plan.output {
-        Output::Pictures(make) => Ok((make, plan.common.schedule.as_ref().map(Hours::new))),
-        Output::Receiver(_) => Err(vec![Problem::at("/uri", "takes no pictures", "")]),
+    let made = match plan.output {
+        Output::Pictures(make) => Made::Pictures(make),
+        Output::Video(output) => Made::Video(output),
+        Output::Receiver(_) => return Err(vec![Problem::at("/uri", "takes no pictures", "")]),
+    };
+    let hours = plan.common.schedule.as_ref().map(Hours::new);
+    match plan.selection {
+        Selection::Stream(stream) => Ok(Shows { made, stream, hours }),
+        Selection::Records(_) => Err(vec![Problem::at("/sink", "records are no pictures", "")]),
     }
 }
 

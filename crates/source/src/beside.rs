@@ -10,6 +10,7 @@ use std::{
 };
 
 use watchpost_config::LabelTable;
+use watchpost_media::EncodedStream;
 use watchpost_model::{Diagnostics, Frame, Severity};
 
 use crate::{
@@ -213,6 +214,10 @@ impl Source for Beside {
 
     fn status(&self) -> Status {
         Status { refused: self.refusals.count(), unmatched: self.unmatched, ..self.video.status() }
+    }
+
+    fn encoded(&self) -> Option<EncodedStream> {
+        self.video.encoded()
     }
 
     fn pass(&self) -> Pass {

@@ -79,6 +79,11 @@ impl StreamClock {
         }
     }
 
+    /// Where this connection's zero lies.
+    pub const fn base(&self) -> StreamTime {
+        self.base
+    }
+
     /// The time, on the whole stream's clock, of the frame that this connection calls `pts`.
     pub fn at(&mut self, pts: StreamTime, now: Instant) -> StreamTime {
         let time = self.base + pts;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use watchpost_media::MediaError;
+use watchpost_media::{EncodedStream, MediaError};
 use watchpost_model::{Detection, Diagnostics, Frame, Size, StreamTime};
 
 /// Something that gives frames. Dropping it closes what it holds.
@@ -18,6 +18,12 @@ pub trait Source: Send {
 
     /// Counts since it was opened.
     fn status(&self) -> Status;
+
+    /// The video as it was sent, for outputs that pass it on; `None` where there is none that can be. Another
+    /// one comes when the source is opened anew, or changes its size or codec. Cheap to ask for every frame.
+    fn encoded(&self) -> Option<EncodedStream> {
+        None
+    }
 
     /// Which pass over a file the last frame belonged to; always the first of what does not loop.
     fn pass(&self) -> Pass {

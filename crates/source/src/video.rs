@@ -8,7 +8,7 @@ use std::{
 
 use watchpost_config::{Input, Pace};
 use watchpost_media::{
-    DecodeOptions, DecodedFrame, Decoder, Location, MediaError, MediaErrorKind, VideoInfo,
+    DecodeOptions, DecodedFrame, Decoder, EncodedStream, Location, MediaError, MediaErrorKind, VideoInfo,
 };
 use watchpost_model::{Diagnostics, Frame, Severity};
 
@@ -278,6 +278,13 @@ impl Source for Video {
             failures: self.failures,
             ..Status::default()
         }
+    }
+
+    fn encoded(&self) -> Option<EncodedStream> {
+        let State::Playing(decoder) = &self.state else { return None };
+        let stream = decoder.encoded()?;
+        stream.set_origin(self.stream_clock.base());
+        Some(stream)
     }
 
     fn pass(&self) -> Pass {

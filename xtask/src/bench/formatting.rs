@@ -70,6 +70,6 @@ fn receiver(folder: &Path, handler: &Value) -> anyhow::Result<Box<dyn Receiver>>
     let request = Request { handler: &handler, paths: &paths, instance: &instance };
     match watchpost_export::plan(&request).map_err(|problems| anyhow!("{problems:?}"))?.output {
         Output::Receiver(make) => Ok(make()),
-        Output::Pictures(_) => bail!("pictures are no rows"),
+        Output::Pictures(_) | Output::Video(_) => bail!("pictures are no rows"),
     }
 }

@@ -70,7 +70,7 @@ impl Sandbox {
         let problems = |problems: Vec<Problem>| -> Plan { panic!("{problems:?}") };
         match self.plan(handler).unwrap_or_else(problems).output {
             Output::Receiver(make) => make(),
-            Output::Pictures(_) => panic!("a picture export"),
+            Output::Pictures(_) | Output::Video(_) => panic!("a picture export"),
         }
     }
 

@@ -11,9 +11,9 @@ use gst::prelude::*;
 use gstreamer as gst;
 use gstreamer_app as gst_app;
 
-use super::{DecodeOptions, Location, queue::WhenFull, sink::Sink};
+use super::{DecodeOptions, Location, queue::WhenFull, sink::Sink, tap::Tap};
 use crate::{
-    MediaError, MediaErrorKind as Kind,
+    EncodePace, MediaError, MediaErrorKind as Kind,
     error::without_passwords,
     packages::remedy,
     pipeline_text::{self, PipelineUse},
@@ -27,6 +27,7 @@ pub(super) struct Built {
     pub(super) pipeline: gst::Pipeline,
     pub(super) sink: gst_app::AppSink,
     pub(super) shared: Arc<Sink>,
+    pub(super) tap: Arc<Tap>,
     pub(super) place: String,
     /// Where it is a file.
     pub(super) file: Option<PathBuf>,
@@ -138,6 +139,7 @@ fn from_uri(uri: &str, place: String, options: &DecodeOptions) -> Result<Built, 
     shared.attach(&sink);
     shared.watch(&pipeline, &place);
 
+    let tap = Tap::new(EncodePace::Live, &place);
     let latency_ms = options.latency_ms;
     let over_tcp = matches!(scheme.as_str(), "rtsp" | "rtsps");
     source.connect("source-setup", false, move |values| {
@@ -148,6 +150,7 @@ fn from_uri(uri: &str, place: String, options: &DecodeOptions) -> Result<Built, 
     });
     if let Some(bin) = source.downcast_ref::<gst::Bin>() {
         bin.connect_deep_element_added(|_, _, element| limit_threads(element));
+        tap.watch(bin);
     }
     let weak = sink.downgrade();
     source.connect_pad_added(move |_, pad| {
@@ -174,7 +177,7 @@ fn from_uri(uri: &str, place: String, options: &DecodeOptions) -> Result<Built, 
             shared.fail(MediaError::new(Kind::NotVideo, message, ""));
         }
     });
-    Ok(Built { pipeline, sink, shared, place, file: None, live })
+    Ok(Built { pipeline, sink, shared, tap, place, file: None, live })
 }
 
 fn unreadable_address(place: &str, scheme: &str, error: &gst::glib::Error) -> MediaError {
@@ -208,7 +211,9 @@ fn from_text(text: &str, options: &DecodeOptions) -> Result<Built, MediaError> {
     let shared = Sink::new(WhenFull::Wait);
     shared.attach(&sink);
     shared.watch(&pipeline, &place);
-    Ok(Built { pipeline, sink, shared, place, file: None, live: false })
+    let tap = Tap::new(EncodePace::Live, &place);
+    tap.watch(pipeline.upcast_ref());
+    Ok(Built { pipeline, sink, shared, tap, place, file: None, live: false })
 }
 
 fn set_up_source(source: &gst::Element, latency_ms: u32, over_tcp: bool) {

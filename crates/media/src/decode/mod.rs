@@ -7,6 +7,7 @@ mod info;
 mod picture;
 mod queue;
 mod sink;
+mod tap;
 mod timeline;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -23,7 +24,9 @@ pub(crate) use picture::plane_extent;
 use queue::{End, Popped, WhenFull};
 use sink::Sink;
 
-use crate::{MediaError, MediaErrorKind as Kind, error::without_passwords};
+use tap::Tap;
+
+use crate::{EncodePace, EncodedStream, MediaError, MediaErrorKind as Kind, error::without_passwords};
 
 /// Where a video comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -102,6 +105,7 @@ pub struct Decoder {
     pipeline: gst::Pipeline,
     sink: gst_app::AppSink,
     shared: Arc<Sink>,
+    tap: Arc<Tap>,
     /// As in messages: a path, or an address without its password.
     place: String,
     /// Where it is a file.
@@ -118,9 +122,9 @@ impl Decoder {
     /// `open_timeout`. Nothing is left running then.
     pub fn open(options: &DecodeOptions) -> Result<Self, MediaError> {
         crate::init()?;
-        let build::Built { pipeline, sink, shared, place, file, live } = build::build(options)?;
+        let build::Built { pipeline, sink, shared, tap, place, file, live } = build::build(options)?;
         // A decoder from here on, so that an early return tears the pipeline down.
-        let mut decoder = Self { pipeline, sink, shared, place, file, info: VideoInfo::unknown(live) };
+        let mut decoder = Self { pipeline, sink, shared, tap, place, file, info: VideoInfo::unknown(live) };
         let queue = &decoder.shared.queue;
         if decoder.pipeline.set_state(gst::State::Playing).is_err() {
             // If the bus knows better why, it was told before and its word stands.
@@ -143,6 +147,7 @@ impl Decoder {
         }
         decoder.info = info::gather(&decoder);
         let skips = decoder.info.live || options.realtime;
+        decoder.tap.set_pace(if skips { EncodePace::Live } else { EncodePace::Fast });
         queue.set_when_full(if skips { WhenFull::SkipOldest } else { WhenFull::Wait });
         Ok(decoder)
     }
@@ -150,6 +155,20 @@ impl Decoder {
     /// What was found out about the video.
     pub const fn info(&self) -> &VideoInfo {
         &self.info
+    }
+
+    /// The video as it is before it is decoded, for outputs that pass it on; `None` where it is not H.264 or
+    /// H.265 ([`Self::encoded_codec`] says what it is). Another one follows when size or codec change.
+    ///
+    /// Everything is kept from the beginning until [`EncodedStream::keep_last`] or
+    /// [`EncodedStream::keep_nothing`] is called.
+    pub fn encoded(&self) -> Option<EncodedStream> {
+        self.tap.stream()
+    }
+
+    /// What the video is encoded as, where that cannot be passed on.
+    pub fn encoded_codec(&self) -> Option<String> {
+        self.tap.other()
     }
 
     /// The next frame, waiting at most `timeout` for it.
@@ -239,12 +258,14 @@ impl Drop for Decoder {
     fn drop(&mut self) {
         // First, or a decoder's thread that waits for room would never let go.
         self.shared.queue.close();
+        self.tap.release();
         if self.pipeline.set_state(gst::State::Null).is_err() {
             tracing::warn!(place = %self.place, "a decoder's pipeline did not stop cleanly");
         }
         if let Some(bus) = self.pipeline.bus() {
             bus.unset_sync_handler();
         }
+        self.tap.end();
         // Breaks the ring sink → callbacks → shared that would keep the pipeline's memory.
         self.sink.set_callbacks(gst_app::AppSinkCallbacks::builder().build());
     }

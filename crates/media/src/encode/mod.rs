@@ -1,6 +1,5 @@
 //! One encode that any number of outputs share.
 
-mod fanout;
 mod pipeline;
 mod settings;
 mod wrap;
@@ -8,7 +7,7 @@ mod wrap;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -20,16 +19,19 @@ use gstreamer_video as gst_video;
 use parking_lot::{Condvar, Mutex};
 use watchpost_model::{Image, PixelFormat, Size, StreamTime};
 
-pub(crate) use fanout::{Fanout, Subscription};
 pub use settings::{Codec, EncodePace, EncoderSettings, Preset};
 
-use crate::{MediaError, MediaErrorKind as Kind};
+use crate::{EncodedStream, MediaError, MediaErrorKind as Kind, stream::Keep};
 
 /// Raw frames that may wait for the encoder: enough for drawing and encoding to overlap.
 const MAX_WAITING: u64 = 3;
 
 /// How long [`Encoder::finish`] waits for the last frames.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// From one key frame to the next that is asked for, at least, in stream time: many outputs that come at
+/// once must not make a storm of them, and a quarter of a second is what a viewer waits for gladly.
+const KEY_PAUSE: StreamTime = StreamTime::from_nanos(250_000_000);
 
 /// Whether a pushed frame was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,19 +42,17 @@ pub enum Pushed {
     Skipped,
 }
 
-/// An encoder at work. Cheap to share in an `Arc`; dropping the last one stops it, and what its
+/// An encoder at work. Outputs subscribe to its [`EncodedStream`]. Cheap to share in an `Arc`; dropping the last one stops it, and what its
 /// consumers have not got by then is lost: call [`Encoder::finish`] first.
 pub struct Encoder {
     settings: EncoderSettings,
     pipeline: gst::Pipeline,
     appsrc: gst_app::AppSrc,
-    fanout: Arc<Fanout>,
+    stream: EncodedStream,
     progress: Arc<Progress>,
     /// Held while a frame is pushed, so that frames of two threads keep their order. Before
     /// `progress`.
     input: Mutex<Input>,
-    /// A consumer has come that needs a key frame; apart from `input`, which a push may hold long.
-    key_requested: AtomicBool,
     skipped: AtomicU64,
 }
 
@@ -62,7 +62,11 @@ struct Input {
     caps: Option<gst::Caps>,
     segment: gst::FormattedSegment<gst::ClockTime>,
     last_pts: Option<StreamTime>,
+    /// When the next key frame is due, and the earliest at which one may be asked for.
     next_key: StreamTime,
+    key_allowed: StreamTime,
+    /// Somebody asked, and it was too early.
+    key_wanted: bool,
 }
 
 /// What GStreamer's threads say.
@@ -93,25 +97,27 @@ impl Encoder {
     pub fn start(settings: EncoderSettings) -> Result<Self, MediaError> {
         crate::init()?;
         settings.check()?;
-        let fanout = Fanout::new(settings.pace);
+        let stream =
+            EncodedStream::new(settings.codec, Some(settings.size), settings.pace, true, Keep::Nothing);
         let progress = Arc::new(Progress::default());
         let pipeline::Built { pipeline, appsrc } =
-            pipeline::build(&settings, MAX_WAITING, Arc::clone(&fanout), Arc::clone(&progress))?;
+            pipeline::build(&settings, MAX_WAITING, stream.clone(), Arc::clone(&progress))?;
         let input = Input {
             format: None,
             caps: None,
             segment: gst::FormattedSegment::new(),
             last_pts: None,
-            next_key: StreamTime::from_nanos(u64::from(settings.keyframe_ms) * 1_000_000),
+            next_key: StreamTime::ZERO,
+            key_allowed: StreamTime::ZERO,
+            key_wanted: false,
         };
         let encoder = Self {
             settings,
             pipeline,
             appsrc,
-            fanout,
+            stream,
             progress,
             input: Mutex::new(input),
-            key_requested: AtomicBool::new(false),
             skipped: AtomicU64::new(0),
         };
         match encoder.pipeline.set_state(gst::State::Playing) {
@@ -151,10 +157,16 @@ impl Encoder {
             buffer.set_pts(gst::ClockTime::from_nseconds(pts.as_nanos()));
             buffer.set_duration(gst::ClockTime::from_nseconds(self.settings.fps.frame_duration().as_nanos()));
         }
-        if self.key_requested.swap(false, Ordering::Relaxed) || pts >= input.next_key {
+        input.key_wanted |= self.stream.take_key_request();
+        if pts >= input.next_key || input.key_wanted && pts >= input.key_allowed {
             // By time and not by count: frames of cameras do not come evenly.
             input.next_key = pts + StreamTime::from_nanos(u64::from(self.settings.keyframe_ms) * 1_000_000);
-            self.force_key(pts);
+            input.key_allowed = pts + KEY_PAUSE;
+            input.key_wanted = false;
+            // The first frame is one anyhow.
+            if input.last_pts.is_some() {
+                self.force_key(pts);
+            }
         }
         input.last_pts = Some(pts);
         let mut sample = gst::Sample::builder().buffer(&buffer).segment(&input.segment);
@@ -170,9 +182,9 @@ impl Encoder {
         })
     }
 
-    /// Asks for a key frame now, for a consumer that has just come.
-    pub fn request_key(&self) {
-        self.key_requested.store(true, Ordering::Relaxed);
+    /// What comes out of it, for outputs to subscribe to.
+    pub const fn stream(&self) -> &EncodedStream {
+        &self.stream
     }
 
     fn force_key(&self, pts: StreamTime) {
@@ -227,15 +239,6 @@ impl Encoder {
         self.skipped.load(Ordering::Relaxed)
     }
 
-    /// Feeds `appsrc`, made by [`Fanout::make_source`], from a fresh key frame on.
-    pub(crate) fn feed(&self, appsrc: &gst_app::AppSrc) -> Subscription {
-        let subscription = self.fanout.add(appsrc);
-        if self.encoded() > 0 {
-            self.request_key();
-        }
-        subscription
-    }
-
     fn check_running(&self) -> Result<(), MediaError> {
         match &*self.progress.state.lock() {
             State::Running => Ok(()),
@@ -249,7 +252,7 @@ impl Drop for Encoder {
     fn drop(&mut self) {
         // Its thread may wait for a consumer; that would hold up the state change.
         if matches!(&*self.progress.state.lock(), State::Running) {
-            self.fanout.release();
+            self.stream.release();
         }
         if self.pipeline.set_state(gst::State::Null).is_err() {
             tracing::warn!("an encoder's pipeline did not stop cleanly");
@@ -258,6 +261,6 @@ impl Drop for Encoder {
             bus.unset_sync_handler();
         }
         // Consumers must end: a file is then complete up to here.
-        self.fanout.end();
+        self.stream.end();
     }
 }

@@ -6,8 +6,8 @@ use gst::prelude::*;
 use gstreamer as gst;
 use gstreamer_app as gst_app;
 
-use super::{EncodePace, EncoderSettings, Fanout, Preset, Progress, State};
-use crate::{MediaError, MediaErrorKind as Kind, bus, decode::make};
+use super::{EncodePace, EncoderSettings, Preset, Progress, State};
+use crate::{EncodedStream, MediaError, MediaErrorKind as Kind, bus, decode::make, stream::Unit};
 
 /// Constant quality, x264's scale (0 lossless to 51): its own default.
 const QUALITY: u32 = 23;
@@ -27,7 +27,7 @@ pub(super) struct Built {
 pub(super) fn build(
     settings: &EncoderSettings,
     max_waiting: u64,
-    fanout: Arc<Fanout>,
+    stream: EncodedStream,
     progress: Arc<Progress>,
 ) -> Result<Built, MediaError> {
     let appsrc = gst_app::AppSrc::builder()
@@ -75,18 +75,20 @@ pub(super) fn build(
     pipeline.add_many(&chain).map_err(failed)?;
     gst::Element::link_many(&chain).map_err(failed)?;
 
-    let (counts, samples) = (Arc::clone(&progress), Arc::clone(&fanout));
-    let ended = Arc::clone(&progress);
+    let (counts, samples) = (Arc::clone(&progress), stream.clone());
+    let (ended, stream_of_failed) = (Arc::clone(&progress), stream.clone());
     sink.set_callbacks(
         gst_app::AppSinkCallbacks::builder()
             .new_sample(move |sink| {
                 let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
                 counts.encoded.fetch_add(1, Ordering::Relaxed);
-                samples.deliver(&sample);
+                if let Some(unit) = Unit::new(sample) {
+                    samples.deliver(&unit);
+                }
                 Ok(gst::FlowSuccess::Ok)
             })
             .eos(move |_| {
-                fanout.end();
+                stream.end();
                 ended.set(State::Ended);
             })
             .build(),
@@ -95,7 +97,9 @@ pub(super) fn build(
         let weak = appsrc.downgrade();
         bus.set_sync_handler(move |_, message| {
             if let gst::MessageView::Error(error) = message.view() {
-                progress.set(State::Failed(bus::error_from(error, "the encoder")));
+                let error = bus::error_from(error, "the encoder");
+                stream_of_failed.fail(error.clone());
+                progress.set(State::Failed(error));
                 // A push may wait for room that a failed pipeline never makes.
                 if let Some(appsrc) = weak.upgrade() {
                     appsrc.set_block(false);

@@ -59,6 +59,8 @@ impl EncoderSettings {
             format!("bitrate_kbps {}: expected 10 to 200000", self.bitrate_kbps.unwrap_or_default())
         } else if !(40..=60_000).contains(&self.keyframe_ms) {
             format!("key frames every {} ms: expected 40 to 60000", self.keyframe_ms)
+        } else if self.codec != Codec::H264 {
+            format!("{} is passed on, not encoded: expected h264", self.codec.title())
         } else {
             return Ok(());
         };
@@ -80,12 +82,33 @@ const fn even(side: u32) -> u32 {
     side & !1
 }
 
-/// Codecs that every output format here can carry.
+/// Codecs that outputs can carry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Codec {
-    /// By x264 where installed, else by openh264.
+    /// H.264 (ITU-T H.264): every output takes it.
     #[default]
     H264,
+    /// H.265 (ITU-T H.265): comes from cameras and is passed on; nothing here encodes it.
+    H265,
+}
+
+impl Codec {
+    /// As people write it.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::H264 => "H.264",
+            Self::H265 => "H.265",
+        }
+    }
+
+    /// The codec of such caps; `None` for others.
+    pub(crate) fn of_media_type(name: &str) -> Option<Self> {
+        match name {
+            "video/x-h264" => Some(Self::H264),
+            "video/x-h265" => Some(Self::H265),
+            _ => None,
+        }
+    }
 }
 
 impl std::str::FromStr for Codec {

@@ -15,24 +15,30 @@ use std::{
 
 use gst::prelude::*;
 use gstreamer as gst;
+use gstreamer_app as gst_app;
 use parking_lot::{Condvar, Mutex};
 use watchpost_model::StreamTime;
 
 pub use name::Overwrite;
 
 use crate::{
-    Encoder, MediaError, MediaErrorKind as Kind, bus,
-    encode::{Fanout, Subscription},
+    EncodedStream, MediaError, MediaErrorKind as Kind, bus,
+    stream::{Cut, StartAt, Subscription},
 };
 
 /// How long [`Mp4Writer::finish`] waits for the last piece: all of Watchpost must end within 10 s.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(8);
 
+/// How long the frames may take that an encoder still holds when one of its outputs leaves.
+const LAST_FRAMES_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// A file that is being written. Dropping it without [`Mp4Writer::finish`] stops at the last piece.
 pub struct Mp4Writer {
     path: PathBuf,
     pipeline: gst::Pipeline,
-    subscription: Arc<Subscription>,
+    appsrc: gst_app::AppSrc,
+    /// `None`: somebody feeds it by hand.
+    subscription: Option<Subscription>,
     shared: Arc<Shared>,
 }
 
@@ -59,7 +65,8 @@ struct Shared {
 struct State {
     phase: Phase,
     frames: u64,
-    /// First PTS and the end of the last frame, in ns of the stream's own count.
+    bytes: u64,
+    /// First PTS and the end of the last frame, in ns of running time.
     extent: Option<(u64, u64)>,
     /// PTS at which the piece that is being filled began.
     split_at: u64,
@@ -80,27 +87,59 @@ enum Phase {
 }
 
 impl Mp4Writer {
-    /// Begins a file at `path` with the encoder's next key frame. Folders are created.
+    /// Begins a file at `path` with the stream's next key frame, or with what is kept of it. Folders are
+    /// created.
     ///
     /// # Errors
     /// The file cannot be created, or an element is missing.
-    pub fn start(path: &Path, overwrite: Overwrite, encoder: &Encoder) -> Result<Self, MediaError> {
+    pub fn start(path: &Path, overwrite: Overwrite, stream: &EncodedStream) -> Result<Self, MediaError> {
+        let mut writer = Self::start_unfed(path, overwrite, stream)?;
+        writer.subscription = Some(stream.feed(&writer.appsrc, StartAt::Kept));
+        Ok(writer)
+    }
+
+    /// Begins the file that follows this one: at the first key frame that is `after` this one's beginning,
+    /// or when this one has had so many bytes. Nothing is missing between the two, and nothing is in both.
+    ///
+    /// # Errors
+    /// As for [`Self::start`]; this one then goes on.
+    pub fn start_next(
+        &self,
+        path: &Path,
+        overwrite: Overwrite,
+        stream: &EncodedStream,
+        (after, after_bytes): (Option<StreamTime>, Option<u64>),
+    ) -> Result<Self, MediaError> {
+        let mut next = Self::start_unfed(path, overwrite, stream)?;
+        let first = self.shared.state.lock().extent.map_or(0, |(first, _)| first);
+        let at_ns = after.map_or(u64::MAX, |after| first.saturating_add(after.as_nanos()));
+        let cut = Cut { at_ns, after_bytes: after_bytes.unwrap_or(u64::MAX) };
+        next.subscription =
+            self.subscription.as_ref().map(|subscription| subscription.hand_over(&next.appsrc, cut));
+        Ok(next)
+    }
+
+    /// A file that begins with the first sample that is pushed to [`Self::appsrc`].
+    pub(crate) fn start_unfed(
+        path: &Path,
+        overwrite: Overwrite,
+        stream: &EncodedStream,
+    ) -> Result<Self, MediaError> {
+        let (appsrc, head) = stream.head()?;
         let path = name::create(path, overwrite)?;
-        let appsrc = Fanout::make_source();
         let shared = Arc::new(Shared::default());
-        let pipeline = pipeline::build(&path, &appsrc, &shared)?;
-        let subscription = Arc::new(encoder.feed(&appsrc));
+        let pipeline = pipeline::build(&path, &head, &shared)?;
         if let Some(bus) = pipeline.bus() {
             let (shared, place) = (Arc::clone(&shared), path.display().to_string());
-            let weak = Arc::downgrade(&subscription);
+            let weak = appsrc.downgrade();
             bus.set_sync_handler(move |_, message| {
                 match message.view() {
                     gst::MessageView::Eos(_) => shared.ended(&place),
                     gst::MessageView::Error(error) => {
                         shared.set(Phase::Failed(bus::error_from(error, &place)));
-                        // The encoder must not wait for a pipeline that takes nothing any more.
-                        if let Some(subscription) = weak.upgrade() {
-                            subscription.leave();
+                        // Nobody must wait for a pipeline that takes nothing any more.
+                        if let Some(appsrc) = weak.upgrade() {
+                            release(&appsrc);
                         }
                     }
                     _ => {}
@@ -108,7 +147,7 @@ impl Mp4Writer {
                 gst::BusSyncReply::Drop
             });
         }
-        let writer = Self { path, pipeline, subscription, shared };
+        let writer = Self { path, pipeline, appsrc, subscription: None, shared };
         match writer.pipeline.set_state(gst::State::Playing) {
             Ok(_) => Ok(writer),
             Err(error) => {
@@ -116,6 +155,12 @@ impl Mp4Writer {
                 Err(writer.error().unwrap_or_else(|| MediaError::new(Kind::Internal, message, error)))
             }
         }
+    }
+
+    /// Where samples go in by hand.
+    #[allow(dead_code, reason = "clips around events are being built on it")]
+    pub(crate) const fn appsrc(&self) -> &gst_app::AppSrc {
+        &self.appsrc
     }
 
     /// Where the file is.
@@ -130,7 +175,32 @@ impl Mp4Writer {
 
     /// Encoded frames the file did not get, before its first key frame or because the disk was slow.
     pub fn dropped(&self) -> u64 {
-        self.subscription.dropped()
+        self.subscription.as_ref().map_or(0, Subscription::dropped)
+    }
+
+    /// From its first frame to the end of its last so far.
+    pub fn duration(&self) -> StreamTime {
+        StreamTime::from_nanos(self.shared.state.lock().extent.map_or(0, |(first, end)| end - first))
+    }
+
+    /// Encoded bytes so far.
+    pub fn bytes(&self) -> u64 {
+        self.shared.state.lock().bytes
+    }
+
+    /// Whether it has had its last frame: the stream is over, or the next file has taken over.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.shared.state.lock().phase, Phase::Ended)
+    }
+
+    /// Ends the file after the frame of this running time, which the encoder may not have given out yet.
+    /// To be followed by [`Self::finish`].
+    pub fn end_after(&self, time: StreamTime) {
+        if let Some(subscription) = &self.subscription {
+            subscription.finish_after(time.as_nanos());
+            // A stream that nobody feeds any more never comes that far.
+            self.shared.wait_until(LAST_FRAMES_TIMEOUT, |phase| !matches!(phase, Phase::Writing));
+        }
     }
 
     /// Why it broke off, if it did: no space, most likely.
@@ -153,7 +223,10 @@ impl Mp4Writer {
                 state.phase = Phase::Finishing;
             }
         }
-        self.subscription.finish();
+        match &self.subscription {
+            Some(subscription) => subscription.finish(),
+            None => drop(self.appsrc.end_of_stream()),
+        }
         let ended = self.shared.wait_end(&self.path);
         let stopped = self.pipeline.set_state(gst::State::Null);
         ended?;
@@ -188,7 +261,9 @@ impl Mp4Writer {
 
 impl Drop for Mp4Writer {
     fn drop(&mut self) {
-        self.subscription.leave();
+        if let Some(subscription) = &self.subscription {
+            subscription.leave();
+        }
         if self.error().is_some_and(|error| error.message.contains("Panicked")) {
             // A muxer that panicked no longer stops its thread, so its memory must outlive it.
             tracing::error!(path = %self.path.display(), "the muxer has a defect; its pipeline is left behind");
@@ -226,19 +301,29 @@ impl Shared {
         self.set(Phase::Ended);
     }
 
-    fn wait_end(&self, path: &Path) -> Result<(), MediaError> {
-        let deadline = Instant::now() + FINISH_TIMEOUT;
+    /// Waits until `there` holds, at most `timeout`; the phase then.
+    fn wait_until(&self, timeout: Duration, there: impl Fn(&Phase) -> bool) -> Phase {
+        let deadline = Instant::now() + timeout;
         let mut state = self.state.lock();
-        loop {
-            match &state.phase {
-                Phase::Ended => return Ok(()),
-                Phase::Failed(error) => return Err(error.clone()),
-                Phase::Writing | Phase::Finishing => {}
-            }
-            if self.changed.wait_until(&mut state, deadline).timed_out() {
+        while !there(&state.phase) && !self.changed.wait_until(&mut state, deadline).timed_out() {}
+        state.phase.clone()
+    }
+
+    fn wait_end(&self, path: &Path) -> Result<(), MediaError> {
+        match self.wait_until(FINISH_TIMEOUT, |phase| matches!(phase, Phase::Ended | Phase::Failed(_))) {
+            Phase::Ended => Ok(()),
+            Phase::Failed(error) => Err(error),
+            Phase::Writing | Phase::Finishing => {
                 let message = format!("{}: the disk did not take the rest within 8 s", path.display());
-                return Err(MediaError::new(Kind::Timeout, message, ""));
+                Err(MediaError::new(Kind::Timeout, message, ""))
             }
         }
     }
+}
+
+/// Wakes whoever waits for room in `appsrc`.
+fn release(appsrc: &gst_app::AppSrc) {
+    appsrc.set_block(false);
+    appsrc.set_max_buffers(0);
+    appsrc.set_max_bytes(0);
 }

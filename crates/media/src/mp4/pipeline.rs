@@ -1,10 +1,9 @@
-//! The file's pipeline: appsrc, parser, fragmenting muxer, file.
+//! The file's pipeline: the stream's head, a fragmenting muxer, the file.
 
 use std::{path::Path, sync::Arc};
 
 use gst::prelude::*;
 use gstreamer as gst;
-use gstreamer_app as gst_app;
 
 use super::Shared;
 use crate::{MediaError, MediaErrorKind as Kind, decode::make};
@@ -15,10 +14,9 @@ const CHUNK_MS: u64 = 500;
 /// Builds it, in state NULL; `shared` counts what passes.
 pub(super) fn build(
     path: &Path,
-    appsrc: &gst_app::AppSrc,
+    head: &[gst::Element],
     shared: &Arc<Shared>,
 ) -> Result<gst::Pipeline, MediaError> {
-    let parse = make("h264parse")?;
     let mux = make("isofmp4mux")?;
     let sink = make("filesink")?;
     // Split by us: left to itself the muxer loses its last frames, and panics, where frames are
@@ -37,16 +35,16 @@ pub(super) fn build(
     sink.set_property_from_str("buffer-mode", "unbuffered");
     sink.set_property("sync", false);
     sink.set_property("async", false);
-    let chain = [appsrc.upcast_ref(), &parse, &mux, &sink];
+    let chain: Vec<&gst::Element> = head.iter().chain([&mux, &sink]).collect();
     let pipeline = gst::Pipeline::new();
     let failed = |error| MediaError::new(Kind::Internal, "the MP4 pipeline cannot be built", error);
-    pipeline.add_many(chain).map_err(failed)?;
-    gst::Element::link_many(chain).map_err(failed)?;
-    if let Some(pad) = parse.static_pad("src") {
+    pipeline.add_many(&chain).map_err(failed)?;
+    gst::Element::link_many(&chain).map_err(failed)?;
+    if let Some(pad) = head.last().and_then(|last| last.static_pad("src")) {
         let shared = Arc::clone(shared);
         pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
             if let Some(buffer) = info.buffer()
-                && let Some(split) = shared.count(buffer)
+                && let Some(split) = shared.count(pad, buffer)
             {
                 let structure =
                     gst::Structure::builder("FMP4MuxSplitNow").field("chunk", split == Split::Chunk);
@@ -70,16 +68,23 @@ enum Split {
 
 impl Shared {
     /// Counts a frame and says what begins with it, if anything does.
-    fn count(&self, buffer: &gst::BufferRef) -> Option<Split> {
+    fn count(&self, pad: &gst::Pad, buffer: &gst::BufferRef) -> Option<Split> {
+        // In running time: streams that loop begin a new segment with each turn.
+        let segment = pad.sticky_event::<gst::event::Segment>(0);
+        let segment = segment.as_ref().and_then(|event| event.segment().downcast_ref::<gst::ClockTime>());
+        let running = segment.zip(buffer.pts()).and_then(|(segment, pts)| segment.to_running_time(pts));
         let mut state = self.state.lock();
         state.frames += 1;
-        let pts = buffer.pts().map(gst::ClockTime::nseconds)?;
+        state.bytes += buffer.size() as u64;
+        let pts = running.map(gst::ClockTime::nseconds)?;
         let end = pts + buffer.duration().map_or(0, gst::ClockTime::nseconds);
         let Some((first, _)) = state.extent else {
             state.extent = Some((pts, end));
             state.split_at = pts;
             return None;
         };
+        // Decoding order is not display order where a camera sends B-frames.
+        let end = state.extent.map_or(end, |(_, known)| known.max(end));
         state.extent = Some((first, end));
         let split = if !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT) {
             Split::Fragment

@@ -22,7 +22,7 @@ impl Exports {
         let slot = &mut self.slots[index];
         let make = match plan.output {
             Output::Receiver(make) => make,
-            Output::Pictures(_) => {
+            Output::Pictures(_) | Output::Video(_) => {
                 slot.status.takes_no_records();
                 slot.doing = Doing::Pictures;
                 slot.status.set(State::Running, None);
@@ -56,9 +56,7 @@ impl Exports {
         let slot = &self.slots[index];
         let (Some(info), Some(Origin::Export(origin))) = (&self.run, &slot.origin) else { return };
         let started = match plans::pictures(&origin.handler, info, &self.around.paths) {
-            Ok((make, hours)) => {
-                self.pictures.add(make, hours, slot.status.clone()).map_err(|error| error.to_string())
-            }
+            Ok(shows) => self.pictures.add(shows, slot.status.clone()).map_err(|error| error.to_string()),
             Err(problems) => Err(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
         };
         match started {
