@@ -59,7 +59,8 @@ fn outputs_that_come_and_go_do_not_disturb_the_first() {
     // Every 2 s of 8 s, and one for the crowd.
     assert!((4..=6).contains(&keys), "{keys} key frames");
     for file in left {
-        assert!((50..=60).contains(&file.frames), "up to where it left: {file:?}");
+        // From the key frame they asked for up to when they left.
+        assert!((50..=140).contains(&file.frames), "{file:?}");
         assert_eq!(probe(&file.path).0, file.frames);
     }
 }

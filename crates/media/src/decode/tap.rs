@@ -73,7 +73,9 @@ impl Tap {
             // Byte-stream then has its parameter sets at every key frame: late outputs need them.
             element.set_property("config-interval", -1i32);
         }
-        if !(klass.contains("Decoder") && klass.contains("Video") && !element.is::<gst::Bin>()) {
+        let is_decoder =
+            klass.contains("Decoder") && ["Video", "Image"].iter().any(|kind| klass.contains(kind));
+        if !is_decoder || element.is::<gst::Bin>() {
             return;
         }
         let Some(pad) = element.static_pad("sink") else { return };
@@ -110,19 +112,24 @@ impl Tap {
             return None;
         }
         let segment = pad.sticky_event::<gst::event::Segment>(0)?;
-        let mut segment = segment.segment().downcast_ref::<gst::ClockTime>()?.clone();
+        let segment = segment.segment().downcast_ref::<gst::ClockTime>()?;
         let Some(pts) = buffer.pts() else {
             stream.fail(self.without_times());
             return None;
         };
         let running = segment.to_running_time_full(pts)?.positive().map_or(0, gst::ClockTime::nseconds);
         let first = *state.first_ns.get_or_insert(running);
-        // The buffers keep their times; the segment says what they mean.
-        let shift = i64::try_from(state.offset_ns).ok()? - i64::try_from(first).ok()?;
-        if shift != 0 {
-            segment.offset_running_time(shift).ok()?;
+        let time = gst::ClockTime::from_nseconds((state.offset_ns + running).saturating_sub(first)) + ZERO;
+        // A copy of what is said about the bytes, not of the bytes.
+        let mut buffer = buffer.copy();
+        if let Some(writable) = buffer.get_mut() {
+            let ahead = writable.dts().map(|dts| pts.nseconds() as i64 - dts.nseconds() as i64);
+            writable.set_pts(time);
+            writable.set_dts(ahead.and_then(|ahead| {
+                time.nseconds().checked_add_signed(-ahead).map(gst::ClockTime::from_nseconds)
+            }));
         }
-        let sample = gst::Sample::builder().buffer(buffer).caps(caps).segment(&segment).build();
+        let sample = gst::Sample::builder().buffer(&buffer).caps(caps).segment(&one_segment()).build();
         let unit = Unit::new(sample)?;
         let duration = buffer.duration().map_or(0, gst::ClockTime::nseconds);
         state.end_ns = state.end_ns.max(unit.time_ns + duration);
@@ -169,6 +176,17 @@ impl Tap {
         );
         MediaError::new(Kind::BadSetting, message, "")
     }
+}
+
+/// Time stamp of stream time zero. Far from 0, because DTS lies before PTS, and before zero at the beginning;
+/// encoders do the same.
+const ZERO: gst::ClockTime = gst::ClockTime::from_seconds(1000 * 60 * 60);
+
+/// One segment for all that a source sends, however often it begins again: muxers take a second one for an end.
+fn one_segment() -> gst::FormattedSegment<gst::ClockTime> {
+    let mut segment = gst::FormattedSegment::<gst::ClockTime>::new();
+    segment.set_start(ZERO);
+    segment
 }
 
 impl State {
