@@ -30,7 +30,7 @@ use crate::{
 const FINISH_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// How long the frames may take that an encoder still holds when one of its outputs leaves.
-const LAST_FRAMES_TIMEOUT: Duration = Duration::from_secs(2);
+const LAST_FRAMES_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A file that is being written. Dropping it without [`Mp4Writer::finish`] stops at the last piece.
 pub struct Mp4Writer {

@@ -81,6 +81,8 @@ impl Pictures {
         let exports = self.exports.at(frame.timestamp);
         self.follow_source(&exports, source);
         if exports.is_empty() {
+            // The last may have gone to rest just now: it waits for what its encoder still has.
+            self.exports.encoders().drop_unused(&exports);
             return;
         }
         let draw = exports.iter().any(|export| export.wants_drawn());
