@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use watchpost_model::{Area, Id, Line, ObjectClass, Timestamp};
 
-use crate::{LabelTable, Problem};
+use crate::{LabelTable, Problem, Render};
 
 /// One video (or metadata) source, its analytics and its outputs.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,8 +87,8 @@ pub struct Output {
     pub exporters: Vec<(String, Switch)>,
     /// The command that every record passes first.
     pub preprocess: Option<Preprocess>,
-    /// What is drawn into exported video.
-    pub render_preset: RenderPreset,
+    /// What is drawn into exported pictures.
+    pub render: Render,
 }
 
 /// One custom export. What `uri`, `sink` and `config` mean is known to the export room only.
@@ -167,18 +167,6 @@ pub enum OnFailure {
     Hold,
     /// They pass unfiltered.
     Bypass,
-}
-
-/// `Output.render_preset`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum RenderPreset {
-    /// Absent, empty or `NONE`: clean pictures.
-    #[default]
-    None,
-    /// `Default`: boxes, areas, lines and labels are drawn.
-    Default,
-    /// A preset of the reference system that does not exist here; clean pictures, with a warning.
-    Other(String),
 }
 
 /// `journal`: how much of the instance's log is kept (PRODUCT section 12 "Limits").

@@ -21,6 +21,7 @@ mod object;
 mod output;
 mod paths;
 mod problem;
+mod render;
 mod save;
 mod schedule;
 mod script;
@@ -33,8 +34,7 @@ mod zones;
 
 pub use hours::Hours;
 pub use instance::{
-    BrokenHandler, Handler, Input, Instance, JournalLimits, OnFailure, Output, Pace, Preprocess,
-    RenderPreset, Switch,
+    BrokenHandler, Handler, Input, Instance, JournalLimits, OnFailure, Output, Pace, Preprocess, Switch,
 };
 pub use labels::LabelTable;
 pub use load::{Base, Loaded, examine_file, load, load_document, load_file};
@@ -44,6 +44,7 @@ pub use manifest::{
 };
 pub use paths::{PathError, Paths, Resolved, Root, looks_absolute, split_scheme};
 pub use problem::Problem;
+pub use render::{Draws, Render};
 pub use save::save;
 pub use schedule::read_schedule;
 pub use script::{SCRIPTS, Script};

@@ -3,11 +3,11 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    instance::{BrokenHandler, Handler, OnFailure, Output, Preprocess, RenderPreset, Switch},
+    instance::{BrokenHandler, Handler, OnFailure, Output, Preprocess, Switch},
     object::{Object, as_object, wrong},
     paths::warn_if_meant_absolute,
     problem::Check,
-    script, split_scheme,
+    render, script, split_scheme,
 };
 
 /// Exports of one instance; each costs a worker and a cursor.
@@ -38,7 +38,14 @@ pub(crate) fn output(check: &mut Check<'_>, root: &mut Object<'_>) -> (Output, V
         }
     }
     output.preprocess = preprocess(check, &mut object);
-    output.render_preset = render_preset(check, &mut object);
+    output.render = render::render(check, &mut object);
+    if let (Some(handler), false) = (
+        output.handlers.iter().find(|handler| handler.sink.as_deref() == Some("source")),
+        output.render.masks.is_empty(),
+    ) {
+        let message = "the source's own video is passed on as it is: privacy_masks do not cover it";
+        check.warn(&handler.path, message, "export output-image to have them drawn");
+    }
     exporters(check, &mut object, &mut output);
     let events = output.handlers.iter().find(|handler| handler.sink.as_deref() == Some("eventsExport"));
     if let (Some(handler), Some(_)) = (events, &output.preprocess) {
@@ -163,19 +170,6 @@ fn exporters(check: &mut Check<'_>, object: &mut Object<'_>, output: &mut Output
         names.push(name);
     }
     object.known(names);
-}
-
-fn render_preset(check: &mut Check<'_>, object: &mut Object<'_>) -> RenderPreset {
-    let name = object.text(check, "render_preset").unwrap_or_default();
-    match name.to_ascii_lowercase().as_str() {
-        "" | "none" => RenderPreset::None,
-        "default" => RenderPreset::Default,
-        _ => {
-            let message = format!("no preset \"{name}\" here: pictures are exported clean");
-            check.warn(&object.at("render_preset"), message, "expected \"Default\", \"NONE\" or \"\"");
-            RenderPreset::Other(name.to_owned())
-        }
-    }
 }
 
 fn preprocess(check: &mut Check<'_>, object: &mut Object<'_>) -> Option<Preprocess> {

@@ -6,7 +6,7 @@ use std::{path::Path, time::Duration};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use watchpost_config::{Base, Loaded, OnFailure, Pace, Problem, RenderPreset, Switch, load, load_file, save};
+use watchpost_config::{Base, Draws, Loaded, OnFailure, Pace, Problem, Switch, load, load_file, save};
 use watchpost_model::{Anchor, ClassFilter, Id, ObjectClass, StreamTime, Timestamp};
 
 const REFERENCE: &str = include_str!("data/reference.json");
@@ -36,7 +36,7 @@ fn a_real_file_of_the_reference_system_loads_unchanged() {
     assert_eq!((instance.name.as_str(), instance.auto_start), ("Entrance", true));
     assert_eq!(instance.input.frame_rate_limit, Some(15.0));
     assert_eq!(instance.input.input_pixel_limit, Some(2_000_000));
-    assert_eq!(instance.output.render_preset, RenderPreset::Default);
+    assert_eq!(instance.output.render.draws, Some(Draws::default()));
     assert_eq!(instance.output.preprocess, None);
     let exporters = [("JSONExport".to_owned(), Switch::Off), ("NXWitness".to_owned(), Switch::Off)];
     assert_eq!(instance.output.exporters, exporters);

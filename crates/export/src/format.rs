@@ -27,6 +27,7 @@ pub static FORMATS: &[&Format] = &[
     &formats::txt::FORMAT,
     &formats::mp4::FORMAT,
     &formats::jpg::FORMAT,
+    &formats::png::FORMAT,
 ];
 
 /// One way out, as users choose it.

@@ -111,3 +111,82 @@ fn mp4_is_a_file_of_all_frames_and_is_not_overwritten() {
     assert_eq!((again[0].path.clone(), again[0].count), (sandbox.exports().join("v/a-00001.mp4"), 1));
     assert!(record(&sandbox, &handler, 0).is_empty(), "no picture, no file");
 }
+
+/// Frames of a file, and the luma of its first.
+fn look(path: &std::path::Path) -> (usize, u8) {
+    let out = std::process::Command::new("ffmpeg")
+        .args(["-v", "error", "-i"])
+        .arg(path)
+        .args(["-f", "rawvideo", "-pix_fmt", "yuv420p", "-"])
+        .output()
+        .expect("ffmpeg (Debian package ffmpeg) is needed by this test");
+    assert!(out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
+    (out.stdout.len() / (64 * 48 * 3 / 2), out.stdout[0])
+}
+
+#[test]
+fn segments_follow_one_another_without_a_frame_missing() {
+    let sandbox = Sandbox::new();
+    for (overwrite, name) in [("number", "n"), ("replace", "r")] {
+        let config = json!({"segment": {"seconds": 4}, "overwrite": overwrite});
+        let handler = json!({"uri": format!("mp4:///{name}.mp4"), "sink": "output-image", "config": config});
+        let written = record(&sandbox, &handler, 250);
+        let counts: Vec<_> = written.iter().map(|file| file.count).collect();
+        assert_eq!(counts, [100, 100, 50], "{overwrite}");
+        let names =
+            ["", "-00001", "-00002"].map(|number| sandbox.exports().join(format!("{name}{number}.mp4")));
+        assert_eq!(
+            written.iter().map(|file| &file.path).collect::<Vec<_>>(),
+            names.iter().collect::<Vec<_>>()
+        );
+        let decoded: Vec<_> = names.iter().map(|path| look(path).0).collect();
+        assert_eq!(decoded, [100, 100, 50]);
+    }
+}
+
+#[test]
+fn clips_begin_before_their_event_and_hold_it() {
+    let sandbox = Sandbox::new();
+    // Key frames at 0, 50, 100, ...; an event in every tenth frame would make one clip of all.
+    let config = json!({"clip": {"before_s": 1, "after_s": 1}});
+    let handler = json!({"uri": "mp4:///c.mp4", "sink": "output-image", "config": config});
+    let plan = sandbox.plan(&handler).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let Output::Video(output) = plan.output else { panic!("no video export") };
+    let size = Size { width: 64, height: 48 };
+    let encoder = Encoder::start(output.video.encoder(size, None, EncodePace::Fast)).unwrap();
+    let mut sink = (output.make)();
+    sink.begin(encoder.stream()).unwrap();
+    for id in 0..400 {
+        let Picture { frame, shown, .. } = picture(id);
+        encoder.push(&shown, frame.time).unwrap();
+        let events = if [3, 110, 120, 300].contains(&id) { vec![Bytes::from("{}")] } else { Vec::new() };
+        sink.look(&Moment { time: frame.time, timestamp: frame.timestamp, events }).unwrap();
+    }
+    encoder.finish().unwrap();
+    let written = sink.finish().unwrap();
+    let found: Vec<_> = written.iter().map(|file| (look(&file.path), file.count)).collect();
+    // From the key frame before the second before the event, to a second after the last of one clip.
+    let expected = [(0, 3 + 25), (50, 120 + 25), (250, 300 + 25)];
+    assert_eq!(found.len(), expected.len(), "{found:?}");
+    for (((frames, luma), count), (first, last)) in found.into_iter().zip(expected) {
+        assert_eq!((frames as u64, count), (last - first + 1, last - first + 1));
+        let wanted = (first * 9 % 256) as u8;
+        assert!(luma.abs_diff(wanted) < 4, "it begins with frame {first}: {luma} instead of {wanted}");
+    }
+}
+
+#[test]
+fn png_holds_the_same_pixels() {
+    let sandbox = Sandbox::new();
+    let config =
+        json!({"when": {"every_frames": 20}, "crop": {"x": 0.5, "y": 0.5, "width": 0.5, "height": 0.5}});
+    let handler = json!({"uri": "png:///{obj.frame_id}.png", "sink": "output-image", "config": config});
+    run(&sandbox, &handler, 30);
+    assert_eq!(sandbox.files(), ["0.png", "20.png"]);
+    let out = std::process::Command::new("ffprobe")
+        .args(["-v", "error", "-of", "csv=p=0", "-show_entries", "stream=codec_name,width,height,pix_fmt"])
+        .arg(sandbox.exports().join("20.png"))
+        .output()
+        .expect("ffprobe (Debian package ffmpeg) is needed by this test");
+    assert_eq!(String::from_utf8_lossy(&out.stdout).trim(), "png,32,24,rgb24");
+}

@@ -90,6 +90,7 @@ fn overlay(objects: u32, frame: u32) -> Overlay {
         let class = ObjectClass::ALL[n as usize % 5];
         let (x, y) = (0.02 + (n % 10) as f32 * 0.095, 0.12 + (n / 10) as f32 * 0.17);
         OverlayBox {
+            framed: true,
             rect: Rect::new(x, y, 0.05, 0.13),
             color: Color::of_class(class),
             label: format!("{class} {}", 60 + n % 40),

@@ -17,7 +17,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod bus;
-#[allow(dead_code, reason = "clips around events are being built on it")]
 mod clips;
 mod decode;
 mod encode;
@@ -31,6 +30,7 @@ mod still;
 mod stream;
 pub mod testclip;
 
+pub use clips::ClipRecorder;
 pub use decode::{DecodeOptions, DecodedFrame, Decoder, Location, Next, VideoInfo, check_location};
 pub use encode::{Codec, EncodePace, Encoder, EncoderSettings, Preset, Pushed};
 pub use error::{MediaError, MediaErrorKind};
@@ -39,7 +39,7 @@ pub use packages::debian_package;
 pub use pipeline_text::{PipelineUse, check_pipeline};
 pub use rate::Rate;
 pub use render::{Color, Flash, Overlay, OverlayArea, OverlayBox, OverlayLine, Renderer};
-pub use still::jpeg;
+pub use still::{jpeg, png};
 pub use stream::EncodedStream;
 
 use std::sync::OnceLock;

@@ -2,8 +2,9 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
+use jiff::tz::TimeZone;
 use watchpost_analytics::Analysis;
-use watchpost_config::{self as config, RenderPreset};
+use watchpost_config::{self as config, Draws};
 use watchpost_export::{InstanceInfo, Picture};
 use watchpost_media::{Color, Flash, Overlay, OverlayBox, Renderer};
 use watchpost_model::{
@@ -34,20 +35,34 @@ struct Scene {
     /// When each track was last matched.
     matched: HashMap<Id, StreamTime>,
     flashes: Vec<(StreamTime, Flash)>,
+    /// `None`: only masks.
+    draws: Option<Draws>,
+    time_zone: TimeZone,
 }
 
 impl Painter {
     pub fn new(wishes: &config::Instance, instance: &InstanceInfo) -> Self {
-        let scene = (wishes.output.render_preset == RenderPreset::Default).then(|| Scene {
+        let render = &wishes.output.render;
+        let scene = (render.draws.is_some() || !render.masks.is_empty()).then(|| Scene {
             renderer: Renderer::new(),
             overlay: Overlay {
-                areas: wishes.areas.iter().map(Into::into).collect(),
-                lines: wishes.lines.iter().map(Into::into).collect(),
+                masks: render.masks.clone(),
+                areas: match render.draws {
+                    Some(Draws { areas: true, .. }) => wishes.areas.iter().map(Into::into).collect(),
+                    _ => Vec::new(),
+                },
+                lines: match render.draws {
+                    Some(Draws { lines: true, .. }) => wishes.lines.iter().map(Into::into).collect(),
+                    _ => Vec::new(),
+                },
                 ..Overlay::default()
             },
             trails: HashMap::new(),
             matched: HashMap::new(),
             flashes: Vec::new(),
+            draws: render.draws,
+            // The name was checked when the instance was loaded.
+            time_zone: TimeZone::get(&wishes.input.time_zone).unwrap_or(TimeZone::UTC),
         });
         Self { scene, instance: instance.clone() }
     }
@@ -89,7 +104,10 @@ impl Painter {
     fn draw(&mut self, frame: &Frame, events: Vec<bytes::Bytes>, again: bool, draw: bool) -> Option<Picture> {
         let image = frame.image.as_ref()?;
         let shown = match &mut self.scene {
-            Some(scene) if draw => scene.renderer.draw(image, &scene.overlay),
+            Some(scene) if draw => {
+                scene.stamp(frame);
+                scene.renderer.draw(image, &scene.overlay)
+            }
             _ => image.clone(),
         };
         let at =
@@ -113,7 +131,16 @@ impl Painter {
 }
 
 impl Scene {
+    /// The time goes on with every frame, analysed or not.
+    fn stamp(&mut self, frame: &Frame) {
+        if self.draws.is_some_and(|draws| draws.timestamp) {
+            let at = jiff::Timestamp::from_millisecond(frame.timestamp.0).unwrap_or_default();
+            self.overlay.timestamp = at.to_zoned(self.time_zone.clone()).strftime("%F %H:%M:%S").to_string();
+        }
+    }
+
     fn update(&mut self, frame: &Frame, analysis: &Analysis) {
+        let Some(draws) = self.draws else { return };
         for track in analysis.tracks.iter().filter(|track| track.phase == TrackPhase::Locked) {
             self.matched.insert(track.id, frame.time);
             let trail = self.trails.entry(track.id).or_default();
@@ -134,18 +161,27 @@ impl Scene {
         self.flashes.extend(events.map(|flash| (frame.time, flash)));
         let shown =
             |track: &&Track| self.matched.get(&track.id).is_some_and(|at| frame.time.since(*at) < COAST_FOR);
-        let boxes = analysis.tracks.iter().filter(shown).map(|track| self.labelled_box(track)).collect();
+        let boxes =
+            analysis.tracks.iter().filter(shown).map(|track| self.labelled_box(track, draws)).collect();
         self.overlay.boxes = boxes;
-        self.overlay.flashes = self.flashes.iter().map(|(_, flash)| flash.clone()).collect();
+        self.overlay.flashes = match draws.flashes {
+            true => self.flashes.iter().map(|(_, flash)| flash.clone()).collect(),
+            false => Vec::new(),
+        };
         for (area, occupancy) in self.overlay.areas.iter_mut().zip(&analysis.occupancy) {
             area.active = occupancy.is_occupied();
         }
     }
 
-    fn labelled_box(&self, track: &Track) -> OverlayBox {
-        let trail =
-            self.trails.get(&track.id).map(|trail| trail.iter().copied().collect()).unwrap_or_default();
-        OverlayBox { rect: track.rect, color: Color::of_class(track.class), label: short_name(track), trail }
+    fn labelled_box(&self, track: &Track, draws: Draws) -> OverlayBox {
+        let trail = self.trails.get(&track.id).filter(|_| draws.trails);
+        OverlayBox {
+            rect: track.rect,
+            framed: draws.boxes,
+            color: Color::of_class(track.class),
+            label: if draws.labels { short_name(track) } else { String::new() },
+            trail: trail.map(|trail| trail.iter().copied().collect()).unwrap_or_default(),
+        }
     }
 }
 

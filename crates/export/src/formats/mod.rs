@@ -4,4 +4,6 @@ pub mod csv;
 pub mod jpg;
 pub mod json;
 pub mod mp4;
+pub mod png;
+mod stills;
 pub mod txt;

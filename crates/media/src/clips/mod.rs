@@ -1,11 +1,14 @@
 //! The last seconds of an encoded video, for clips that begin before what they show.
 
+mod recorder;
+
 use std::collections::VecDeque;
 
 use parking_lot::Mutex;
 use watchpost_model::StreamTime;
 
 use crate::stream::Unit;
+pub use recorder::ClipRecorder;
 
 /// Encoded bytes that a ring may hold: a minute at 8 Mbit/s, or 20 s of a camera that sends 24.
 const MAX_BYTES: usize = 64 << 20;
@@ -66,14 +69,14 @@ impl Ring {
     }
 
     /// Number of the key frame from which everything after `time_ns` can be decoded, and keeps it; the
-    /// oldest one there is if `time_ns` is too long ago. `None` while the ring is empty.
-    pub(crate) fn hold(&self, time_ns: u64) -> Option<u64> {
+    /// oldest one there is if `time_ns` is too long ago; the first that comes while there is none.
+    pub(crate) fn hold(&self, time_ns: u64) -> u64 {
         let mut state = self.state.lock();
         let keys = state.units.iter().enumerate().filter(|(_, unit)| unit.is_key);
         let before = keys.take_while(|(at, unit)| *at == 0 || unit.time_ns <= time_ns).last();
-        let number = before.map(|(at, _)| state.first + at as u64)?;
+        let number = state.first + before.map_or(0, |(at, _)| at as u64);
         state.held_from = Some(number);
-        Some(number)
+        number
     }
 
     /// The unit `number`; earlier ones need not be kept.

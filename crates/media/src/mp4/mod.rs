@@ -158,7 +158,6 @@ impl Mp4Writer {
     }
 
     /// Where samples go in by hand.
-    #[allow(dead_code, reason = "clips around events are being built on it")]
     pub(crate) const fn appsrc(&self) -> &gst_app::AppSrc {
         &self.appsrc
     }

@@ -23,6 +23,13 @@ pub enum Overwrite {
     Replace,
 }
 
+impl Overwrite {
+    /// The name of a run's file `number`, beside `path`.
+    pub fn numbered(path: &Path, number: u32) -> PathBuf {
+        beside(path, &format!("{number:05}"))
+    }
+}
+
 impl std::str::FromStr for Overwrite {
     type Err = String;
 

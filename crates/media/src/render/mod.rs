@@ -121,6 +121,11 @@ impl<'a> Painter<'a> {
     }
 
     fn paint(&mut self, overlay: &Overlay) {
+        let ink = self.ink(Color::DARK);
+        for mask in &overlay.masks {
+            let corners: Vec<[f32; 2]> = mask.iter().map(|point| self.point(*point)).collect();
+            self.canvas.polygon(&corners, ink, OPAQUE);
+        }
         for area in &overlay.areas {
             self.area(area);
         }
@@ -130,7 +135,7 @@ impl<'a> Painter<'a> {
         for object in &overlay.boxes {
             self.trail(object);
         }
-        for object in &overlay.boxes {
+        for object in overlay.boxes.iter().filter(|object| object.framed) {
             let ink = self.ink(object.color);
             self.canvas.frame(self.pixels(object.rect), self.thick, ink);
         }

@@ -5,6 +5,8 @@ use watchpost_model::{Area, Line, ObjectClass, Point, Rect};
 /// What to draw. Later fields lie over earlier ones.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Overlay {
+    /// Polygons that hide what is behind them.
+    pub masks: Vec<Vec<Point>>,
     /// Areas: filled polygons with a name.
     pub areas: Vec<OverlayArea>,
     /// Lines, with an arrow where only one way counts left to the caller's name.
@@ -48,6 +50,8 @@ pub struct OverlayLine {
 pub struct OverlayBox {
     /// Where it is.
     pub rect: Rect,
+    /// Whether it has a frame, or only label and trail.
+    pub framed: bool,
     /// Of frame, label and trail.
     pub color: Color,
     /// Empty: none.

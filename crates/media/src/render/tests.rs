@@ -30,6 +30,7 @@ fn full_overlay() -> Overlay {
             active: false,
         }],
         boxes: vec![OverlayBox {
+            framed: true,
             rect: Rect::new(0.8, 0.9, 0.5, 0.5),
             color,
             label: "Person".into(),
@@ -49,6 +50,7 @@ fn a_box_has_its_colour_and_leaves_the_rest() {
     for format in [PixelFormat::I420, PixelFormat::Nv12, PixelFormat::Gray8] {
         let image = flat(format, 200, 100);
         let boxes = vec![OverlayBox {
+            framed: true,
             rect: Rect::new(0.25, 0.2, 0.5, 0.6),
             color: Color::new(255, 0, 0),
             label: String::new(),

@@ -47,7 +47,6 @@ pub(crate) enum Consumer {
     /// A pipeline.
     App(gst_app::AppSrc),
     /// A ring of the last seconds.
-    #[allow(dead_code, reason = "clips around events are being built on it")]
     Ring(Arc<Ring>),
 }
 

@@ -387,7 +387,7 @@ fn source_settings(wishes: &config::Instance) -> impl PartialEq + '_ {
 
 /// What the pipeline takes over while it runs.
 fn scene(wishes: &config::Instance) -> impl PartialEq + '_ {
-    (&wishes.areas, &wishes.lines, &wishes.name, &wishes.output.render_preset)
+    (&wishes.areas, &wishes.lines, &wishes.name, &wishes.output.render)
 }
 
 /// The log through which records no longer enter, since a preprocess command came or went.

@@ -1,0 +1,188 @@
+//! What an MP4 export writes while its video comes.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use watchpost_media::{ClipRecorder, EncodedStream, MediaError, Mp4Summary, Mp4Writer, Overwrite};
+use watchpost_model::StreamTime;
+
+use crate::picture::{Moment, PictureError, VideoSink, Written};
+
+/// The next segment's file is opened so long before it begins, so that a slow disk loses no frame of it.
+const LEAD: StreamTime = StreamTime::from_nanos(3_000_000_000);
+
+/// Files whose names are remembered for the table at the end; a recording of months has more, and those count
+/// with the folder.
+const MAX_LISTED: usize = 1000;
+
+/// Which files are written.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Shape {
+    Whole,
+    Segments { after: Option<StreamTime>, bytes: Option<u64> },
+    Clips { before: StreamTime, after: StreamTime },
+}
+
+/// The names of an export's files, one after another, over failures and pauses.
+#[derive(Clone)]
+pub(super) struct Files {
+    path: PathBuf,
+    overwrite: Overwrite,
+    count: Arc<AtomicU32>,
+}
+
+pub(super) struct Mp4Sink {
+    files: Files,
+    shape: Shape,
+    job: Job,
+    /// The last frame that was looked at.
+    last: StreamTime,
+    done: Vec<Written>,
+}
+
+enum Job {
+    Nothing,
+    /// `next`: the file that is ready to follow.
+    Writes {
+        stream: EncodedStream,
+        writer: Mp4Writer,
+        next: Option<Mp4Writer>,
+    },
+    Waits(EncodedStream, ClipRecorder),
+}
+
+impl Files {
+    pub(super) fn new(path: PathBuf, overwrite: Overwrite) -> Self {
+        Self { path, overwrite, count: Arc::default() }
+    }
+
+    /// With `replace` only what was there before is replaced, not what this export has written itself.
+    fn next(&self) -> (PathBuf, Overwrite) {
+        let number = self.count.fetch_add(1, Ordering::Relaxed);
+        match self.overwrite {
+            Overwrite::Replace if number > 0 => (Overwrite::numbered(&self.path, number), Overwrite::Replace),
+            overwrite => (self.path.clone(), overwrite),
+        }
+    }
+}
+
+impl VideoSink for Mp4Sink {
+    fn begin(&mut self, video: &EncodedStream) -> Result<(), PictureError> {
+        self.complete()?;
+        self.job = match self.shape {
+            Shape::Clips { before, after } => {
+                Job::Waits(video.clone(), ClipRecorder::start(video, before, after))
+            }
+            Shape::Whole | Shape::Segments { .. } => {
+                let (path, overwrite) = self.files.next();
+                let writer = Mp4Writer::start(&path, overwrite, video)?;
+                Job::Writes { stream: video.clone(), writer, next: None }
+            }
+        };
+        Ok(())
+    }
+
+    fn look(&mut self, moment: &Moment) -> Result<(), PictureError> {
+        self.last = moment.time;
+        match &mut self.job {
+            Job::Nothing => {}
+            Job::Writes { stream, writer, .. } => {
+                if let Some(error) = writer.error().or_else(|| stream.error()) {
+                    return Err(error.into());
+                }
+                self.segment()?;
+            }
+            Job::Waits(stream, clips) => {
+                if let Some(error) = stream.error() {
+                    return Err(error.into());
+                }
+                if !moment.events.is_empty() {
+                    clips.event(moment.time, || self.files.next())?;
+                }
+                let done = clips.advance()?;
+                self.done(done);
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<Vec<Written>, PictureError> {
+        self.complete()?;
+        Ok(self.done)
+    }
+}
+
+impl Mp4Sink {
+    pub(super) fn new(files: Files, shape: Shape) -> Self {
+        Self { files, shape, job: Job::Nothing, last: StreamTime::ZERO, done: Vec::new() }
+    }
+
+    /// Gets the next file ready in time, and completes the one that it has followed.
+    fn segment(&mut self) -> Result<(), MediaError> {
+        let Shape::Segments { after, bytes } = self.shape else { return Ok(()) };
+        let Job::Writes { stream, writer, next } = &mut self.job else { return Ok(()) };
+        if next.is_none() {
+            let soon = after.is_some_and(|after| writer.duration() + LEAD >= after)
+                || bytes.is_some_and(|bytes| writer.bytes() >= bytes / 2);
+            if writer.frames() > 0 && soon {
+                let (path, overwrite) = self.files.next();
+                *next = Some(writer.start_next(&path, overwrite, stream, (after, bytes))?);
+            }
+        }
+        if writer.has_ended()
+            && let Some(follower) = next.take()
+        {
+            let ended = std::mem::replace(writer, follower).finish()?;
+            self.done(Some(ended));
+        }
+        Ok(())
+    }
+
+    fn complete(&mut self) -> Result<(), MediaError> {
+        match std::mem::replace(&mut self.job, Job::Nothing) {
+            Job::Nothing => {}
+            Job::Writes { stream, writer, next } => {
+                let last = self.last.since(stream.origin());
+                writer.end_after(last);
+                let ended = writer.finish();
+                // It may have followed just now, with the last frames.
+                if let Some(next) = next {
+                    next.end_after(last);
+                    let followed = next.finish()?;
+                    self.done(Some(ended?));
+                    self.done(Some(followed));
+                } else {
+                    self.done(Some(ended?));
+                }
+            }
+            Job::Waits(_, clips) => {
+                let done = clips.finish()?;
+                self.done(done);
+            }
+        }
+        Ok(())
+    }
+
+    fn done(&mut self, file: Option<Mp4Summary>) {
+        let Some(Mp4Summary { path, frames, bytes, .. }) = file.filter(|file| file.frames > 0) else {
+            return;
+        };
+        if self.done.len() < MAX_LISTED {
+            self.done.push(Written { path, count: frames, bytes });
+            return;
+        }
+        let folder = path.parent().map(PathBuf::from).unwrap_or_default();
+        match self.done.last_mut().filter(|last| last.path == folder) {
+            Some(last) => {
+                last.count += frames;
+                last.bytes += bytes;
+            }
+            None => self.done.push(Written { path: folder, count: frames, bytes }),
+        }
+    }
+}
