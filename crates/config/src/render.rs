@@ -6,6 +6,7 @@ use crate::{
     object::{Object, as_object},
     problem::Check,
     zone_parts,
+    zones::MAX_VERTICES,
 };
 
 /// Presets and masks of one instance; more than anybody keeps apart.
@@ -122,7 +123,7 @@ fn masks(check: &mut Check<'_>, object: &mut Object<'_>) -> Vec<Vec<Point>> {
     let mut masks = Vec::new();
     for (index, item) in items.iter().enumerate() {
         let Some(mut mask) = as_object(check, item, format!("{path}/{index}")) else { continue };
-        masks.push(zone_parts::vertices(check, &mut mask, 3..=zone_parts::MAX_VERTICES));
+        masks.push(zone_parts::vertices(check, &mut mask, 3..=MAX_VERTICES));
         mask.finish(check, &[]);
     }
     masks

@@ -100,6 +100,7 @@ fn overlay(objects: u32, frame: u32) -> Overlay {
         }
     });
     Overlay {
+        masks: Vec::new(),
         areas: vec![OverlayArea {
             vertices: vec![at(0.1, 0.45), at(0.6, 0.4), at(0.75, 0.9), at(0.2, 0.95)],
             color: Color::new(0, 170, 120),

@@ -6,9 +6,10 @@ use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 use watchpost_config::{Base, Handler, Paths, Switch};
 use watchpost_export::{
-    Delivery, Format, InstanceInfo, Item, ItemKind, Outcome, Output, Picture, PictureSink, Receiver, Request,
-    Selection,
+    Delivery, Format, InstanceInfo, Item, ItemKind, Moment, Outcome, Output, Picture, PictureSink, Receiver,
+    Request, Selection, VideoOutput,
 };
+use watchpost_media::{EncodePace, Encoder};
 use watchpost_model::{Frame, Image, PixelFormat, Plane, Size, StreamTime, Timestamp};
 use watchpost_schema::{sample, streams::stream_sample};
 
@@ -49,6 +50,7 @@ pub fn output(format: &Format) -> anyhow::Result<String> {
     match plan.output {
         Output::Receiver(make) => deliver(make(), items)?,
         Output::Pictures(make) => show(make())?,
+        Output::Video(video) => record(&video)?,
     }
     let text = files(&folder.0.join("exports"))?;
     if text.is_empty() {
@@ -109,6 +111,22 @@ fn show(mut sink: Box<dyn PictureSink>) -> anyhow::Result<()> {
         let picture = picture(id).context("a picture")?;
         sink.push(&picture)?;
     }
+    sink.finish()?;
+    Ok(())
+}
+
+/// The same as a video.
+fn record(video: &VideoOutput) -> anyhow::Result<()> {
+    let first = picture(0).context("a picture")?;
+    let encoder = Encoder::start(video.video.encoder(first.shown.size, None, EncodePace::Fast))?;
+    let mut sink = (video.make)();
+    sink.begin(encoder.stream())?;
+    for id in 0..20_u64 {
+        let Picture { frame, shown, events, .. } = picture(id).context("a picture")?;
+        encoder.push(&shown, frame.time)?;
+        sink.look(&Moment { time: frame.time, timestamp: frame.timestamp, events })?;
+    }
+    encoder.finish()?;
     sink.finish()?;
     Ok(())
 }

@@ -22,6 +22,7 @@ fn full_overlay() -> Overlay {
     let color = Color::new(255, 0, 0);
     let corners = [(0.1, 0.1), (0.9, -0.2), (0.5, 1.4)].map(|(x, y)| Point::new(x, y));
     Overlay {
+        masks: vec![vec![Point::new(0.2, 0.2), Point::new(0.4, 0.2), Point::new(0.3, 2.0)]],
         areas: vec![OverlayArea { vertices: corners.to_vec(), color, label: "Yard".into(), active: true }],
         lines: vec![OverlayLine {
             vertices: [Point::new(-3.0, f32::NAN), Point::new(0.7, 0.6)],
