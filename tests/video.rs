@@ -86,18 +86,6 @@ fn every_output_has_every_frame_whoever_encodes() {
     }
     let slow = times(&sandbox.export("slow.mp4"));
     assert!((21..=23).contains(&slow.len()) && slow.windows(2).all(|two| two[1] - two[0] == 200), "{slow:?}");
-    // Passed on as it was: the same bytes of every frame.
-    let frames = |path: &Path| {
-        let out = Command::new("ffmpeg")
-            .args(["-v", "error", "-i"])
-            .arg(path)
-            .args(["-map", "0:v", "-c", "copy", "-bsf:v", "h264_mp4toannexb", "-f", "framemd5", "-"])
-            .output()
-            .unwrap();
-        let text = String::from_utf8(out.stdout).unwrap();
-        let sums = text.lines().filter(|line| !line.starts_with('#'));
-        sums.map(|line| line.rsplit(',').next().unwrap().trim().to_owned()).collect::<Vec<_>>()
-    };
     let decoded = |path: &Path| {
         let out = Command::new("ffmpeg")
             .args(["-v", "error", "-i"])
@@ -110,7 +98,6 @@ fn every_output_has_every_frame_whoever_encodes() {
         sums.map(|line| line.rsplit(',').next().unwrap().trim().to_owned()).collect::<Vec<_>>()
     };
     let passed = sandbox.export("passed.mp4");
-    assert_eq!(frames(&passed).len(), 110);
     assert_eq!(decoded(&passed), decoded(&source), "not one pixel is another");
 }
 
