@@ -40,7 +40,8 @@ fn pixels(part: &Part<'_>, is_gray: bool) -> Vec<u8> {
             pixels.extend(luma.iter().map(|y| full(i32::from(*y))));
             continue;
         }
-        (u.clear(), v.clear());
+        u.clear();
+        v.clear();
         part.chroma(row, [&mut u, &mut v]);
         for ((y, u), v) in luma.iter().zip(&u).zip(&v) {
             pixels.extend(matrix.rgb(*y, *u, *v));
