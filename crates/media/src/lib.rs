@@ -18,14 +18,19 @@
 
 mod bus;
 mod clips;
+mod debug;
 mod decode;
 mod encode;
 mod error;
+mod live_clock;
 mod mp4;
+mod outbound;
 mod packages;
 mod pipeline_text;
 mod rate;
+mod raw;
 mod render;
+mod rtsp;
 mod still;
 mod stream;
 pub mod testclip;
@@ -35,10 +40,12 @@ pub use decode::{DecodeOptions, DecodedFrame, Decoder, Location, Next, VideoInfo
 pub use encode::{Codec, EncodePace, Encoder, EncoderSettings, Preset, Pushed};
 pub use error::{MediaError, MediaErrorKind};
 pub use mp4::{Mp4Summary, Mp4Writer, Overwrite};
+pub use outbound::Outbound;
 pub use packages::debian_package;
 pub use pipeline_text::{PipelineUse, check_pipeline};
 pub use rate::Rate;
 pub use render::{Color, Flash, Overlay, OverlayArea, OverlayBox, OverlayLine, Renderer};
+pub use rtsp::{Login, RtspFeed, RtspMount, RtspOptions, TlsFiles};
 pub use still::{jpeg, png};
 pub use stream::EncodedStream;
 

@@ -44,6 +44,29 @@ pub fn check_pipeline(text: &str, purpose: PipelineUse) -> Result<(), MediaError
 
 /// As [`check_pipeline`], and gives the pipeline, in state NULL.
 pub(crate) fn parse(text: &str, purpose: PipelineUse) -> Result<gst::Pipeline, MediaError> {
+    let element = launch(text, gst::ParseFlags::FATAL_ERRORS)?;
+    let pipeline = element.downcast::<gst::Pipeline>().or_else(|element| {
+        let pipeline = gst::Pipeline::new();
+        pipeline
+            .add(&element)
+            .map(|()| pipeline)
+            .map_err(|error| MediaError::new(Kind::BadPipeline, "the pipeline cannot be built", error))
+    })?;
+    has_what_is_required(pipeline.upcast_ref(), purpose)?;
+    Ok(pipeline)
+}
+
+/// As [`parse`], as a bin for a pipeline that somebody else makes.
+pub(crate) fn parse_bin(text: &str, purpose: PipelineUse) -> Result<gst::Element, MediaError> {
+    let element = launch(text, gst::ParseFlags::FATAL_ERRORS | gst::ParseFlags::PLACE_IN_BIN)?;
+    match element.downcast_ref::<gst::Bin>() {
+        Some(bin) => has_what_is_required(bin, purpose)?,
+        None => return Err(MediaError::new(Kind::BadPipeline, "the pipeline has only one element", "")),
+    }
+    Ok(element)
+}
+
+fn launch(text: &str, flags: gst::ParseFlags) -> Result<gst::Element, MediaError> {
     let text = text.trim().trim_start_matches("gstreamer:///");
     if text.is_empty() || text.len() > MAX_TEXT {
         let message =
@@ -54,16 +77,11 @@ pub(crate) fn parse(text: &str, purpose: PipelineUse) -> Result<gst::Pipeline, M
         return Err(MediaError::new(Kind::BadPipeline, "the pipeline contains a NUL character", ""));
     }
     let mut context = gst::ParseContext::new();
-    let flags = gst::ParseFlags::FATAL_ERRORS;
-    let element = gst::parse::launch_full(text, Some(&mut context), flags)
-        .map_err(|error| refused(text, &error, &context.missing_elements()))?;
-    let pipeline = element.downcast::<gst::Pipeline>().or_else(|element| {
-        let pipeline = gst::Pipeline::new();
-        pipeline
-            .add(&element)
-            .map(|()| pipeline)
-            .map_err(|error| MediaError::new(Kind::BadPipeline, "the pipeline cannot be built", error))
-    })?;
+    gst::parse::launch_full(text, Some(&mut context), flags)
+        .map_err(|error| refused(text, &error, &context.missing_elements()))
+}
+
+fn has_what_is_required(pipeline: &gst::Bin, purpose: PipelineUse) -> Result<(), MediaError> {
     for (name, kind) in purpose.required() {
         let found = pipeline.by_name(name);
         let fits = found.as_ref().is_some_and(|e| match *kind {
@@ -72,13 +90,13 @@ pub(crate) fn parse(text: &str, purpose: PipelineUse) -> Result<gst::Pipeline, M
             None => true,
         });
         if !fits {
-            return Err(lacks(&pipeline, name, kind.unwrap_or("rtph264pay")));
+            return Err(lacks(pipeline, name, kind.unwrap_or("rtph264pay")));
         }
     }
-    Ok(pipeline)
+    Ok(())
 }
 
-fn lacks(pipeline: &gst::Pipeline, name: &str, element: &str) -> MediaError {
+fn lacks(pipeline: &gst::Bin, name: &str, element: &str) -> MediaError {
     let mut there: Vec<String> = pipeline
         .iterate_recurse()
         .into_iter()

@@ -20,6 +20,7 @@ use parking_lot::{Condvar, Mutex};
 use watchpost_model::{Image, PixelFormat, Size, StreamTime};
 
 pub use settings::{Codec, EncodePace, EncoderSettings, Preset};
+pub(crate) use wrap::{buffer as raw_buffer, caps as raw_caps};
 
 use crate::{EncodedStream, MediaError, MediaErrorKind as Kind, stream::Keep};
 

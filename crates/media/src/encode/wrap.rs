@@ -23,7 +23,7 @@ impl AsRef<[u8]> for PlaneMemory {
 
 /// `image` as a buffer that shares its planes. Gray becomes I420 with chroma that says "no colour":
 /// x264enc takes no gray, and luma needs no change.
-pub(super) fn buffer(image: &Image) -> Result<gst::Buffer, MediaError> {
+pub(crate) fn buffer(image: &Image) -> Result<gst::Buffer, MediaError> {
     let failed = |what: &str| {
         let message = "a picture does not fit its own layout; this is a defect of whoever made it";
         MediaError::new(MediaErrorKind::Internal, message, format!("{what}: {image:?}"))
@@ -54,7 +54,7 @@ pub(super) fn buffer(image: &Image) -> Result<gst::Buffer, MediaError> {
 }
 
 /// The caps of [`buffer`]'s result.
-pub(super) fn caps(format: PixelFormat, size: Size, fps: Rate) -> Option<gst::Caps> {
+pub(crate) fn caps(format: PixelFormat, size: Size, fps: Rate) -> Option<gst::Caps> {
     gst_video::VideoInfo::builder(gst_format(format), size.width, size.height)
         .fps(fps.to_gst())
         .build()

@@ -62,3 +62,12 @@ pub fn frame_times(path: &Path) -> Vec<(f64, bool)> {
     };
     text.lines().map(line).collect()
 }
+
+/// Waits until `done`, looking every 10 ms; fails the test after half a minute.
+pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let start = std::time::Instant::now();
+    while !done() {
+        assert!(start.elapsed().as_secs() < 30, "waited in vain: {what}");
+        std::thread::park_timeout(std::time::Duration::from_millis(10));
+    }
+}

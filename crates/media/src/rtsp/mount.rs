@@ -1,0 +1,259 @@
+//! One mount: what its media is made of, and how frames get in.
+
+use std::{
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use gst::glib;
+use gstreamer as gst;
+use gstreamer_app as gst_app;
+use gstreamer_rtsp_server::{RTSPMedia, gst_rtsp, prelude::*};
+use gstreamer_video as gst_video;
+use parking_lot::Mutex;
+use watchpost_model::{Image, StreamTime};
+
+use super::{RtspFeed, RtspOptions};
+use crate::{
+    Codec, EncodePace, EncodedStream, MediaError, MediaErrorKind as Kind, PipelineUse, Pushed, Rate, bus,
+    debug::Debugged,
+    decode::make,
+    live_clock::stamp_live,
+    pipeline_text,
+    raw::RawFeed,
+    stream::{StartAt, Subscription},
+};
+
+/// Encoded frames that may wait for the network: two seconds at 30 frames.
+const MAX_FRAMES: u64 = 60;
+/// Key frames for viewers who come come no more often than this: a viewer should see something within a
+/// second, and many who come at once should not make all others pay.
+const KEY_PAUSE: Duration = Duration::from_millis(300);
+
+pub(super) struct Mount {
+    path: String,
+    /// For people.
+    place: String,
+    is_secure: bool,
+    debug: u8,
+    feed: Mutex<RtspFeed>,
+    /// The media that lives; there is one at most but while one takes over from another.
+    watched: Mutex<Vec<Watched>>,
+    error: Mutex<Option<MediaError>>,
+    dropped: AtomicU64,
+    last_key: Mutex<Option<Instant>>,
+}
+
+/// A media and how frames get into it.
+struct Watched {
+    media: glib::WeakRef<RTSPMedia>,
+    input: Input,
+    _debugged: Option<Debugged>,
+}
+
+enum Input {
+    Encoded { subscription: Subscription },
+    Raw { feed: RawFeed, pay: Option<gst::Element> },
+}
+
+impl Mount {
+    pub(super) fn new(options: &RtspOptions, feed: RtspFeed) -> Result<Self, MediaError> {
+        if let RtspFeed::Pipeline(text) = &feed {
+            pipeline_text::check_pipeline(text, PipelineUse::Rtsp)?;
+        }
+        let scheme = if options.tls.is_some() { "rtsps" } else { "rtsp" };
+        Ok(Self {
+            path: options.path.clone(),
+            place: format!("{scheme}://{}{}", options.address, options.path),
+            is_secure: options.tls.is_some(),
+            debug: options.debug,
+            feed: Mutex::new(feed),
+            watched: Mutex::default(),
+            error: Mutex::default(),
+            dropped: AtomicU64::new(0),
+            last_key: Mutex::default(),
+        })
+    }
+
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// UDP would carry in the clear what TLS is to keep.
+    pub(super) fn protocols(&self) -> gst_rtsp::RTSPLowerTrans {
+        use gst_rtsp::RTSPLowerTrans as Trans;
+        if self.is_secure { Trans::TCP } else { Trans::TCP | Trans::UDP }
+    }
+
+    pub(super) fn is_watched(&self) -> bool {
+        !self.watched.lock().is_empty()
+    }
+
+    pub(super) fn take_error(&self) -> Option<MediaError> {
+        self.error.lock().take()
+    }
+
+    pub(super) fn dropped(&self) -> u64 {
+        let watched = self.watched.lock();
+        let behind = watched.iter().map(|watched| match &watched.input {
+            Input::Encoded { subscription } => subscription.dropped(),
+            Input::Raw { .. } => 0,
+        });
+        self.dropped.load(Ordering::Relaxed) + behind.sum::<u64>()
+    }
+
+    /// The bin of a media, for a viewer who has come.
+    pub(super) fn make_element(&self) -> Option<gst::Element> {
+        let made = match &*self.feed.lock() {
+            RtspFeed::Encoded(stream) => payloaded(stream),
+            RtspFeed::Pipeline(text) => pipeline_text::parse_bin(text, PipelineUse::Rtsp),
+        };
+        made.map_err(|error| self.fails(error)).ok()
+    }
+
+    /// A media has been made of our bin and is about to run.
+    pub(super) fn begins(self: &Arc<Self>, media: &RTSPMedia) {
+        // As fast as frames come: sinks that keep time would wait for latencies that encoders only claim.
+        media.set_rate_control(false);
+        let Ok(bin) = media.element().downcast::<gst::Bin>() else { return };
+        let name = match &*self.feed.lock() {
+            RtspFeed::Encoded(_) => ENCODED,
+            RtspFeed::Pipeline(_) => "cvedia-rt",
+        };
+        let Some(appsrc) = bin.by_name(name).and_then(|e| e.downcast::<gst_app::AppSrc>().ok()) else {
+            return;
+        };
+        stamp_live(&appsrc);
+        let input = match &*self.feed.lock() {
+            RtspFeed::Encoded(stream) => Input::Encoded { subscription: stream.feed(&appsrc, StartAt::Kept) },
+            RtspFeed::Pipeline(_) => {
+                Input::Raw { feed: RawFeed::new(appsrc, EncodePace::Live), pay: bin.by_name("pay0") }
+            }
+        };
+        let debugged = Debugged::new(bin.upcast_ref(), self.debug, &self.place);
+        self.watched.lock().push(Watched { media: media.downgrade(), input, _debugged: debugged });
+        let mount = Arc::downgrade(self);
+        media.connect_unprepared(move |media| leave(&mount, media));
+        let mount = Arc::downgrade(self);
+        media.connect_handle_message(None, move |media, message| {
+            if let (gst::MessageView::Error(error), Some(mount)) = (message.view(), mount.upgrade()) {
+                mount.fails(bus::error_from(error, &mount.place));
+                leave(&Arc::downgrade(&mount), media);
+            }
+            // Never handled by us: the server does what it does.
+            true
+        });
+        let mount = Arc::downgrade(self);
+        // A viewer who joins others has to wait for a key frame too.
+        media.connect_new_state(move |_, _| {
+            if let Some(mount) = mount.upgrade() {
+                mount.wants_key();
+            }
+        });
+    }
+
+    /// A key frame soon, for somebody who has just come.
+    pub(super) fn wants_key(&self) {
+        {
+            let mut last = self.last_key.lock();
+            if last.is_some_and(|at| at.elapsed() < KEY_PAUSE) {
+                return;
+            }
+            *last = Some(Instant::now());
+        }
+        if let RtspFeed::Encoded(stream) = &*self.feed.lock() {
+            stream.request_key();
+        }
+        for watched in &*self.watched.lock() {
+            if let Input::Raw { pay: Some(pay), .. } = &watched.input
+                && let Some(pad) = pay.static_pad("sink")
+            {
+                let event = gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
+                // Refused where the pipeline encodes nothing.
+                pad.push_event(event);
+            }
+        }
+    }
+
+    pub(super) fn push(&self, image: &Image, pts: StreamTime, fps: Rate) -> Result<(), MediaError> {
+        for watched in &mut *self.watched.lock() {
+            let Input::Raw { feed, .. } = &mut watched.input else { continue };
+            match feed.push(image, pts, fps) {
+                Ok(Pushed::Taken) => {}
+                Ok(Pushed::Skipped) => {
+                    self.dropped.fetch_add(1, Ordering::Relaxed);
+                }
+                // It is on its way down; its bus says why, if that is an error.
+                Err(error) => tracing::debug!(place = self.place, "{error}"),
+            }
+        }
+        self.take_error().map_or(Ok(()), Err)
+    }
+
+    pub(super) fn show(&self, stream: EncodedStream) {
+        *self.feed.lock() = RtspFeed::Encoded(stream);
+    }
+
+    /// No frame gets in any more.
+    pub(super) fn close(&self) {
+        let watched = std::mem::take(&mut *self.watched.lock());
+        drop(watched);
+    }
+
+    fn fails(&self, error: MediaError) {
+        tracing::debug!(place = self.place, detail = error.detail, "{error}");
+        self.error.lock().get_or_insert(error);
+    }
+}
+
+/// The media has gone: nobody watches any more, or it failed.
+fn leave(mount: &Weak<Mount>, media: &RTSPMedia) {
+    let Some(mount) = mount.upgrade() else { return };
+    let gone: Vec<_> = {
+        let mut watched = mount.watched.lock();
+        let (gone, stays) = std::mem::take(&mut *watched)
+            .into_iter()
+            .partition(|watched| watched.media.upgrade().is_none_or(|other| other == *media));
+        *watched = stays;
+        gone
+    };
+    for watched in &gone {
+        if let Input::Encoded { subscription } = &watched.input {
+            mount.dropped.fetch_add(subscription.dropped(), Ordering::Relaxed);
+        }
+    }
+}
+
+/// The name of our own `appsrc`.
+const ENCODED: &str = "encoded";
+
+/// `stream` as RTP (RFC 6184, RFC 7798), in a bin.
+fn payloaded(stream: &EncodedStream) -> Result<gst::Element, MediaError> {
+    let appsrc = gst_app::AppSrc::builder()
+        .name(ENCODED)
+        .format(gst::Format::Time)
+        .is_live(true)
+        .handle_segment_change(true)
+        .max_buffers(MAX_FRAMES)
+        .max_bytes(0)
+        .build();
+    let (parser, payloader) = match stream.codec() {
+        Codec::H264 => ("h264parse", "rtph264pay"),
+        Codec::H265 => ("h265parse", "rtph265pay"),
+    };
+    let (parser, pay) = (make(parser)?, make(payloader)?);
+    pay.set_property("name", "pay0");
+    pay.set_property("pt", 96u32);
+    // Parameter sets before every key frame: a viewer may come at any.
+    pay.set_property("config-interval", -1i32);
+    pay.set_property_from_str("aggregate-mode", "zero-latency");
+    let bin = gst::Bin::new();
+    let chain = [appsrc.upcast_ref(), &parser, &pay];
+    let failed = |error| MediaError::new(Kind::Internal, "the RTSP pipeline cannot be built", error);
+    bin.add_many(chain).map_err(failed)?;
+    gst::Element::link_many(chain).map_err(failed)?;
+    Ok(bin.upcast())
+}
