@@ -28,6 +28,8 @@ pub static FORMATS: &[&Format] = &[
     &formats::mp4::FORMAT,
     &formats::jpg::FORMAT,
     &formats::png::FORMAT,
+    &formats::rtmp::FORMAT,
+    &formats::rtsp::FORMAT,
 ];
 
 /// One way out, as users choose it.

@@ -17,6 +17,7 @@ mod filter;
 mod format;
 mod formats;
 mod json_text;
+mod live;
 mod members;
 mod metadata;
 mod picture;

@@ -16,6 +16,12 @@ pub trait PictureSink: Send {
     /// See [`PictureError`]; the sink is then finished and, unless `Failed`, made anew later.
     fn push(&mut self, picture: &Picture) -> Result<(), PictureError>;
 
+    /// Whether what it takes gets anywhere: `false` while a connection is being made. Frames it takes meanwhile
+    /// are counted as dropped.
+    fn is_up(&self) -> bool {
+        true
+    }
+
     /// Completes and syncs what was written.
     ///
     /// # Errors
@@ -43,6 +49,12 @@ pub trait VideoSink: Send {
     /// # Errors
     /// As for `begin`.
     fn look(&mut self, moment: &Moment) -> Result<(), PictureError>;
+
+    /// Whether what it takes gets anywhere: `false` while a connection is being made. Frames it takes meanwhile
+    /// are counted as dropped.
+    fn is_up(&self) -> bool {
+        true
+    }
 
     /// Completes and syncs what was written, up to the last frame that was looked at.
     ///

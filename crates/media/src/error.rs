@@ -61,8 +61,37 @@ impl MediaErrorKind {
     }
 }
 
-/// `text` with `user:password@` of every address in it replaced by `user:***@`.
+/// `text` with `user:password@` of every address in it replaced by `user:***@`, and the stream key of every RTMP
+/// address (what follows the application's name) by `***`: whoever has the key may publish.
 pub(crate) fn without_passwords(text: &str) -> String {
+    without_keys(&without_logins(text))
+}
+
+fn without_keys(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) =
+        ["rtmp://", "rtmps://", "rtmpt://", "rtmpe://"].iter().filter_map(|s| rest.find(s)).min()
+    {
+        let end = rest[at..]
+            .find(|c: char| c.is_whitespace() || "\"'<>`\\".contains(c))
+            .map_or(rest.len(), |n| at + n);
+        let (address, after) = (&rest[at..end], &rest[end..]);
+        clean.push_str(&rest[..at]);
+        // scheme, nothing, host, application, key: a key may hold slashes and a query.
+        match address.match_indices('/').nth(3) {
+            Some((key, _)) if key + 1 < address.len() => {
+                clean.push_str(&address[..=key]);
+                clean.push_str("***");
+            }
+            _ => clean.push_str(address),
+        }
+        rest = after;
+    }
+    clean + rest
+}
+
+fn without_logins(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("://") {
@@ -99,5 +128,18 @@ mod tests {
         assert_eq!(error.message, "cannot reach rtsp://admin:***@cam/1 nor http://b:***@y");
         assert_eq!(error.detail, "uri=\"rtsp://admin:***@cam:554/1\" and file:///a@b");
         assert_eq!(without_passwords("rtsp://admin@cam"), "rtsp://admin@cam");
+    }
+
+    #[test]
+    fn stream_keys_leave_texts() {
+        for (text, clean) in [
+            ("rtmp://a.example/live/k-e?y=1/2 live=1", "rtmp://a.example/live/*** live=1"),
+            ("location='rtmps://h:1936/app/key' ! x", "location='rtmps://h:1936/app/***' ! x"),
+            ("rtmp://h/app", "rtmp://h/app"),
+            ("rtmp://h/app/", "rtmp://h/app/"),
+            ("at rtmp://u:p@h/app/key, twice rtmp://h/a/b", "at rtmp://u:***@h/app/*** twice rtmp://h/a/***"),
+        ] {
+            assert_eq!(without_passwords(text), clean);
+        }
     }
 }

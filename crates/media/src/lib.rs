@@ -44,6 +44,7 @@ pub use outbound::Outbound;
 pub use packages::debian_package;
 pub use pipeline_text::{PipelineUse, check_pipeline};
 pub use rate::Rate;
+pub use raw::Thinner;
 pub use render::{Color, Flash, Overlay, OverlayArea, OverlayBox, OverlayLine, Renderer};
 pub use rtsp::{Login, RtspFeed, RtspMount, RtspOptions, TlsFiles};
 pub use still::{jpeg, png};

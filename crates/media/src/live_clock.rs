@@ -37,15 +37,18 @@ impl LiveClock {
         placed.unsigned_abs()
     }
 
-    /// Sets the times of a buffer that `element` has taken in.
-    pub(crate) fn stamp(&mut self, buffer: &mut gst::BufferRef, element: &gst::Element) {
-        let (Some(pts), Some(now)) = (buffer.pts(), element.current_running_time()) else { return };
-        let placed = self.place(pts.nseconds(), now.nseconds());
-        // Decoding order stays before display order by as much as it was.
-        let dts =
-            buffer.dts().map(|dts| placed.saturating_sub(pts.nseconds().saturating_sub(dts.nseconds())));
-        buffer.set_pts(gst::ClockTime::from_nseconds(placed));
-        buffer.set_dts(dts.map(gst::ClockTime::from_nseconds));
+    /// Moves the times of a buffer of `segment` that arrives at `now`. x264enc's segments begin at 1000 hours, so
+    /// only running times can be compared.
+    fn stamp(&mut self, buffer: &mut gst::BufferRef, segment: &gst::Segment, now: gst::ClockTime) {
+        let Some(segment) = segment.downcast_ref::<gst::ClockTime>() else { return };
+        let Some(pts) = buffer.pts() else { return };
+        let Some(running) = segment.to_running_time(pts) else { return };
+        let placed = gst::ClockTime::from_nseconds(self.place(running.nseconds(), now.nseconds()));
+        let moved =
+            |time: gst::ClockTime| (time + placed).checked_sub(running).unwrap_or(gst::ClockTime::ZERO);
+        let dts = buffer.dts().map(moved);
+        buffer.set_pts(moved(pts));
+        buffer.set_dts(dts);
     }
 }
 
@@ -53,10 +56,12 @@ impl LiveClock {
 pub(crate) fn stamp_live(appsrc: &gst_app::AppSrc) {
     let Some(pad) = appsrc.static_pad("src") else { return };
     let (clock, element) = (Mutex::new(LiveClock::default()), appsrc.downgrade());
-    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-        if let (Some(element), Some(buffer)) = (element.upgrade(), info.buffer_mut()) {
+    pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+        let segment = pad.sticky_event::<gst::event::Segment>(0);
+        let now = element.upgrade().and_then(|element| element.current_running_time());
+        if let (Some(segment), Some(now), Some(buffer)) = (segment, now, info.buffer_mut()) {
             // Other outputs share the frame: only its head is copied, not its bytes.
-            clock.lock().stamp(buffer.make_mut(), element.upcast_ref());
+            clock.lock().stamp(buffer.make_mut(), segment.segment(), now);
         }
         gst::PadProbeReturn::Ok
     });

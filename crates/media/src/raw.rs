@@ -84,20 +84,20 @@ impl RawFeed {
 
 /// Chooses which frames go out where fewer are wanted than come.
 #[derive(Debug)]
-pub(crate) struct Thinner {
+pub struct Thinner {
     step: StreamTime,
     next: StreamTime,
 }
 
 impl Thinner {
     /// At most `fps` frames a second.
-    pub(crate) fn new(fps: Rate) -> Self {
+    pub fn new(fps: Rate) -> Self {
         Self { step: fps.frame_duration(), next: StreamTime::ZERO }
     }
 
     /// Whether the frame of this time goes out. Frames that jitter around their places all do, if no more of
     /// them come than are wanted.
-    pub(crate) fn takes(&mut self, at: StreamTime) -> bool {
+    pub fn takes(&mut self, at: StreamTime) -> bool {
         let early = StreamTime::from_nanos(self.step.as_nanos() / 4);
         if at + early < self.next {
             return false;

@@ -5,5 +5,7 @@ pub mod jpg;
 pub mod json;
 pub mod mp4;
 pub mod png;
+pub mod rtmp;
+pub mod rtsp;
 mod stills;
 pub mod txt;

@@ -116,9 +116,8 @@ impl Mount {
 
     /// A media has been made of our bin and is about to run.
     pub(super) fn begins(self: &Arc<Self>, media: &RTSPMedia) {
-        // As fast as frames come: sinks that keep time would wait for latencies that encoders only claim.
-        media.set_rate_control(false);
         let Ok(bin) = media.element().downcast::<gst::Bin>() else { return };
+        as_frames_come(media, &bin);
         let name = match &*self.feed.lock() {
             RtspFeed::Encoded(_) => ENCODED,
             RtspFeed::Pipeline(_) => "cvedia-rt",
@@ -208,6 +207,22 @@ impl Mount {
         self.error.lock().get_or_insert(error);
     }
 }
+
+/// Sends packets as they come: sinks that keep time would wait for latencies that encoders only claim.
+fn as_frames_come(media: &RTSPMedia, bin: &gst::Bin) {
+    if let Some(pay) = bin.by_name("pay0") {
+        // The same setting makes payloaders leave out the time that passes, for players of recordings
+        // (ONVIF Streaming Specification, section 6.3). Here nothing is played at another speed.
+        pay.connect_notify(Some(NO_RATE_CONTROL), |pay, _| {
+            if pay.property::<bool>(NO_RATE_CONTROL) {
+                pay.set_property(NO_RATE_CONTROL, false);
+            }
+        });
+    }
+    media.set_rate_control(false);
+}
+
+const NO_RATE_CONTROL: &str = "onvif-no-rate-control";
 
 /// The media has gone: nobody watches any more, or it failed.
 fn leave(mount: &Weak<Mount>, media: &RTSPMedia) {

@@ -30,6 +30,9 @@ pub(super) enum Message<T> {
     Rest,
 }
 
+/// What is shown of a first connection as the time until it is known to have failed; most take milliseconds.
+const CONNECTING: Duration = Duration::from_secs(1);
+
 /// What goes to the thread of a video export.
 pub(super) enum VideoItem {
     Begin(Begin),
@@ -70,6 +73,9 @@ pub(super) trait Sink: Sized {
     /// Takes an item. Says how many frames it counts for.
     fn take(&mut self, item: &Self::Item) -> Result<u64, PictureError>;
 
+    /// Whether what it takes gets anywhere.
+    fn is_up(&self) -> bool;
+
     fn finish(self) -> Result<Vec<Written>, PictureError>;
 }
 
@@ -78,6 +84,10 @@ impl Sink for Box<dyn PictureSink> {
 
     fn take(&mut self, picture: &Picture) -> Result<u64, PictureError> {
         self.push(picture).map(|()| u64::from(!picture.again))
+    }
+
+    fn is_up(&self) -> bool {
+        (**self).is_up()
     }
 
     fn finish(self) -> Result<Vec<Written>, PictureError> {
@@ -93,6 +103,10 @@ impl Sink for Box<dyn VideoSink> {
             VideoItem::Begin(begin) => self.begin(&begin.stream).map(|()| 0),
             VideoItem::Look(moment) => self.look(moment).map(|()| 1),
         }
+    }
+
+    fn is_up(&self) -> bool {
+        (**self).is_up()
     }
 
     fn finish(self) -> Result<Vec<Written>, PictureError> {
@@ -171,7 +185,17 @@ impl Worker<Box<dyn VideoSink>> {
 impl<S: Sink> Worker<S> {
     /// Gives `item` to the sink. `None`: there is no sink, or from now on there is none.
     fn feed(&mut self, sink: &mut Option<S>, item: &S::Item) -> Option<()> {
-        match sink.as_mut()?.take(item) {
+        let open = sink.as_mut()?;
+        match open.take(item) {
+            Ok(frames) if !open.is_up() => {
+                add(&self.status.dropped, frames);
+                // After a failure that stands until it is up again.
+                if self.status.state() == State::Running {
+                    let until = Instant::now() + CONNECTING;
+                    self.status.set(State::Waiting { until }, Some("connecting".to_owned()));
+                }
+                Some(())
+            }
             Ok(frames) => {
                 add(&self.status.delivered, frames);
                 if frames > 0 && self.status.state() != State::Running {
