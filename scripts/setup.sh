@@ -21,14 +21,18 @@ rust_needed=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 
 packages=(
   ca-certificates gcc libc6-dev pkg-config make
-  libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
+  libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstrtspserver-1.0-dev
   gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
   # H.264: x264 is in -ugly. It is GPL; without it openh264 of -bad is used.
   gstreamer1.0-plugins-ugly gstreamer1.0-libav
+  # TLS of rtsps:// and rtmps://.
+  glib-networking
   fonts-dejavu-core python3
 )
 if [ "$profile" = test ]; then
   packages+=(ffmpeg jq libfaketime openssl python3-venv gstreamer1.0-tools python3-gi gir1.2-gst-rtsp-server-1.0)
+  # An RTMP server; the tests start their own, on a free port.
+  packages+=(nginx libnginx-mod-rtmp)
 fi
 if [ "$profile" = bench ]; then
   packages+=(python3-venv gstreamer1.0-tools rsyslog)

@@ -1,0 +1,196 @@
+//! PRODUCT 10, RTMP: against nginx with its RTMP module, and against `listen rtmp`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use serde_json::{Value, json};
+use watchpost_testkit::{Control, Sandbox, wait_until};
+
+const MODULE: &str = "/usr/lib/nginx/modules/ngx_rtmp_module.so";
+const KEY: &str = "k3y-of-the-stream";
+
+fn sandbox() -> Sandbox {
+    Sandbox::new(env!("CARGO_BIN_EXE_watchpost"))
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn instance(sandbox: &Sandbox, handlers: Value) -> Value {
+    let path = sandbox.path().join("clip.mp4");
+    let made = Command::new("ffmpeg")
+        .args(["-v", "error", "-y", "-f", "lavfi", "-i", "testsrc=size=320x240:rate=25:duration=5"])
+        .args(["-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "ultrafast"])
+        .arg(&path)
+        .status();
+    assert!(made.expect("ffmpeg (Debian package ffmpeg) is needed by this test").success());
+    json!({
+        "DisplayName": "a", "AutoStart": true, "Input": {"uri": path, "loop": true, "pace": "realtime"},
+        "Output": {"handlers": handlers},
+    })
+}
+
+/// An RTMP server on a port of its own, with one stream key that is taken.
+struct Nginx {
+    child: Child,
+    port: u16,
+}
+
+impl Nginx {
+    fn start(folder: &Path, port: u16, gatekeeper: u16) -> Self {
+        assert!(Path::new(MODULE).exists(), "install the Debian packages nginx and libnginx-mod-rtmp: scripts/setup.sh test");
+        let folder = folder.display();
+        let config = format!(
+            "daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/nginx.log notice;\n\
+             load_module {MODULE};\nevents {{ worker_connections 64; }}\n\
+             rtmp {{ server {{ listen 127.0.0.1:{port}; chunk_size 4096; application live {{ live on;\n\
+             on_publish http://127.0.0.1:{gatekeeper}/publish; }} }} }}\n"
+        );
+        let file = format!("{folder}/nginx.conf");
+        std::fs::write(&file, config).unwrap();
+        let child = Command::new("/usr/sbin/nginx")
+            .args(["-c", &file, "-e", &format!("{folder}/nginx.log")])
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        wait_until("nginx listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+        Self { child, port }
+    }
+
+    /// What somebody who plays the stream sees.
+    fn played(&self, key: &str) -> Option<String> {
+        let url = format!("rtmp://127.0.0.1:{}/live/{key} live=1", self.port);
+        let output = Command::new("timeout")
+            .args(["20", "ffprobe", "-v", "error", "-select_streams", "v"])
+            .args(["-show_entries", "stream=codec_name,width,height", "-of", "csv=p=0", &url])
+            .output()
+            .unwrap();
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+/// Answers nginx's question whether a key may publish.
+fn gatekeeper() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            let (mut asked, mut part) = (String::new(), [0; 4096]);
+            // The body says `name=KEY`, and nginx sends it at once with the head.
+            while !asked.contains("name=") {
+                match stream.read(&mut part) {
+                    Ok(n) if n > 0 => asked.push_str(&String::from_utf8_lossy(&part[..n])),
+                    _ => break,
+                }
+            }
+            let status = if asked.contains(KEY) { "200 OK" } else { "403 Forbidden" };
+            let _gone = write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        }
+    });
+    port
+}
+
+#[test]
+fn both_ways_reach_nginx_and_survive_its_end() {
+    let sandbox = sandbox();
+    let (port, keeper) = (free_port(), gatekeeper());
+    let server = format!("rtmp://127.0.0.1:{port}/live/");
+    let pipeline = format!(
+        "gstreamer:///appsrc name=cvedia-rt ! videoconvert ! x264enc tune=zerolatency key-int-max=25 ! \
+         flvmux streamable=true ! rtmpsink location='{server}{KEY}-own live=1'"
+    );
+    let handlers = json!({
+        "plain": {"uri": format!("{server}{KEY}"), "sink": "output-image"},
+        "own": {"uri": pipeline, "sink": "output-image", "config": {"fps": 10, "debug": "2"}},
+        "wrong": {"uri": format!("{server}gu3ssed"), "sink": "output-image"},
+        "nowhere": {"uri": "rtmp://name.invalid/live/s3cret", "sink": "output-image"},
+    });
+    sandbox.write("data/instances/a.json", instance(&sandbox, handlers).to_string());
+    let mut nginx = Nginx::start(sandbox.path(), port, keeper);
+    let _server = sandbox.spawn(&["serve"]);
+    let mut control = Control::connect(&sandbox);
+    let own = format!("{KEY}-own");
+    for _ in 0..2 {
+        for (export, key) in [("plain", KEY), ("own", &own)] {
+            control.reaches("a", export, "running");
+            wait_until("it can be played", || nginx.played(key).as_deref() == Some("h264,320,240"));
+        }
+        // The server goes, and comes back.
+        drop(nginx);
+        for export in ["plain", "own"] {
+            control.reaches("a", export, "waiting");
+            let shown = control.export("a", export);
+            assert!(shown["retry_in_ms"].is_u64() && shown["problem"].is_string(), "{shown}");
+            let before = shown["dropped"].as_u64().unwrap();
+            wait_until("what passes meanwhile is counted", || {
+                control.export("a", export)["dropped"].as_u64().unwrap() > before + 10
+            });
+        }
+        nginx = Nginx::start(sandbox.path(), port, keeper);
+    }
+    for export in ["plain", "own"] {
+        control.reaches("a", export, "running");
+    }
+    for export in ["wrong", "nowhere"] {
+        wait_until(export, || {
+            let shown = control.export("a", export);
+            shown["state"] == "waiting" && shown["problem"] != "connecting"
+        });
+        let shown = control.export("a", export);
+        assert_eq!(shown["delivered"], 0, "{shown}");
+        eprintln!("{export}: {}", shown["problem"]);
+    }
+    let log = std::fs::read_to_string(sandbox.path().join("stderr.log")).unwrap();
+    let list = control.does(&json!({"op": "list"})).to_string();
+    for secret in [KEY, "gu3ssed", "s3cret"] {
+        assert!(!log.contains(secret) && !list.contains(secret), "{secret} is shown: {log}");
+    }
+}
+
+#[test]
+fn listen_rtmp_prints_what_arrives() {
+    let sandbox = sandbox();
+    let _listener = sandbox.spawn(&["listen", "rtmp", "--address", "127.0.0.1:0", "--key", KEY, "--json"]);
+    let mut address = None;
+    wait_until("it listens", || {
+        let log = std::fs::read_to_string(sandbox.path().join("stderr.log")).unwrap();
+        address = log.split_once("listening on rtmp://").and_then(|(_, rest)| Some(rest.split_once('/')?.0.to_owned()));
+        address.is_some()
+    });
+    let printed = sandbox.path().join("stdout.log");
+    let address = address.unwrap();
+    let other = Sandbox::new(env!("CARGO_BIN_EXE_watchpost"));
+    let handlers = json!({
+        "good": {"uri": format!("rtmp://{address}/live/{KEY}"), "sink": "output-image", "config": {"resolution": {"width": 160, "height": 120}}},
+        "bad": {"uri": format!("rtmp://{address}/live/other"), "sink": "output-image"},
+    });
+    other.write("data/instances/a.json", instance(&other, handlers).to_string());
+    let _server = other.spawn(&["serve"]);
+    let lines = || -> Vec<Value> {
+        let text = std::fs::read_to_string(&printed).unwrap();
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    };
+    wait_until("frames arrive", || lines().iter().any(|line| line["frames"].as_u64() > Some(20)));
+    let lines = lines();
+    let sends = lines.iter().rfind(|line| line["event"] == "sends").unwrap();
+    assert_eq!((&sends["video"], &sends["app"]), (&json!("h264 160x120"), &json!("live")), "{sends}");
+    assert!(sends["bytes"].as_u64() > Some(1000) && sends["fps"].as_f64().unwrap() > 5.0, "{sends}");
+    assert!(lines.iter().any(|line| line["event"] == "refused"), "{lines:?}");
+    let mut control = Control::connect(&other);
+    control.reaches("a", "good", "running");
+    control.reaches("a", "bad", "waiting");
+}
