@@ -44,7 +44,10 @@ struct Nginx {
 
 impl Nginx {
     fn start(folder: &Path, port: u16, gatekeeper: u16) -> Self {
-        assert!(Path::new(MODULE).exists(), "install the Debian packages nginx and libnginx-mod-rtmp: scripts/setup.sh test");
+        assert!(
+            Path::new(MODULE).exists(),
+            "install the Debian packages nginx and libnginx-mod-rtmp: scripts/setup.sh test"
+        );
         let folder = folder.display();
         let config = format!(
             "daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/nginx.log notice;\n\
@@ -168,7 +171,9 @@ fn listen_rtmp_prints_what_arrives() {
     let mut address = None;
     wait_until("it listens", || {
         let log = std::fs::read_to_string(sandbox.path().join("stderr.log")).unwrap();
-        address = log.split_once("listening on rtmp://").and_then(|(_, rest)| Some(rest.split_once('/')?.0.to_owned()));
+        address = log
+            .split_once("listening on rtmp://")
+            .and_then(|(_, rest)| Some(rest.split_once('/')?.0.to_owned()));
         address.is_some()
     });
     let printed = sandbox.path().join("stdout.log");

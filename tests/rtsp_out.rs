@@ -19,7 +19,21 @@ fn clip(sandbox: &Sandbox, seconds: u32) -> String {
     let path = sandbox.path().join("clip.mp4");
     let source = format!("testsrc=size=320x240:rate=25:duration={seconds}");
     let made = Command::new("ffmpeg")
-        .args(["-v", "error", "-y", "-f", "lavfi", "-i", &source, "-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "ultrafast"])
+        .args([
+            "-v",
+            "error",
+            "-y",
+            "-f",
+            "lavfi",
+            "-i",
+            &source,
+            "-pix_fmt",
+            "yuv420p",
+            "-c:v",
+            "libx264",
+            "-preset",
+            "ultrafast",
+        ])
         .arg(&path)
         .status();
     assert!(made.expect("ffmpeg (Debian package ffmpeg) is needed by this test").success());

@@ -22,6 +22,7 @@ mod debug;
 mod decode;
 mod encode;
 mod error;
+pub mod hls;
 mod live_clock;
 mod mp4;
 mod outbound;
