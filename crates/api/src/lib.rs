@@ -7,6 +7,7 @@
 
 mod guard;
 mod health;
+mod hls;
 mod listen;
 mod problem;
 
@@ -20,7 +21,12 @@ pub use problem::Problem;
 
 /// Everything a server offers.
 pub fn router(server: Arc<Server>) -> Router {
-    finish(Router::new().merge(health::routes()).with_state(server))
+    finish(Router::new().merge(health::routes()).merge(hls::routes()).with_state(server))
+}
+
+/// What `watchpost run` offers: the video of its one instance.
+pub fn video_router() -> Router {
+    finish(hls::routes())
 }
 
 /// What every router of Watchpost's has around it.

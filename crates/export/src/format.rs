@@ -28,6 +28,7 @@ pub static FORMATS: &[&Format] = &[
     &formats::mp4::FORMAT,
     &formats::jpg::FORMAT,
     &formats::png::FORMAT,
+    &formats::hls::FORMAT,
     &formats::rtmp::FORMAT,
     &formats::rtsp::FORMAT,
 ];

@@ -45,4 +45,6 @@ pub use server::{
 };
 pub use source_status::SourceSnapshot;
 pub use status::ReceiverSnapshot;
+/// What HLS exports have cut, for whoever serves HTTP.
+pub use watchpost_media::hls;
 pub use watchpost_process::Guardian;

@@ -37,7 +37,8 @@ pub fn output(format: &Format) -> anyhow::Result<String> {
         id: "3f0e8d2c-6b1a-4957-8e0d-1c2b3a495867".parse().map_err(|_| anyhow::anyhow!("no id"))?,
         name: "Main gate".to_owned(),
         time_zone: "UTC".to_owned(),
-        lossless: true,
+        // Live formats take no file that passes faster than time.
+        lossless: uri.starts_with(&format!("{}:///", format.name)),
     };
     let paths = Paths::new(&folder.0, &folder.0.join("instance.json"), Base::DataFolder);
     let plan = watchpost_export::plan(&Request { handler: &handler, paths: &paths, instance: &instance })

@@ -1,11 +1,18 @@
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use watchpost_config::Switch;
 use watchpost_runtime::{Ended, Final, Instance, Runtime};
 
-use crate::{Global, commands::summary, exit::Exit, load, logging, output::BARS};
+use crate::{
+    Global,
+    commands::{serve::LISTEN, summary},
+    exit::Exit,
+    load, logging,
+    output::BARS,
+};
 
 /// How often the progress bar is drawn.
 const REDRAW: Duration = Duration::from_millis(100);
@@ -24,6 +31,9 @@ pub(crate) struct Run {
     /// How long to wait for receivers after the source has ended, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     drain: u64,
+    /// Where to offer video by HLS, if it is exported: this machine's loopback address; port 0 takes a free one.
+    #[arg(long, value_name = "IP:PORT", default_value = LISTEN, env = "WATCHPOST_LISTEN", hide_env_values = true)]
+    listen: SocketAddr,
 }
 
 impl Run {
@@ -35,6 +45,12 @@ impl Run {
         let Some(loaded) = load::instance(&self.file, global) else { return Ok(Exit::Refused) };
         let tokio = tokio::runtime::Runtime::new().context("starting the tasks that deliver")?;
         tokio.block_on(async {
+            let exports = &loaded.instance.output.handlers;
+            if exports.iter().any(|export| export.switch == Switch::On && export.uri.starts_with("hls:")) {
+                let listener = watchpost_api::Listener::bind(self.listen).await?;
+                tracing::info!("listening on http://{}/", listener.address());
+                tokio::spawn(listener.serve(watchpost_api::video_router()));
+            }
             let runtime = Runtime::open(&global.data, load::shipped_exporters(global), guardian)?;
             let instance = runtime.start(&loaded, &self.file).await?;
             let bar = progress_bar(&instance);

@@ -1,6 +1,7 @@
 //! One file per format; the table of them is [`crate::FORMATS`].
 
 pub mod csv;
+pub mod hls;
 pub mod jpg;
 pub mod json;
 pub mod mp4;

@@ -1,0 +1,191 @@
+//! PRODUCT 10, HLS: what players fetch from a running server, and what a file at pace `fast` leaves.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    path::PathBuf,
+    process::Command,
+};
+
+use serde_json::{Value, json};
+use watchpost_testkit::{Control, Sandbox, wait_until};
+
+const ID: &str = "3f0e8d2c-6b1a-4957-8e0d-1c2b3a495867";
+
+fn sandbox() -> Sandbox {
+    Sandbox::new(env!("CARGO_BIN_EXE_watchpost"))
+}
+
+fn clip(sandbox: &Sandbox, seconds: u32) -> PathBuf {
+    let path = sandbox.path().join("clip.mp4");
+    let source = format!("testsrc=size=320x240:rate=25:duration={seconds}");
+    let made = Command::new("ffmpeg")
+        .args(["-v", "error", "-y", "-f", "lavfi", "-i", &source, "-pix_fmt", "yuv420p", "-c:v", "libx264"])
+        .args(["-preset", "ultrafast"])
+        .arg(&path)
+        .status();
+    assert!(made.expect("ffmpeg (Debian package ffmpeg) is needed by this test").success());
+    path
+}
+
+/// Head and body of an answer.
+fn get(address: SocketAddr, path: &str) -> (String, Vec<u8>) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nOrigin: https://a.example\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+    (String::from_utf8(answer[..end].to_vec()).unwrap().to_ascii_lowercase(), answer[end + 4..].to_vec())
+}
+
+fn playlist(address: SocketAddr, path: &str) -> Option<String> {
+    let (head, body) = get(address, path);
+    head.starts_with("http/1.1 200 ").then(|| String::from_utf8(body).unwrap())
+}
+
+/// The rules of RFC 8216 that can be read off one playlist. Gives the number of its first piece and its pieces.
+fn obeys(text: &str) -> (u64, Vec<String>) {
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines[0], "#EXTM3U", "section 4.3.1.1: {text}");
+    let value = |tag: &str| -> Vec<&str> { lines.iter().filter_map(|line| line.strip_prefix(tag)).collect() };
+    let one = |tag: &str| -> u64 {
+        let found = value(tag);
+        assert_eq!(found.len(), 1, "{tag} once: {text}");
+        found[0].parse().unwrap()
+    };
+    assert!(one("#EXT-X-VERSION:") >= 6, "section 7, EXT-X-MAP: {text}");
+    let target = one("#EXT-X-TARGETDURATION:");
+    let sequence = one("#EXT-X-MEDIA-SEQUENCE:");
+    let lengths: Vec<f64> =
+        value("#EXTINF:").iter().map(|v| v.trim_end_matches(',').parse().unwrap()).collect();
+    assert!(lengths.iter().all(|length| length.round() as u64 <= target), "section 4.3.3.1: {text}");
+    let pieces: Vec<String> =
+        lines.iter().filter(|line| !line.starts_with('#')).map(|line| (*line).to_owned()).collect();
+    assert_eq!(pieces.len(), lengths.len(), "section 4.3.2.1: {text}");
+    assert_eq!(value("#EXT-X-PROGRAM-DATE-TIME:").len(), pieces.len(), "{text}");
+    assert!(!value("#EXT-X-MAP:URI=").is_empty(), "section 4.3.2.5: {text}");
+    assert!(lines.last().unwrap().ends_with(".m4s") || *lines.last().unwrap() == "#EXT-X-ENDLIST");
+    (sequence, pieces)
+}
+
+fn ffprobe(input: &str) -> (String, u64) {
+    let output = Command::new("timeout")
+        .args(["40", "ffprobe", "-v", "error", "-count_frames", "-select_streams", "v"])
+        .args([
+            "-show_entries",
+            "stream=codec_name,width,height,nb_read_frames",
+            "-of",
+            "csv=p=0",
+            "-read_intervals",
+            "%+4",
+            input,
+        ])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let (stream, frames) = text.rsplit_once(',').unwrap_or_else(|| panic!("{output:?}"));
+    (stream.to_owned(), frames.parse().unwrap())
+}
+
+#[test]
+fn a_live_playlist_moves_on_by_the_rules() {
+    let sandbox = sandbox();
+    let handler = |config: Value| json!({"uri": "hls://", "sink": "output-image", "config": config});
+    let document = json!({
+        "InstanceId": ID, "DisplayName": "a", "AutoStart": true,
+        "Input": {"uri": clip(&sandbox, 5), "loop": true, "pace": "realtime"},
+        "Output": {"handlers": {"HLS": handler(json!({"window": 4})),
+            "a small one": handler(json!({"resolution": {"width": 160, "height": 120}, "window": 3}))}},
+    });
+    sandbox.write("data/instances/a.json", document.to_string());
+    let _server = sandbox.spawn(&["serve"]);
+    let address = sandbox.http_address();
+    let path = format!("/hls/{ID}.m3u8");
+    let mut first = String::new();
+    wait_until("the window is full", || {
+        first = playlist(address, &path).unwrap_or_default();
+        first.matches("#EXTINF").count() == 4
+    });
+    let (sequence, pieces) = obeys(&first);
+    assert!(!first.contains("#EXT-X-ENDLIST"), "{first}");
+    let (head, header) = get(address, &format!("/hls/{ID}/HLS/init-1.mp4"));
+    assert!(
+        head.contains("access-control-allow-origin: *") && head.contains("content-type: video/mp4"),
+        "{head}"
+    );
+    assert_eq!(&header[4..8], b"ftyp");
+    let mut next = String::new();
+    wait_until("the window moves", || {
+        next = playlist(address, &path).unwrap();
+        obeys(&next).0 >= sequence + 2
+    });
+    let (moved, later) = obeys(&next);
+    // Section 6.2.2: what is in both has the same number and name, and what left is still there for a while.
+    let shift = (moved - sequence) as usize;
+    if shift < pieces.len() {
+        assert_eq!(pieces[shift..], later[..pieces.len() - shift]);
+    }
+    let (gone, body) = get(address, &format!("/hls/{}", pieces[0]));
+    assert!(gone.starts_with("http/1.1 200 ") && &body[4..8] == b"styp" || &body[4..8] == b"moof", "{gone}");
+    let (stream, frames) = ffprobe(&format!("http://{address}{path}"));
+    assert_eq!(stream, "h264,320,240");
+    assert!(frames >= 50, "{frames}");
+    let second = format!("/hls/{ID}/a%20small%20one.m3u8");
+    wait_until("the second one is there", || playlist(address, &second).is_some());
+    assert!(obeys(&playlist(address, &second).unwrap()).1[0].starts_with("a%20small%20one/"));
+    assert_eq!(ffprobe(&format!("http://{address}{second}")).0, "h264,160,120");
+    for nothing in ["/hls/other.m3u8", "/hls/x/y.m3u8", "/hls/x/y/1.m4s"] {
+        assert!(get(address, nothing).0.starts_with("http/1.1 404 "), "{nothing}");
+    }
+    let mut control = Control::connect(&sandbox);
+    control.reaches("a", "HLS", "running");
+    // A source that comes back goes on in the same playlist, behind a discontinuity.
+    control.does(&json!({"op": "restart", "instance": "a"}));
+    wait_until("it goes on", || {
+        playlist(address, &path).is_some_and(|text| text.contains("#EXT-X-DISCONTINUITY\n"))
+    });
+    obeys(&playlist(address, &path).unwrap());
+}
+
+#[test]
+fn a_file_at_pace_fast_leaves_a_finished_playlist() {
+    let sandbox = sandbox();
+    let file = sandbox.instance(&json!({
+        "InstanceId": ID, "DisplayName": "a", "Input": {"uri": clip(&sandbox, 6)},
+        "Output": {"handlers": {"HLS": {"uri": "hls://", "sink": "output-image"}}},
+    }));
+    let ran = sandbox.run(&["run", file.to_str().unwrap()]);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    let path = sandbox.export(&format!("hls/{ID}/HLS/index.m3u8"));
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (first, pieces) = obeys(&text);
+    assert!(first == 1 && pieces.len() >= 3, "{text}");
+    assert!(text.contains("#EXT-X-PLAYLIST-TYPE:VOD\n") && text.ends_with("#EXT-X-ENDLIST\n"), "{text}");
+    let seconds: f64 = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("#EXTINF:")?.strip_suffix(',')?.parse::<f64>().ok())
+        .sum();
+    assert!((seconds - 6.0).abs() < 0.1, "{seconds}: {text}");
+    let output = Command::new("ffprobe")
+        .args([
+            "-v",
+            "error",
+            "-count_frames",
+            "-select_streams",
+            "v",
+            "-show_entries",
+            "stream=nb_read_frames",
+            "-of",
+            "csv=p=0",
+        ])
+        .arg(&path)
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim().trim_end_matches(','), "150", "{output:?}");
+    assert!(ran.stdout.contains("index.m3u8"), "{}", ran.stdout);
+}
