@@ -87,7 +87,8 @@ fn ffprobe(input: &str) -> (String, u64) {
         ])
         .output()
         .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    // A playlist is a program, and each of its streams is listed in it and by itself.
+    let text = String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned();
     let (stream, frames) = text.rsplit_once(',').unwrap_or_else(|| panic!("{output:?}"));
     (stream.to_owned(), frames.parse().unwrap())
 }
@@ -186,6 +187,6 @@ fn a_file_at_pace_fast_leaves_a_finished_playlist() {
         .arg(&path)
         .output()
         .unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stdout).trim().trim_end_matches(','), "150", "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().next(), Some("150"), "{output:?}");
     assert!(ran.stdout.contains("index.m3u8"), "{}", ran.stdout);
 }

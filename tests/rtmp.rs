@@ -1,4 +1,4 @@
-//! PRODUCT 10, RTMP: against nginx with its RTMP module, and against `listen rtmp`.
+//! PRODUCT 10, RTMP: against nginx with its RTMP module.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 use std::{
@@ -162,40 +162,4 @@ fn both_ways_reach_nginx_and_survive_its_end() {
     for secret in [KEY, "gu3ssed", "s3cret"] {
         assert!(!log.contains(secret) && !list.contains(secret), "{secret} is shown: {log}");
     }
-}
-
-#[test]
-fn listen_rtmp_prints_what_arrives() {
-    let sandbox = sandbox();
-    let _listener = sandbox.spawn(&["listen", "rtmp", "--address", "127.0.0.1:0", "--key", KEY, "--json"]);
-    let mut address = None;
-    wait_until("it listens", || {
-        let log = std::fs::read_to_string(sandbox.path().join("stderr.log")).unwrap();
-        address = log
-            .split_once("listening on rtmp://")
-            .and_then(|(_, rest)| Some(rest.split_once('/')?.0.to_owned()));
-        address.is_some()
-    });
-    let printed = sandbox.path().join("stdout.log");
-    let address = address.unwrap();
-    let other = Sandbox::new(env!("CARGO_BIN_EXE_watchpost"));
-    let handlers = json!({
-        "good": {"uri": format!("rtmp://{address}/live/{KEY}"), "sink": "output-image", "config": {"resolution": {"width": 160, "height": 120}}},
-        "bad": {"uri": format!("rtmp://{address}/live/other"), "sink": "output-image"},
-    });
-    other.write("data/instances/a.json", instance(&other, handlers).to_string());
-    let _server = other.spawn(&["serve"]);
-    let lines = || -> Vec<Value> {
-        let text = std::fs::read_to_string(&printed).unwrap();
-        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
-    };
-    wait_until("frames arrive", || lines().iter().any(|line| line["frames"].as_u64() > Some(20)));
-    let lines = lines();
-    let sends = lines.iter().rfind(|line| line["event"] == "sends").unwrap();
-    assert_eq!((&sends["video"], &sends["app"]), (&json!("h264 160x120"), &json!("live")), "{sends}");
-    assert!(sends["bytes"].as_u64() > Some(1000) && sends["fps"].as_f64().unwrap() > 5.0, "{sends}");
-    assert!(lines.iter().any(|line| line["event"] == "refused"), "{lines:?}");
-    let mut control = Control::connect(&other);
-    control.reaches("a", "good", "running");
-    control.reaches("a", "bad", "waiting");
 }

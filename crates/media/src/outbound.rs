@@ -39,6 +39,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// Frames waiting to be sent for longer than this: the connection is dead, whatever it says.
 const STALL_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// `rtmp2sink` takes frames while it still connects; a server that refuses a key says so within this.
+const SETTLED: Duration = Duration::from_secs(1);
+
 /// A pipeline at work. Dropping it tears it down, without waiting for it.
 pub struct Outbound {
     shared: Arc<Shared>,
@@ -46,6 +49,7 @@ pub struct Outbound {
     /// Dropped, it tells the pipeline's thread to end it.
     end: Option<mpsc::Sender<()>>,
     place: String,
+    began: Instant,
     _debugged: Option<Debugged>,
 }
 
@@ -164,6 +168,7 @@ impl Outbound {
             input: Mutex::new(input),
             end: Some(end),
             place: place.to_owned(),
+            began: Instant::now(),
             _debugged: debugged,
         })
     }
@@ -219,7 +224,7 @@ impl Outbound {
 
     /// Whether frames have begun to go out.
     pub fn is_running(&self) -> bool {
-        matches!(&*self.shared.phase.lock(), Phase::Running)
+        matches!(&*self.shared.phase.lock(), Phase::Running) && self.began.elapsed() > SETTLED
     }
 
     /// Frames that found the pipeline behind.

@@ -1,7 +1,6 @@
 //! Throw-away receivers to try an export against, one file each.
 
 mod http;
-mod rtmp;
 
 use clap::Subcommand;
 
@@ -11,14 +10,12 @@ use crate::{Global, exit::Exit};
 #[derive(Subcommand)]
 pub(crate) enum Listen {
     Http(http::Http),
-    Rtmp(rtmp::Rtmp),
 }
 
 impl Listen {
     pub fn run(self, global: &Global) -> anyhow::Result<Exit> {
         match self {
             Self::Http(command) => command.run(global),
-            Self::Rtmp(command) => command.run(global),
         }
     }
 }
