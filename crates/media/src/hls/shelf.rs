@@ -21,8 +21,11 @@ const FORGOTTEN: Duration = Duration::from_secs(120);
 /// Moments remembered, to date pieces by: two seconds at 60 frames.
 const MAX_MOMENTS: usize = 120;
 
-/// All streams of the process, by instance and name: paths are the process's, as ports are.
-static SHELF: LazyLock<Mutex<BTreeMap<(String, String), Arc<HlsStream>>>> = LazyLock::new(Mutex::default);
+/// All streams of the process: paths are the process's, as ports are.
+static SHELF: LazyLock<Mutex<Shelf>> = LazyLock::new(Mutex::default);
+
+/// By instance and name.
+type Shelf = BTreeMap<(String, String), Arc<HlsStream>>;
 
 /// The stream of an instance by its export's name; without a name the one called `HLS`, else its first.
 pub fn find(instance: &str, name: Option<&str>) -> Option<Arc<HlsStream>> {
@@ -128,7 +131,7 @@ impl HlsStream {
             is_whole: whole && is_over,
         };
         let pieces = inner.pieces.iter().skip(skip);
-        (inner.pieces.len() > 0).then(|| playlist::text(&head, pieces, base))
+        (!inner.pieces.is_empty()).then(|| playlist::text(&head, pieces, base))
     }
 
     /// A header or a piece, as the playlist names it.
