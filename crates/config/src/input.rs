@@ -45,6 +45,7 @@ pub(crate) fn input(check: &mut Check<'_>, root: &mut Object<'_>, base: Base) ->
     let mut input = Input {
         video_uri: video_uri.map(str::to_owned),
         looping: object.bool(check, "loop").unwrap_or_default(),
+        no_signal_picture: object.bool(check, "no_signal_picture").unwrap_or(true),
         pace: pace.unwrap_or(base.pace()),
         start_time: start_time(check, &mut object),
         stall_timeout: stall_timeout(check, &mut object),

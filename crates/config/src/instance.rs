@@ -53,6 +53,8 @@ pub struct Input {
     pub start_time: Option<Timestamp>,
     /// A live source that gives no picture for so long is connected anew; `None`: it is waited for.
     pub stall_timeout: Option<Duration>,
+    /// While a live source is away, viewers of its exports are shown so.
+    pub no_signal_picture: bool,
     /// IANA name for text that shows local time; `UTC` where absent.
     pub time_zone: String,
     /// Analysed frames per second of stream time, at most; `None`: all.

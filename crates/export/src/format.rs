@@ -45,6 +45,8 @@ pub struct Format {
     pub schemes: &'static [&'static str],
     /// What can be exported by it.
     pub accepts: &'static [DataKind],
+    /// Somebody may be watching: while the source is away, it goes on with a picture that says so. Others rest.
+    pub viewers: bool,
     /// A complete handler, as JSON, that parses.
     pub example: &'static str,
     /// JSON Schema of `config`, common keys included.

@@ -6,9 +6,10 @@ use jiff::tz::TimeZone;
 use watchpost_analytics::Analysis;
 use watchpost_config::{self as config, Draws};
 use watchpost_export::{InstanceInfo, Picture};
-use watchpost_media::{Color, Flash, Overlay, OverlayBox, Renderer};
+use watchpost_media::{Color, Flash, Overlay, OverlayArea, OverlayBox, Renderer};
 use watchpost_model::{
-    Event, EventKind, Frame, Group, Id, Instant, Point, Record, StreamTime, Track, TrackPhase,
+    Event, EventKind, Frame, Group, Id, Image, Instant, Point, Record, StreamTime, Timestamp, Track,
+    TrackPhase,
 };
 use watchpost_schema::{self as schema, Context, SchemaId, Version};
 
@@ -24,6 +25,9 @@ const TRAIL_POINTS: usize = 30;
 pub(crate) struct Painter {
     /// `None`: pictures are clean.
     scene: Option<Scene>,
+    /// For pictures without a signal; made when the first is drawn.
+    silence: Option<Renderer>,
+    time_zone: TimeZone,
     instance: InstanceInfo,
 }
 
@@ -37,7 +41,6 @@ struct Scene {
     flashes: Vec<(StreamTime, Flash)>,
     /// `None`: only masks.
     draws: Option<Draws>,
-    time_zone: TimeZone,
 }
 
 impl Painter {
@@ -61,10 +64,10 @@ impl Painter {
             matched: HashMap::new(),
             flashes: Vec::new(),
             draws: render.draws,
-            // The name was checked when the instance was loaded.
-            time_zone: TimeZone::get(&wishes.input.time_zone).unwrap_or(TimeZone::UTC),
         });
-        Self { scene, instance: instance.clone() }
+        // The name was checked when the instance was loaded.
+        let time_zone = TimeZone::get(&wishes.input.time_zone).unwrap_or(TimeZone::UTC);
+        Self { scene, silence: None, time_zone, instance: instance.clone() }
     }
 
     /// Goes on with other areas, lines, colours or another name.
@@ -101,21 +104,43 @@ impl Painter {
         self.draw(frame, Vec::new(), false, draw)
     }
 
+    /// The last frame, darkened, with words that no other has come since; `now` is where the stream's clock would be.
+    pub fn no_signal(&mut self, frame: &Frame, now: StreamTime) -> Option<Picture> {
+        let corners = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)];
+        let vertices = corners.map(|(x, y)| Point { x, y }).to_vec();
+        let shade = OverlayArea { vertices, color: Color::DARK, label: String::new(), active: true };
+        let overlay = Overlay {
+            masks: self.scene.as_ref().map(|scene| scene.overlay.masks.clone()).unwrap_or_default(),
+            areas: vec![shade],
+            timestamp: format!("No signal since {}", clock(frame.timestamp, &self.time_zone)),
+            ..Overlay::default()
+        };
+        let renderer = self.silence.get_or_insert_with(Renderer::new);
+        let image = renderer.draw(frame.image.as_ref()?, &overlay);
+        // Clean or not, this is what there is.
+        let frame = Frame { time: now, image: Some(image), ..frame.clone() };
+        Some(self.finish(&frame, frame.image.clone()?, Vec::new(), false))
+    }
+
     fn draw(&mut self, frame: &Frame, events: Vec<bytes::Bytes>, again: bool, draw: bool) -> Option<Picture> {
         let image = frame.image.as_ref()?;
         let shown = match &mut self.scene {
             Some(scene) if draw => {
-                scene.stamp(frame);
+                scene.stamp(frame, &self.time_zone);
                 scene.renderer.draw(image, &scene.overlay)
             }
             _ => image.clone(),
         };
+        Some(self.finish(frame, shown, events, again))
+    }
+
+    fn finish(&self, frame: &Frame, shown: Image, events: Vec<bytes::Bytes>, again: bool) -> Picture {
         let at =
             Instant { frame_id: frame.id, time: frame.time, timestamp: frame.timestamp, size: frame.size };
         let context = Context { instance_id: self.instance.id, instance_name: &self.instance.name };
         let mut frame_keys = Vec::with_capacity(256);
         schema::streams::encode_frame_keys(&at, &context, &mut frame_keys);
-        Some(Picture { frame: frame.clone(), shown, frame_keys: frame_keys.into(), events, again })
+        Picture { frame: frame.clone(), shown, frame_keys: frame_keys.into(), events, again }
     }
 
     /// The group's `event-*` records as JSON, for names and conditions of stills.
@@ -130,12 +155,17 @@ impl Painter {
     }
 }
 
+/// As people read it.
+fn clock(at: Timestamp, zone: &TimeZone) -> String {
+    let at = jiff::Timestamp::from_millisecond(at.0).unwrap_or_default();
+    at.to_zoned(zone.clone()).strftime("%F %H:%M:%S").to_string()
+}
+
 impl Scene {
     /// The time goes on with every frame, analysed or not.
-    fn stamp(&mut self, frame: &Frame) {
+    fn stamp(&mut self, frame: &Frame, time_zone: &TimeZone) {
         if self.draws.is_some_and(|draws| draws.timestamp) {
-            let at = jiff::Timestamp::from_millisecond(frame.timestamp.0).unwrap_or_default();
-            self.overlay.timestamp = at.to_zoned(self.time_zone.clone()).strftime("%F %H:%M:%S").to_string();
+            self.overlay.timestamp = clock(frame.timestamp, time_zone);
         }
     }
 

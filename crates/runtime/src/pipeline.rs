@@ -19,7 +19,7 @@ use std::{
 };
 
 use watchpost_analytics::{Analysis, Securt};
-use watchpost_model::{Diagnostics, Frame, Group, Record};
+use watchpost_model::{Diagnostics, Frame, Group, Record, StreamTime};
 use watchpost_source::{Item, Next, Source};
 
 use crate::{
@@ -29,6 +29,9 @@ use crate::{
 
 /// How long to wait for a frame before looking whether to stop.
 const LOOK_UP: Duration = Duration::from_millis(100);
+
+/// A live source is given this long to go on by itself before viewers are told.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// Everything one instance's frames pass through.
 pub(crate) struct Pipeline {
@@ -52,6 +55,10 @@ pub(crate) struct Pipeline {
     pub gate: Arc<Gate>,
     /// The last analysed frame: what ends with the source is shown in it.
     pub last_frame: Option<Frame>,
+    /// The last frame at all, and when it came: where viewers are to be told that no other does.
+    pub last_shown: Option<(Frame, Instant)>,
+    /// `Input.no_signal_picture`.
+    pub tells_silence: bool,
     /// What can be seen from outside.
     pub status: Arc<SourceStatus>,
 }
@@ -97,7 +104,10 @@ impl Pipeline {
                     self.gate.wait(stop);
                     self.pass(item)
                 }
-                Ok(Next::Idle) => continue,
+                Ok(Next::Idle) => {
+                    self.tell_silence();
+                    continue;
+                }
                 Ok(Next::Notice(notice)) => self.notice(notice),
                 Ok(Next::Ended { early: None }) => return Ended::Finished,
                 Ok(Next::Ended { early: Some(reason) }) => return Ended::BrokeOff(reason),
@@ -114,6 +124,7 @@ impl Pipeline {
     fn pass(&mut self, item: Item) -> Result<(), RecordError> {
         let Item { frame, detections, analyse } = item;
         self.status.arrived(&frame, self.source.status());
+        self.last_shown = self.tells_silence.then(|| (frame.clone(), Instant::now()));
         if !analyse {
             // A frame over `frame_rate_limit`: shown, with what was last seen, but not looked at.
             self.pictures.show_again(&frame, &*self.source);
@@ -127,6 +138,16 @@ impl Pipeline {
         self.pictures.show(&frame, &analysis, &*self.source);
         self.last_frame = Some(frame);
         Ok(())
+    }
+
+    /// A camera that is away leaves its viewers with a picture that says so, some times a second.
+    fn tell_silence(&mut self) {
+        let Some((frame, at)) = &self.last_shown else { return };
+        let silent_for = at.elapsed();
+        if silent_for >= SILENCE && !self.source.status().connected && self.source.info().live {
+            let now = StreamTime::from_nanos(frame.time.as_nanos() + silent_for.as_nanos() as u64);
+            self.pictures.show_no_signal(frame, now, &*self.source);
+        }
     }
 
     /// The user has changed areas, lines or names: what was open in areas that are gone is ended.

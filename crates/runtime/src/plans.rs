@@ -124,7 +124,7 @@ pub(crate) fn pictures(handler: &Handler, info: &InstanceInfo, paths: &Paths) ->
     };
     let hours = plan.common.schedule.as_ref().map(Hours::new);
     match plan.selection {
-        Selection::Stream(stream) => Ok(Shows { made, stream, hours }),
+        Selection::Stream(stream) => Ok(Shows { made, stream, hours, viewers: plan.format.viewers }),
         Selection::Records(_) => Err(vec![Problem::at("/sink", "records are no pictures", "")]),
     }
 }

@@ -33,6 +33,7 @@ pub static FORMAT: Format = Format {
     summary: "A program of your own, fed records on STDIN",
     schemes: &[],
     accepts: &[DataKind::Records],
+    viewers: false,
     example: "{}",
     settings: no_settings,
     plan: no_handler,

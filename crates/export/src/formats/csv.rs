@@ -24,6 +24,7 @@ pub static FORMAT: Format = Format {
     summary: "Rows with fixed columns for spreadsheets and data tools",
     schemes: &["csv"],
     accepts: &[DataKind::Records, DataKind::Objects, DataKind::Table],
+    viewers: false,
     example: r#"{"uri": "csv:///tracks-{sys.time %F}.csv", "sink": "output-tracks", "config": {"separator": ";"}}"#,
     settings: crate::settings::schema::<Settings>,
     plan: |request| metadata::plan::<Settings>(&FORMAT, request),

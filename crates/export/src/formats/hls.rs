@@ -26,6 +26,7 @@ pub static FORMAT: Format = Format {
     summary: "Live video for browsers, at /hls/<InstanceId>.m3u8; a file at pace `fast` as a finished playlist",
     schemes: &["hls"],
     accepts: &[DataKind::Pictures],
+    viewers: true,
     example: r#"{"uri": "hls://", "sink": "output-image", "config": {"window": 6}}"#,
     settings: settings::schema_of_both::<VideoSettings, Settings>,
     plan,

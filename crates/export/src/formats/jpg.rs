@@ -18,6 +18,7 @@ pub static FORMAT: Format = Format {
     summary: "Single pictures as JPEG files, at intervals or with events",
     schemes: &["jpg"],
     accepts: &[DataKind::Pictures],
+    viewers: false,
     example: r#"{"uri": "jpg:///pictures/{sys.count|pad:6}.jpg", "sink": "output-image", "config": {"quality": 85, "when": {"every_s": 10}}}"#,
     settings: settings::schema_of_both::<StillSettings, Settings>,
     plan,

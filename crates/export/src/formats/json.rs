@@ -21,6 +21,7 @@ pub static FORMAT: Format = Format {
     summary: "JSON objects in a file, one per line or indented, or a file for each",
     schemes: &["json"],
     accepts: &[DataKind::Records, DataKind::Objects, DataKind::Table],
+    viewers: false,
     example: r#"{"uri": "json:///events.json", "sink": "", "config": {"schema_events": ["event-intrusion:2", "event-intrusion-end:2"], "append_only": true, "minify": true}}"#,
     settings: crate::settings::schema::<Settings>,
     plan: |request| metadata::plan::<Settings>(&FORMAT, request),

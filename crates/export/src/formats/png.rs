@@ -15,6 +15,7 @@ pub static FORMAT: Format = Format {
     summary: "Single pictures as PNG files, at intervals or with events",
     schemes: &["png"],
     accepts: &[DataKind::Pictures],
+    viewers: false,
     example: r#"{"uri": "png:///pictures/{sys.count|pad:6}.png", "sink": "output-image", "config": {"when": {"every_s": 10}, "crop": {"x": 0.5, "y": 0, "width": 0.5, "height": 1}}}"#,
     settings: settings::own_schema::<StillSettings>,
     plan,

@@ -24,6 +24,7 @@ pub static FORMAT: Format = Format {
     summary: "Live video to an RTMP server, or through a GStreamer pipeline of your own to anywhere",
     schemes: &["rtmp", "rtmps", "gstreamer"],
     accepts: &[DataKind::Pictures],
+    viewers: true,
     example: r#"{"uri": "rtmp://127.0.0.1/live/key", "sink": "output-image", "config": {"codec": {"bitrate_kbps": 2500}}}"#,
     settings: settings::schema_of_both::<VideoSettings, Settings>,
     plan,

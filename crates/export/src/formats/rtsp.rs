@@ -34,6 +34,7 @@ pub static FORMAT: Format = Format {
     summary: "Live video for players and video management systems, started by the first viewer",
     schemes: &["rtsp", "rtsps"],
     accepts: &[DataKind::Pictures],
+    viewers: true,
     example: r#"{"uri": "rtsp://127.0.0.1:8554/gate", "sink": "output-image", "config": {"username": "viewer", "password": "change me"}}"#,
     settings: settings::schema_of_both::<VideoSettings, Settings>,
     plan,

@@ -27,6 +27,7 @@ pub static FORMAT: Format = Format {
     summary: "One readable line per event, track or detection, or lines of your own making",
     schemes: &["txt"],
     accepts: &[DataKind::Records, DataKind::Objects, DataKind::Table],
+    viewers: false,
     example: r#"{"uri": "txt:///events.txt", "sink": "", "config": {"schema_events": ["event-line-crossing:2"], "template": "{sys.time %F %T} {obj.object_class} crossed {obj.tripwire_name} ({obj.direction})"}}"#,
     settings: crate::settings::schema::<Settings>,
     plan: |request| metadata::plan::<Settings>(&FORMAT, request),

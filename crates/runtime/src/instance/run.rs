@@ -74,6 +74,8 @@ impl Run {
             scene: scene.clone(),
             gate,
             last_frame: None,
+            last_shown: None,
+            tells_silence: wishes.input.no_signal_picture,
             status: status.clone(),
         };
         let (tell, ended) = watch::channel(None);

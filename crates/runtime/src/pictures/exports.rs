@@ -27,6 +27,8 @@ pub(crate) struct Shows {
     pub stream: StreamName,
     /// When it takes anything; `None`: always.
     pub hours: Option<Hours>,
+    /// Somebody may be watching.
+    pub viewers: bool,
 }
 
 /// What a plan makes of an export of pictures or video.
@@ -52,12 +54,14 @@ pub(crate) struct PictureExport {
     pub(super) takes: Takes,
     thread: Mutex<Option<JoinHandle<()>>>,
     pub(super) status: Arc<ReceiverStatus>,
-    schedule: Mutex<Option<Scheduled>>,
+    /// Somebody may be watching.
+    viewers: bool,
+    turn: Mutex<Turn>,
 }
 
-/// Where an export with a schedule stands.
-struct Scheduled {
-    hours: Hours,
+/// When it takes pictures, and whether it does now.
+struct Turn {
+    hours: Option<Hours>,
     place: Place,
 }
 
@@ -68,6 +72,15 @@ enum Place {
     Leaving,
     /// It takes none.
     Outside,
+}
+
+/// What there is to be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// A frame of the source.
+    Frame,
+    /// Nothing comes; a picture that says so.
+    NoSignal,
 }
 
 /// What goes to its thread.
@@ -102,7 +115,7 @@ pub(crate) struct Removed {
 impl PictureExports {
     /// Starts an export. It takes what comes from the next frame on.
     pub fn add(&self, shows: Shows, status: Arc<ReceiverStatus>) -> std::io::Result<()> {
-        let Shows { made, stream, hours } = shows;
+        let Shows { made, stream, hours, viewers } = shows;
         let name = format!("export {}", status.name);
         let looks = if stream == StreamName::Source { Looks::Clean } else { Looks::Shown };
         let (takes, worker): (Takes, Box<dyn FnOnce() + Send>) = match made {
@@ -119,8 +132,8 @@ impl PictureExports {
             }
         };
         let thread = std::thread::Builder::new().name(name).spawn(worker)?;
-        let schedule = Mutex::new(hours.map(|hours| Scheduled { hours, place: Place::Within }));
-        let export = Arc::new(PictureExport { takes, thread: Mutex::new(Some(thread)), status, schedule });
+        let (thread, turn) = (Mutex::new(Some(thread)), Mutex::new(Turn { hours, place: Place::Within }));
+        let export = Arc::new(PictureExport { takes, thread, status, viewers, turn });
         let mut list = self.0.list.write();
         *list = list.iter().cloned().chain([export]).collect();
         Ok(())
@@ -142,15 +155,17 @@ impl PictureExports {
         (list.iter().cloned().collect(), encoders.take_all())
     }
 
-    /// Those that take what there is of the moment `at`; the others count it.
-    pub(super) fn at(&self, at: Timestamp) -> Arc<[Arc<PictureExport>]> {
+    /// Those that take what there is of the moment `at`; the others count frames.
+    pub(super) fn at(&self, at: Timestamp, shown: Shown) -> Arc<[Arc<PictureExport>]> {
         let all = self.0.list.read().clone();
-        let taken: Vec<bool> = all.iter().map(|export| export.takes_at(at)).collect();
+        let taken: Vec<bool> = all.iter().map(|export| export.takes_at(at, shown)).collect();
         if taken.iter().all(|takes| *takes) {
             return all;
         }
-        for (export, _) in all.iter().zip(&taken).filter(|(_, takes)| !**takes) {
-            add(&export.status.outside, 1);
+        if shown == Shown::Frame {
+            for (export, _) in all.iter().zip(&taken).filter(|(_, takes)| !**takes) {
+                add(&export.status.outside, 1);
+            }
         }
         all.iter().zip(taken).filter(|(_, takes)| *takes).map(|(export, _)| export.clone()).collect()
     }
@@ -178,11 +193,17 @@ impl PictureExport {
         }
     }
 
-    /// Whether it takes what there is of `at`; where it does not for the first time, its thread is told.
-    fn takes_at(&self, at: Timestamp) -> bool {
-        let mut schedule = self.schedule.lock();
-        let Some(Scheduled { hours, place }) = &mut *schedule else { return true };
-        if hours.is_on(at) {
+    /// Whether it takes what is shown at the moment `at`; where it does not for the first time, its thread is told.
+    ///
+    /// Without a signal, recordings are complete and begin anew when it is back. Whoever passes on the source's own
+    /// video has nothing then, and keeps its viewers waiting.
+    fn takes_at(&self, at: Timestamp, shown: Shown) -> bool {
+        let is_silent = shown == Shown::NoSignal;
+        if is_silent && self.viewers && self.wants_source() {
+            return false;
+        }
+        let Turn { hours, place } = &mut *self.turn.lock();
+        if hours.as_mut().is_none_or(|hours| hours.is_on(at)) && (self.viewers || !is_silent) {
             *place = Place::Within;
             return true;
         }
@@ -230,7 +251,7 @@ fn is_full<T>(sent: Result<(), TrySendError<T>>) -> bool {
 }
 
 impl VideoExport {
-    /// Its schedule has ended for now; true if its thread could not be told.
+    /// It takes nothing for now; true if its thread could not be told.
     fn rest(&self) -> bool {
         let full = is_full(self.queue.try_send(Message::Rest));
         if !full {

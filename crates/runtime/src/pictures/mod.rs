@@ -19,12 +19,12 @@ use std::sync::Arc;
 use watchpost_analytics::Analysis;
 use watchpost_export::{Moment, Picture};
 use watchpost_media::{EncodedStream, Pushed};
-use watchpost_model::{Frame, Image};
+use watchpost_model::{Frame, Image, StreamTime};
 use watchpost_source::Source;
 
 use self::{
     encoders::{Looks, Target},
-    exports::{PictureExport, Takes},
+    exports::{PictureExport, Shown, Takes},
     worker::VideoItem,
 };
 use crate::{overlay::Painter, status::add};
@@ -48,12 +48,18 @@ impl Pictures {
 
     /// Gives a frame to all exports, with what was found in it.
     pub fn show(&mut self, frame: &Frame, analysis: &Analysis, source: &dyn Source) {
-        self.give(frame, source, |painter, draw| painter.picture(frame, analysis, draw));
+        self.give(frame, Shown::Frame, source, |painter, draw| painter.picture(frame, analysis, draw));
     }
 
     /// As `show`, for a frame that was not analysed: what was found last is drawn again.
     pub fn show_again(&mut self, frame: &Frame, source: &dyn Source) {
-        self.give(frame, source, |painter, draw| painter.picture_again(frame, draw));
+        self.give(frame, Shown::Frame, source, |painter, draw| painter.picture_again(frame, draw));
+    }
+
+    /// Nothing comes since `frame`: viewers get it with words to that effect, and recordings rest. `now` is where
+    /// the stream's clock would be.
+    pub fn show_no_signal(&mut self, frame: &Frame, now: StreamTime, source: &dyn Source) {
+        self.give(frame, Shown::NoSignal, source, |painter, _| painter.no_signal(frame, now));
     }
 
     /// Gives the last frame once more, for events that come when the source has ended.
@@ -61,7 +67,7 @@ impl Pictures {
         if analysis.groups.is_empty() {
             return;
         }
-        let exports = self.exports.at(frame.timestamp);
+        let exports = self.exports.at(frame.timestamp, Shown::Frame);
         if exports.is_empty() {
             return;
         }
@@ -75,10 +81,11 @@ impl Pictures {
     fn give(
         &mut self,
         frame: &Frame,
+        shown: Shown,
         source: &dyn Source,
         paint: impl FnOnce(&mut Painter, bool) -> Option<Picture>,
     ) {
-        let exports = self.exports.at(frame.timestamp);
+        let exports = self.exports.at(frame.timestamp, shown);
         self.follow_source(&exports, source);
         if exports.is_empty() {
             // The last may have gone to rest just now: it waits for what its encoder still has.

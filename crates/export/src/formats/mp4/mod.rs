@@ -26,6 +26,7 @@ pub static FORMAT: Format = Format {
     summary: "A video file that plays up to its last second, whatever happens",
     schemes: &["mp4"],
     accepts: &[DataKind::Pictures],
+    viewers: false,
     example: r#"{"uri": "mp4:///video.mp4", "sink": "output-image", "config": {"fps": 10, "resolution": {"width": 640, "height": 360}}}"#,
     settings: settings::schema_of_both::<VideoSettings, Settings>,
     plan,
