@@ -31,8 +31,8 @@ packages=(
 )
 if [ "$profile" = test ]; then
   packages+=(ffmpeg jq libfaketime openssl python3-venv gstreamer1.0-tools python3-gi gir1.2-gst-rtsp-server-1.0)
-  # An RTMP server; the tests start their own, on a free port.
-  packages+=(nginx libnginx-mod-rtmp)
+  # A broker and an RTMP server; the tests start their own, on free ports.
+  packages+=(mosquitto mosquitto-clients nginx libnginx-mod-rtmp)
 fi
 if [ "$profile" = bench ]; then
   packages+=(python3-venv gstreamer1.0-tools rsyslog)

@@ -25,6 +25,7 @@ pub static FORMATS: &[&Format] = &[
     &formats::json::FORMAT,
     &formats::csv::FORMAT,
     &formats::txt::FORMAT,
+    &formats::mqtt::FORMAT,
     &formats::mp4::FORMAT,
     &formats::jpg::FORMAT,
     &formats::png::FORMAT,

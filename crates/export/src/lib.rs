@@ -20,6 +20,7 @@ mod json_text;
 mod live;
 mod members;
 mod metadata;
+mod mqtt;
 mod picture;
 mod pictures;
 mod receiver;

@@ -98,7 +98,9 @@ impl From<MediaError> for PictureError {
 impl From<ReceiverError> for PictureError {
     fn from(error: ReceiverError) -> Self {
         match error {
-            ReceiverError::Retry(text) | ReceiverError::Died(text) => Self::Retry(text),
+            ReceiverError::Retry(text)
+            | ReceiverError::Died(text)
+            | ReceiverError::Later { reason: text, .. } => Self::Retry(text),
             ReceiverError::Blocked(text) => Self::Blocked(text),
             ReceiverError::Failed(text) => Self::Failed(text),
         }

@@ -7,6 +7,8 @@
 //! the receiver anew and starts again at the cursor, so everything unanswered is sent again, in order,
 //! before anything newer.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use thiserror::Error;
@@ -50,6 +52,12 @@ pub trait Receiver: Send {
     /// How many deliveries may be unanswered at once; at least 1.
     fn window(&self) -> usize {
         1024
+    }
+
+    /// Waits until it notices that it cannot go on although nothing is unanswered: a connection that is lost while
+    /// there is nothing to send should show, and be there again when there is. Is called only then.
+    async fn lost(&mut self) -> ReceiverError {
+        std::future::pending().await
     }
 
     /// Until when it does nothing with what it has, and would do nothing more with more: whoever feeds it may
@@ -130,6 +138,15 @@ pub enum ReceiverError {
     /// May pass by itself: a dead connection, a child that ended. Tried again with growing pauses.
     #[error("{0}")]
     Retry(String),
+    /// As `Retry`, with a pause of at least this length: whoever refused wants no more tries, or people have to
+    /// mend something first.
+    #[error("{reason}")]
+    Later {
+        /// In the receiver's words.
+        reason: String,
+        /// Until the next try.
+        pause: Duration,
+    },
     /// The receiver died over its oldest unanswered delivery; as `Retry`, and after
     /// [`POISON_DEATHS`] in a row with the same oldest one that one becomes a dead letter.
     #[error("{0}")]
@@ -140,6 +157,16 @@ pub enum ReceiverError {
     /// Only a change of its settings can help. Not tried again.
     #[error("{0}")]
     Failed(String),
+}
+
+impl ReceiverError {
+    /// As `Retry` where there is no pause.
+    pub(crate) fn later(reason: impl Into<String>, pause: Duration) -> Self {
+        match (reason.into(), pause) {
+            (reason, Duration::ZERO) => Self::Retry(reason),
+            (reason, pause) => Self::Later { reason, pause },
+        }
+    }
 }
 
 /// Deaths in a row over the same oldest delivery that make it a dead letter (PRODUCT 9).

@@ -6,6 +6,7 @@ mod camera;
 mod children;
 mod control;
 pub mod identities;
+pub mod mosquitto;
 pub mod proof;
 mod random;
 mod sandbox;

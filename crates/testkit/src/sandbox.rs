@@ -289,7 +289,7 @@ pub fn terminate(pid: u32) {
     signal("-15", &pid.to_string());
 }
 
-fn signal(signal: &str, whom: &str) {
+pub(crate) fn signal(signal: &str, whom: &str) {
     let sent = Command::new("kill").args([signal, "--", whom]).status().unwrap();
     assert!(sent.success(), "kill {signal} {whom}");
 }

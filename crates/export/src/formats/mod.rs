@@ -5,6 +5,7 @@ pub mod hls;
 pub mod jpg;
 pub mod json;
 pub mod mp4;
+pub mod mqtt;
 pub mod png;
 pub mod rtmp;
 pub mod rtsp;

@@ -234,7 +234,7 @@ impl Worker {
         let keep_at = self.unkept_since.map(|since| since + IDLE_KEEP);
         let outcomes = tokio::select! {
             biased;
-            outcomes = self.receiver.outcomes(), if waiting => outcomes?,
+            outcomes = heard(self.receiver.as_mut(), waiting) => outcomes?,
             () = until(rests_until.map(Instant::from_std)), if rests_until.is_some() => return Ok(()),
             more = self.log.wait_past(self.next), if may_read && rests_until.is_none() => return more.map_err(unreadable),
             () = until(keep_at), if keep_at.is_some() && !held => {
@@ -313,6 +313,11 @@ impl Worker {
         add(&self.status.dropped, count);
         self.log.entrance().notices.overflowing(&self.status, &why);
     }
+}
+
+/// What a receiver has to say: of deliveries that it was given, or that it cannot go on.
+async fn heard(receiver: &mut dyn Receiver, waiting: bool) -> Result<Vec<Outcome>, ReceiverError> {
+    if waiting { receiver.outcomes().await } else { Err(receiver.lost().await) }
 }
 
 async fn until(at: Option<Instant>) {

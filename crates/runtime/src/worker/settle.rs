@@ -123,12 +123,18 @@ impl Worker {
             self.backoff.reset();
         }
         let failed = matches!(error, ReceiverError::Failed(_));
-        let until = Instant::now() + self.backoff.next();
+        let at_least = match &error {
+            ReceiverError::Later { pause, .. } => *pause,
+            _ => Duration::ZERO,
+        };
+        let until = Instant::now() + self.backoff.next().max(at_least);
         self.status.set(
             match error {
                 ReceiverError::Failed(_) => State::Failed,
                 ReceiverError::Blocked(_) => State::Blocked,
-                ReceiverError::Retry(_) | ReceiverError::Died(_) => State::Waiting { until },
+                ReceiverError::Retry(_) | ReceiverError::Died(_) | ReceiverError::Later { .. } => {
+                    State::Waiting { until }
+                }
             },
             Some(reason),
         );

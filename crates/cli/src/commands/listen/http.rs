@@ -22,6 +22,7 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
 
+use super::plain;
 use crate::{Global, exit::Exit};
 
 /// Longest body taken; more is answered with 413. A crop of a 4K frame is some megabytes.
@@ -176,10 +177,4 @@ impl Answers {
         // One write, so that requests that come together do not mix. A closed pipe is the reader's wish.
         let _closed = std::io::stdout().lock().write_all(text.as_bytes());
     }
-}
-
-/// Without what would steer a terminal: what arrives may be anybody's.
-fn plain(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
 }

@@ -1,6 +1,7 @@
 //! Throw-away receivers to try an export against, one file each.
 
 mod http;
+mod mqtt;
 
 use clap::Subcommand;
 
@@ -10,12 +11,20 @@ use crate::{Global, exit::Exit};
 #[derive(Subcommand)]
 pub(crate) enum Listen {
     Http(http::Http),
+    Mqtt(mqtt::Mqtt),
 }
 
 impl Listen {
     pub fn run(self, global: &Global) -> anyhow::Result<Exit> {
         match self {
             Self::Http(command) => command.run(global),
+            Self::Mqtt(command) => command.run(global),
         }
     }
+}
+
+/// Without what would steer a terminal: what arrives may be anybody's.
+fn plain(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
