@@ -13,6 +13,12 @@ pub enum IdSource {
     Seeded(u64),
 }
 
+/// The id of the track that the user's own detector calls `external`: the same in each run, and another for
+/// each `namespace` (UUID version 5, RFC 9562 section 5.5).
+pub(crate) fn of_track(namespace: Id, external: &str) -> Id {
+    Id::new_v5(&namespace, external.as_bytes())
+}
+
 /// Hands out ids.
 #[derive(Clone, Debug)]
 pub(crate) struct Ids(IdSource);

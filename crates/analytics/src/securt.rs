@@ -51,7 +51,7 @@ impl Securt {
             motion_class: settings.motion_class,
             ids,
             motion,
-            tracker: Tracker::new(),
+            tracker: Tracker::new(settings.track_namespace),
             zones,
             crops: BestShots::default(),
             outbox: Outbox::new(settings.debug),
@@ -251,7 +251,7 @@ impl Securt {
             self.crops.forget(track.id);
         }
         self.postures.clear();
-        self.tracker = Tracker::new();
+        self.tracker = Tracker::new(self.tracker.namespace());
     }
 
     fn summarise(&self, out: &mut Analysis) {

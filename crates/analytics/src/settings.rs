@@ -1,6 +1,6 @@
 //! What an instance chooses.
 
-use watchpost_model::{Area, Line, ObjectClass};
+use watchpost_model::{Area, Id, Line, ObjectClass};
 
 use crate::IdSource;
 
@@ -20,6 +20,9 @@ pub struct Settings {
     pub motion: MotionSettings,
     /// Where ids come from.
     pub ids: IdSource,
+    /// In which the user's own ids of tracks (`track_id`) are names: the instance's id. A track's id follows
+    /// from the two, so that it is the same after a restart, and another in another instance.
+    pub track_namespace: Id,
 }
 
 /// How the motion detector sees.

@@ -67,12 +67,15 @@ fn attributes_leave_with_the_event_and_later_ones_alone() {
 }
 
 #[test]
-fn an_external_id_that_comes_back_within_15_s_is_the_same_track() {
+fn the_users_own_track_has_the_same_id_whenever_it_comes_and_in_each_run() {
     let mut stage = Stage::new(vec![], vec![]);
     let id = stage.show(&[("a", 0.5, 0.5)]).tracks[0].id;
     stage.stand(5000.0, &[]);
     assert!(stage.said.last().unwrap().tracks.is_empty());
     assert_eq!(stage.show(&[("a", 0.2, 0.2)]).tracks[0].id, id);
     stage.stand(20_000.0, &[]);
-    assert_ne!(stage.show(&[("a", 0.2, 0.2)]).tracks[0].id, id);
+    let tracks = stage.show(&[("a", 0.2, 0.2), ("b", 0.7, 0.7)]).tracks.clone();
+    assert_eq!(tracks[0].id, id);
+    assert_ne!(tracks[1].id, id);
+    assert_eq!(Stage::new(vec![], vec![]).show(&[("a", 0.9, 0.9)]).tracks[0].id, id);
 }

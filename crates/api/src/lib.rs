@@ -5,6 +5,7 @@
 //! function `routes`; [`router`] puts them together.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod detections;
 mod guard;
 mod health;
 mod hls;
@@ -21,7 +22,8 @@ pub use problem::Problem;
 
 /// Everything a server offers.
 pub fn router(server: Arc<Server>) -> Router {
-    finish(Router::new().merge(health::routes()).merge(hls::routes()).with_state(server))
+    let routes = Router::new().merge(health::routes()).merge(detections::routes()).merge(hls::routes());
+    finish(routes.with_state(server))
 }
 
 /// What `watchpost run` offers: the video of its one instance.

@@ -3,11 +3,12 @@
 use std::{path::Path, time::Duration};
 
 use serde_json::Value;
-use watchpost_model::{ObjectClass, Timestamp};
+use watchpost_model::{ObjectClass, Size, Timestamp};
 
 use crate::{
     Base, LabelTable,
-    instance::{Input, Pace},
+    detector::detector,
+    instance::{Follow, Input, Pace},
     object::{Object, one_of, wrong},
     paths::warn_if_meant_absolute,
     problem::Check,
@@ -41,7 +42,6 @@ pub(crate) fn input(check: &mut Check<'_>, root: &mut Object<'_>, base: Base) ->
         uri.inspect(|uri| warn_if_meant_absolute(check, &object.at(key), uri));
     }
     let pace = object.choice(check, "pace", &[("realtime", Pace::Realtime), ("fast", Pace::Fast)]);
-    let detector_cmd = object.text(check, "detector_cmd").filter(|command| !command.trim().is_empty());
     let mut input = Input {
         video_uri: video_uri.map(str::to_owned),
         looping: object.bool(check, "loop").unwrap_or_default(),
@@ -54,11 +54,12 @@ pub(crate) fn input(check: &mut Check<'_>, root: &mut Object<'_>, base: Base) ->
         input_pixel_limit: None,
         motion_class: object.choice(check, "motion_class", &classes()).unwrap_or_default(),
         labels: labels(check, &mut object),
-        detector_cmd: detector_cmd.map(str::to_owned),
-        detector_fps: object.number(check, "detector_fps", 0.0..=1000.0, "frames per second"),
+        follow: object.choice(check, "follow", &[("start", Follow::Start), ("end", Follow::End)]),
+        frame_size: frame_size(check, &mut object),
+        frame_rate: object.number(check, "frame_rate", 0.001..=1000.0, "frames per second"),
+        detector: detector(check, &mut object),
         uri,
     };
-    input.detector_fps = input.detector_fps.filter(|fps| *fps > 0.0);
     if let Some(mut format) = object.object(check, "media_format") {
         format.text(check, "name");
         format.finish(check, &["color_format", "default_format", "height", "is_software", "width"]);
@@ -121,6 +122,22 @@ fn stall_timeout(check: &mut Check<'_>, object: &mut Object<'_>) -> Option<Durat
     (timeout_ms > 0).then(|| Duration::from_millis(timeout_ms))
 }
 
+/// The largest side that a [`Size`] of pixels may have: GStreamer's own bound.
+const MAX_SIDE_PIXELS: u64 = 32_767;
+
+fn frame_size(check: &mut Check<'_>, object: &mut Object<'_>) -> Option<Size> {
+    let mut size = object.object(check, "frame_size")?;
+    let mut side = |check: &mut Check<'_>, key| {
+        if size.map.get(key).is_none() {
+            size.missing(check, key, "pixels");
+        }
+        size.integer(check, key, 1..=MAX_SIDE_PIXELS, "pixels").map(|side| side as u32)
+    };
+    let (width, height) = (side(check, "width"), side(check, "height"));
+    size.finish(check, &[]);
+    Some(Size { width: width?, height: height? })
+}
+
 fn labels(check: &mut Check<'_>, object: &mut Object<'_>) -> LabelTable {
     let Some(table) = object.object(check, "labels") else { return LabelTable::default() };
     if table.map.len() > MAX_LABELS {
@@ -147,8 +164,10 @@ fn classes() -> [(&'static str, ObjectClass); 5] {
 /// Whether `uri` gives detections with labels of their own, or none at all and waits for them.
 pub(crate) fn has_detections(input: &Input) -> bool {
     let scheme = crate::split_scheme(&input.uri).map(|(scheme, _)| scheme);
-    let recorded = scheme.is_some_and(|scheme| ["ndjson", "mot", "coco"].contains(&scheme.as_str()));
-    recorded || input.uri.is_empty() || input.detector_cmd.is_some()
+    let recorded = scheme.is_some_and(|scheme| {
+        ["ndjson", "ndjson+unix", "ndjson+post", "mot", "coco"].contains(&scheme.as_str())
+    });
+    recorded || input.uri.is_empty() || input.detector.is_some()
 }
 
 /// The instance's name where the file gives none.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use watchpost_model::{Area, Id, Line, ObjectClass, Timestamp};
+use watchpost_model::{Area, Id, Line, ObjectClass, Size, Timestamp};
 
 use crate::{LabelTable, Problem, Render};
 
@@ -65,10 +65,54 @@ pub struct Input {
     pub motion_class: ObjectClass,
     /// Detectors' words to classes.
     pub labels: LabelTable,
+    /// `follow`: a file of detections is read on as it grows; `None`: it ends where it ends.
+    pub follow: Option<Follow>,
+    /// Pixels of the frames that recorded detections were made on.
+    pub frame_size: Option<Size>,
+    /// Frames per second of recorded detections that have no times of their own.
+    pub frame_rate: Option<f64>,
     /// The user's own detector, a command that is given frames.
-    pub detector_cmd: Option<String>,
-    /// Frames per second given to it, at most; `None`: as many as it takes.
-    pub detector_fps: Option<f64>,
+    pub detector: Option<Detector>,
+}
+
+/// Where a followed file begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Follow {
+    /// With what stands in it.
+    Start,
+    /// With what is appended from now on.
+    End,
+}
+
+/// `Input.detector_*`: a child that is given frames and answers detections (PRODUCT section 4).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Detector {
+    /// `detector_cmd`: one line, to be split into words without a shell.
+    pub command: String,
+    /// `detector_fps`: frames per second given to it, at most; `None`: as many as it takes.
+    pub fps: Option<f64>,
+    /// `detector_width`: wider frames are scaled down to so many pixels, keeping their shape; `None`: never.
+    pub width: Option<u32>,
+    /// `detector_format`: how pixels are laid out; absent: BGR, what OpenCV works on.
+    pub format: DetectorFormat,
+    /// `detector_timeout_ms`: it hangs when a frame stays unanswered for this long; absent: 10 000.
+    pub timeout_ms: u64,
+    /// `detector_start_timeout_ms`: the same until its first answer, while it loads its model; absent: 60 000.
+    pub start_timeout_ms: u64,
+}
+
+/// Layout of the pixels that a detector is given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DetectorFormat {
+    /// 3 bytes a pixel: blue, green, red.
+    #[default]
+    Bgr,
+    /// 3 bytes a pixel: red, green, blue.
+    Rgb,
+    /// 1 byte a pixel: brightness.
+    Gray8,
+    /// A plane of brightness, then one of U and one of V at half size.
+    I420,
 }
 
 /// How fast a file plays. A live source has its own pace.

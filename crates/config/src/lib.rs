@@ -10,6 +10,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod detector;
 mod hours;
 mod input;
 mod instance;
@@ -34,7 +35,8 @@ mod zones;
 
 pub use hours::Hours;
 pub use instance::{
-    BrokenHandler, Handler, Input, Instance, JournalLimits, OnFailure, Output, Pace, Preprocess, Switch,
+    BrokenHandler, Detector, DetectorFormat, Follow, Handler, Input, Instance, JournalLimits, OnFailure,
+    Output, Pace, Preprocess, Switch,
 };
 pub use labels::LabelTable;
 pub use load::{Base, Loaded, examine_file, load, load_document, load_file};

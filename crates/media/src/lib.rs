@@ -18,6 +18,7 @@
 
 mod bus;
 mod clips;
+mod convert;
 mod debug;
 mod decode;
 mod encode;
@@ -37,6 +38,7 @@ mod stream;
 pub mod testclip;
 
 pub use clips::ClipRecorder;
+pub use convert::{RawConverter, RawFormat, RawPicture};
 pub use decode::{DecodeOptions, DecodedFrame, Decoder, Location, Next, VideoInfo, check_location};
 pub use encode::{Codec, EncodePace, Encoder, EncoderSettings, Preset, Pushed};
 pub use error::{MediaError, MediaErrorKind};

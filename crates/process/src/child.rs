@@ -213,6 +213,13 @@ impl Child {
         })
     }
 
+    /// Logs a line of its STDOUT that was no answer, as [`Stdout::Log`](crate::Stdout::Log) would.
+    pub fn say(&self, line: &[u8]) {
+        if !line.is_empty() {
+            self.log.line(Origin::Stdout, line, line.len() as u64);
+        }
+    }
+
     /// The last lines it wrote that were not answers.
     pub fn recent_lines(&self) -> Vec<LogLine> {
         self.log.recent()

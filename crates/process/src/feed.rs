@@ -381,8 +381,8 @@ impl Batch {
                 break;
             }
             self.bytes.extend_from_slice(message);
-            self.bytes.push(feed.framing.byte());
-            account.offer(message.len() + 1);
+            self.bytes.extend_from_slice(feed.framing.end());
+            account.offer(message.len() + feed.framing.end().len());
             queue.bytes -= message.len();
             queue.messages.pop_front();
         }

@@ -18,14 +18,17 @@ pub enum Framing {
     Nul,
     /// One newline; messages must not hold any.
     Newline,
+    /// Nothing: a message says itself where it ends.
+    Nothing,
 }
 
 impl Framing {
-    /// The byte.
-    pub const fn byte(self) -> u8 {
+    /// What is written behind each message.
+    pub const fn end(self) -> &'static [u8] {
         match self {
-            Framing::Nul => 0,
-            Framing::Newline => b'\n',
+            Framing::Nul => b"\0",
+            Framing::Newline => b"\n",
+            Framing::Nothing => b"",
         }
     }
 }

@@ -41,10 +41,11 @@ pub use plans::{Checked, check};
 pub use runtime::{OpenError, Runtime};
 pub use server::{
     Client, ClientError, ErrorKind, Filter, FilterError, InstanceSnapshot, InstanceState, Operation,
-    OperationError, Reply, Server, Socket, SocketError, SwitchTo, Tap, Tapped, Unusable,
+    OperationError, PostError, Reply, Server, Socket, SocketError, SwitchTo, Tap, Tapped, Unusable,
 };
 pub use source_status::SourceSnapshot;
 pub use status::ReceiverSnapshot;
 /// What HLS exports have cut, for whoever serves HTTP.
 pub use watchpost_media::hls;
 pub use watchpost_process::Guardian;
+pub use watchpost_source::{Body, Posted};

@@ -86,11 +86,16 @@ impl Painter {
 
     /// The picture of an analysed frame; `None` if the frame has none. `draw`: somebody looks at it.
     pub fn picture(&mut self, frame: &Frame, analysis: &Analysis, draw: bool) -> Option<Picture> {
+        self.update(frame, analysis);
+        let events = analysis.groups.iter().flat_map(|group| self.events(group)).collect();
+        self.draw(frame, events, false, draw)
+    }
+
+    /// Draws from now on what was found in `frame`.
+    pub fn update(&mut self, frame: &Frame, analysis: &Analysis) {
         if let Some(scene) = &mut self.scene {
             scene.update(frame, analysis);
         }
-        let events = analysis.groups.iter().flat_map(|group| self.events(group)).collect();
-        self.draw(frame, events, false, draw)
     }
 
     /// The last picture once more, for events that come when the source has ended.

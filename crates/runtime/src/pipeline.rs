@@ -122,9 +122,11 @@ impl Pipeline {
 
     /// One frame's way.
     fn pass(&mut self, item: Item) -> Result<(), RecordError> {
-        let Item { frame, detections, analyse } = item;
-        self.status.arrived(&frame, self.source.status());
-        self.last_shown = self.tells_silence.then(|| (frame.clone(), Instant::now()));
+        let Item { frame, detections, analyse, again } = item;
+        if !again {
+            self.status.arrived(&frame, self.source.status());
+            self.last_shown = self.tells_silence.then(|| (frame.clone(), Instant::now()));
+        }
         if !analyse {
             // A frame over `frame_rate_limit`: shown, with what was last seen, but not looked at.
             self.pictures.show_again(&frame, &*self.source);
@@ -135,7 +137,11 @@ impl Pipeline {
         let analysis = self.solution.process(&frame, detections.as_deref());
         self.status.analysed(began.elapsed());
         self.record(Some(&frame), &analysis)?;
-        self.pictures.show(&frame, &analysis, &*self.source);
+        if again {
+            self.pictures.show_late(&frame, &analysis);
+        } else {
+            self.pictures.show(&frame, &analysis, &*self.source);
+        }
         self.last_frame = Some(frame);
         Ok(())
     }

@@ -264,6 +264,7 @@ pub(crate) fn solution(wishes: &config::Instance) -> analytics::Settings {
             max_pixels: wishes.input.input_pixel_limit,
             ..analytics::MotionSettings::default()
         },
+        track_namespace: wishes.id,
         ..analytics::Settings::default()
     }
 }

@@ -14,7 +14,7 @@ use watchpost_export::{InstanceInfo, Plan, exporter};
 use watchpost_journal::{self as journal, Journal, Options};
 use watchpost_process::Guardian;
 use watchpost_schema::Version;
-use watchpost_source::Source;
+use watchpost_source::{Children, Host, Inlet, Source};
 
 use crate::{
     instance::{Instance, StartError},
@@ -67,6 +67,8 @@ pub(crate) struct Surroundings {
     pub guardian: Guardian,
     pub tokio: Handle,
     pub paths: Paths,
+    /// Where detections are handed in, under a server.
+    pub inlet: Option<Inlet>,
     shared: Arc<Shared>,
 }
 
@@ -118,6 +120,7 @@ impl Runtime {
             guardian: self.shared.guardian.clone(),
             tokio: Handle::current(),
             paths: Paths::new(&self.shared.data, file, base),
+            inlet: (base == Base::DataFolder).then(Inlet::default),
             shared: self.shared.clone(),
         }
     }
@@ -186,7 +189,12 @@ pub(crate) async fn open_source(
     around: &Surroundings,
 ) -> Result<Box<dyn Source>, StartError> {
     let (input, paths) = (wishes.input.clone(), around.paths.clone());
-    let opened = tokio::task::spawn_blocking(move || watchpost_source::open(&input, &paths)).await;
+    let host = Host {
+        instance: Some((wishes.id, wishes.name.clone())),
+        inlet: around.inlet.clone(),
+        children: Some(Children { guardian: around.guardian.clone(), tokio: around.tokio.clone() }),
+    };
+    let opened = tokio::task::spawn_blocking(move || watchpost_source::open(&input, &paths, &host)).await;
     Ok(opened.map_err(|panic| StartError::Record(format!("opening the source: {panic}")))??)
 }
 

@@ -9,14 +9,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use watchpost_config::LabelTable;
 use watchpost_media::EncodedStream;
 use watchpost_model::{Diagnostics, Frame, Severity};
 
 use crate::{
     Item, Next, Pass, Request, Source, SourceError, SourceInfo, Status,
     limiter::Limiter,
-    ndjson::{Line, Origin, Read, Reader, Refusals, UNIX_FROM_MS},
+    ndjson::{Line, Origin, Read, Reader, Refusals, Setup, UNIX_FROM_MS, setup},
 };
 
 /// How long a camera's frame waits for its detections: a fast detector answers in this time, and a
@@ -28,9 +27,9 @@ const FILE_WAIT: Duration = Duration::from_secs(10);
 struct Beside {
     video: Box<dyn Source>,
     reader: Reader,
+    kind: &'static str,
     origin: Origin,
-    labels: LabelTable,
-    pointer: &'static str,
+    setup: Setup,
     /// The pass over the video that the reader reads for.
     pass: Pass,
     /// A frame that waits for its detections, and until when.
@@ -51,14 +50,15 @@ pub(crate) fn open(
     origin: Origin,
     video: Box<dyn Source>,
 ) -> Result<Box<dyn Source>, SourceError> {
-    let labels = request.input.labels.clone();
+    let info = video.info();
+    let setup = setup(request, (info.size, info.fps));
     Ok(Box::new(Beside {
         video,
-        reader: Reader::open(&origin, labels.clone(), request.path)?,
+        reader: Reader::open(&origin, &setup)?,
         refusals: Refusals::new(origin.name()),
+        kind: request.kind.name,
         origin,
-        labels,
-        pointer: request.path,
+        setup,
         pass: Pass::default(),
         pending: None,
         held: None,
@@ -87,6 +87,8 @@ impl Beside {
                 None if self.ended.is_some() => return Found::None,
                 None => match self.reader.next(until.saturating_duration_since(Instant::now())) {
                     Read::Nothing => return Found::Waiting,
+                    // It says which of the video's frames it means.
+                    Read::Begins => continue,
                     Read::End(why) => {
                         if let Some(why) = why {
                             tracing::warn!(source = %self.origin.name(), %why, "detections broke off");
@@ -123,8 +125,8 @@ impl Beside {
 
     /// Whether `line` is for an earlier frame than `frame`, for it, or for a later one.
     fn order(&self, line: &Line, frame: &Frame) -> Ordering {
-        // A file of detections begins again with the video; a producer at STDIN goes on counting.
-        let pass = if matches!(self.origin, Origin::Stdin) { Pass::default() } else { self.pass };
+        // A recording of detections begins again with the video; a producer goes on counting.
+        let pass = if self.restarts() { self.pass } else { Pass::default() };
         if let Some(id) = line.frame_id {
             return id.cmp(&frame.id.saturating_sub(pass.first_id));
         }
@@ -139,11 +141,15 @@ impl Beside {
         if (ms - frame_ms).abs() <= reach { Ordering::Equal } else { ms.total_cmp(&frame_ms) }
     }
 
+    fn restarts(&self) -> bool {
+        matches!(self.origin, Origin::File(_) | Origin::Recorded(..))
+    }
+
     /// The video has begun again: so do the detections, if they can.
     fn follow_pass(&mut self) -> Result<(), SourceError> {
         let pass = self.video.pass();
-        if pass.number != self.pass.number && matches!(self.origin, Origin::File(_)) {
-            self.reader = Reader::open(&self.origin, self.labels.clone(), self.pointer)?;
+        if pass.number != self.pass.number && self.restarts() {
+            self.reader = Reader::open(&self.origin, &self.setup)?;
             (self.held, self.next_id, self.ended) = (None, 0, None);
         }
         self.pass = pass;
@@ -177,7 +183,7 @@ impl Beside {
 
 impl Source for Beside {
     fn info(&self) -> SourceInfo {
-        SourceInfo { kind: "ndjson", ..self.video.info() }
+        SourceInfo { kind: self.kind, ..self.video.info() }
     }
 
     fn next(&mut self, timeout: Duration) -> Result<Next, SourceError> {

@@ -13,12 +13,14 @@
 mod backoff;
 mod beside;
 mod clock;
+mod detector;
 mod limiter;
 mod ndjson;
+mod recorded;
 mod source;
 mod table;
 mod video;
 
-pub use ndjson::{Line, LineError, MAX_LINE_BYTES, parse_line};
+pub use ndjson::{Body, Inlet, Line, LineError, MAX_LINE_BYTES, NotTaking, Posted, parse_line};
 pub use source::{Item, Next, Pass, Source, SourceError, SourceInfo, Status};
-pub use table::{Request, SOURCES, SourceKind, Yields, check, find, open};
+pub use table::{Children, Host, Request, SOURCES, SourceKind, Yields, check, find, open};

@@ -59,7 +59,7 @@ pub enum Next {
 }
 
 /// One moment of a source.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Item {
     /// Its clocks and, from a video, its picture.
     pub frame: Frame,
@@ -68,6 +68,8 @@ pub struct Item {
     /// Whether it is to be analysed. `false` beyond `frame_rate_limit`, and where a detector's
     /// stream has no word on this frame; video exports take it all the same.
     pub analyse: bool,
+    /// Its picture was given before: only its detections are new, which came after a picture could wait.
+    pub again: bool,
 }
 
 /// What a source is.
@@ -94,7 +96,7 @@ pub struct SourceInfo {
 pub struct Status {
     /// Frames come, or could come.
     pub connected: bool,
-    /// Frames skipped because they were not taken in time.
+    /// Frames skipped because they were not taken in time, or because the detector had none for them.
     pub skipped: u64,
     /// Frames that wait to be taken.
     pub waiting: u64,

@@ -1,16 +1,20 @@
 //! What kinds of sources there are, and how one is opened.
 
+use tokio::runtime::Handle;
 use watchpost_config::{Input, Paths, split_scheme};
 use watchpost_media::Location;
+use watchpost_model::Id;
+use watchpost_process::Guardian;
 
 use crate::{
-    Source, SourceError, beside,
+    Inlet, Source, SourceError, beside, detector,
     ndjson::{self, Origin},
     video::Video,
 };
 
 /// Every kind of source, in the order they are shown.
-pub static SOURCES: &[&SourceKind] = &[&FILE, &RTSP, &HTTP, &PIPELINE, &CAMERA, &NDJSON];
+pub static SOURCES: &[&SourceKind] =
+    &[&FILE, &RTSP, &HTTP, &PIPELINE, &CAMERA, &NDJSON, &UNIX, &POST, &MOT, &COCO];
 
 /// One kind of source.
 #[derive(Debug)]
@@ -55,6 +59,28 @@ pub struct Request<'a> {
     pub input: &'a Input,
     /// Where relative paths lead.
     pub paths: &'a Paths,
+    /// The program around it.
+    pub host: &'a Host,
+}
+
+/// What a source may use of the program around it.
+#[derive(Clone, Debug, Default)]
+pub struct Host {
+    /// The instance's id and name, for its detector's environment.
+    pub instance: Option<(Id, String)>,
+    /// Where posted detections come in; `None` where nobody could post any.
+    pub inlet: Option<Inlet>,
+    /// What a detector is started with; `None` where none can be.
+    pub children: Option<Children>,
+}
+
+/// What child programs are started with.
+#[derive(Clone, Debug)]
+pub struct Children {
+    /// Their parent.
+    pub guardian: Guardian,
+    /// What serves their pipes.
+    pub tokio: Handle,
 }
 
 static FILE: SourceKind = SourceKind {
@@ -115,26 +141,74 @@ static CAMERA: SourceKind = SourceKind {
 static NDJSON: SourceKind = SourceKind {
     name: "ndjson",
     title: "Your own detections",
-    summary: "One JSON object a frame from a file or STDIN, alone or beside a video (Input.video_uri)",
+    summary: "One JSON object a frame from STDIN (`ndjson://-`) or a file, which `Input.follow` reads on as it grows",
     schemes: &["ndjson"],
     yields: Yields::Detections,
     example: "ndjson:///detections.ndjson",
-    check: |request| {
-        Origin::of(request)?.check(request.path)?;
-        match video_beside(request)? {
-            Some(video) => (video.kind.check)(&video),
-            None => Ok(()),
-        }
-    },
-    build: |request| {
-        let origin = Origin::of(request)?;
-        let Some(video) = video_beside(request)? else { return ndjson::open(request, origin) };
-        // The limit holds for frames that were matched, and so is applied behind the video.
-        let input = Input { frame_rate_limit: None, ..request.input.clone() };
-        let video = (video.kind.build)(&Request { input: &input, ..video })?;
-        beside::open(request, origin, video)
-    },
+    check: check_detections,
+    build: build_detections,
 };
+
+static UNIX: SourceKind = SourceKind {
+    name: "unix",
+    title: "Detections at a Unix socket",
+    summary: "The same lines, written to a socket that Watchpost makes; one connection after the other",
+    schemes: &["ndjson+unix"],
+    yields: Yields::Detections,
+    example: "ndjson+unix:///detections.sock",
+    check: check_detections,
+    build: build_detections,
+};
+
+static POST: SourceKind = SourceKind {
+    name: "post",
+    title: "Posted detections",
+    summary: "The same lines, sent to `POST /v1/core/instance/{id}/detections` of a server",
+    schemes: &["ndjson+post"],
+    yields: Yields::Detections,
+    example: "ndjson+post://",
+    check: check_detections,
+    build: build_detections,
+};
+
+static MOT: SourceKind = SourceKind {
+    name: "mot",
+    title: "MOTChallenge text",
+    summary: "Recorded detections, tracks or ground truth; boxes in pixels of `seqinfo.ini`, the video or `Input.frame_size`",
+    schemes: &["mot"],
+    yields: Yields::Detections,
+    example: "mot:///MOT17-02/det/det.txt",
+    check: check_detections,
+    build: build_detections,
+};
+
+static COCO: SourceKind = SourceKind {
+    name: "coco",
+    title: "COCO JSON",
+    summary: "Recorded results or a dataset; boxes in pixels of its images, the video or `Input.frame_size`",
+    schemes: &["coco"],
+    yields: Yields::Detections,
+    example: "coco:///results.json",
+    check: check_detections,
+    build: build_detections,
+};
+
+fn check_detections(request: &Request<'_>) -> Result<(), SourceError> {
+    Origin::of(request)?.check(request.path)?;
+    match video_beside(request)? {
+        Some(video) => (video.kind.check)(&video),
+        None => Ok(()),
+    }
+}
+
+fn build_detections(request: &Request<'_>) -> Result<Box<dyn Source>, SourceError> {
+    let origin = Origin::of(request)?;
+    let Some(video) = video_beside(request)? else { return ndjson::open(request, origin) };
+    // The limit holds for frames that were matched, and so is applied behind the video.
+    let input = Input { frame_rate_limit: None, ..request.input.clone() };
+    let video = (video.kind.build)(&Request { input: &input, ..video })?;
+    beside::open(request, origin, video)
+}
 
 /// The video beside detections, where there is one.
 fn video_beside<'a>(request: &Request<'a>) -> Result<Option<Request<'a>>, SourceError> {
@@ -168,9 +242,13 @@ fn video(request: &Request<'_>, location: Location, live: bool) -> Result<Box<dy
 ///
 /// # Errors
 /// No source named, an unknown scheme, or whatever keeps the source from ever giving a frame.
-pub fn open(input: &Input, paths: &Paths) -> Result<Box<dyn Source>, SourceError> {
-    let request = request(input, paths)?;
-    (request.kind.build)(&request)
+pub fn open(input: &Input, paths: &Paths, host: &Host) -> Result<Box<dyn Source>, SourceError> {
+    let request = request(input, paths, host)?;
+    let Some(settings) = &input.detector else { return (request.kind.build)(&request) };
+    // The limit holds for frames that the detector has looked at, and so is applied there.
+    let unlimited = Input { frame_rate_limit: None, ..input.clone() };
+    let video = (request.kind.build)(&Request { input: &unlimited, ..request })?;
+    detector::open(settings, input, paths, host, video)
 }
 
 /// Looks, without opening it, whether the source that `input` names could be: its scheme is known, its
@@ -180,28 +258,32 @@ pub fn open(input: &Input, paths: &Paths) -> Result<Box<dyn Source>, SourceError
 /// # Errors
 /// What is certain to keep it from being opened.
 pub fn check(input: &Input, paths: &Paths) -> Result<(), SourceError> {
-    let request = request(input, paths)?;
-    (request.kind.check)(&request)
+    let host = Host::default();
+    let request = request(input, paths, &host)?;
+    (request.kind.check)(&request)?;
+    input.detector.as_ref().map_or(Ok(()), |settings| detector::check(settings, paths))
 }
 
-fn request<'a>(input: &'a Input, paths: &'a Paths) -> Result<Request<'a>, SourceError> {
+fn request<'a>(input: &'a Input, paths: &'a Paths, host: &'a Host) -> Result<Request<'a>, SourceError> {
     const PATH: &str = "/Input/uri";
-    if input.uri.is_empty() {
+    // An instance of a server that names no source gets its detections by the API.
+    let uri = if input.uri.is_empty() && host.inlet.is_some() { POST.example } else { &input.uri };
+    if uri.is_empty() {
         let message = "the instance has no source: set Input.uri, for example to \"rtsp://camera/stream\"";
         return Err(SourceError::new(PATH, message));
     }
-    if input.detector_cmd.is_some() {
-        let message = "this version does not run detector commands: remove Input.detector_cmd, or give \
-                       its answers as ndjson:// beside Input.video_uri";
+    let kind = find(uri, PATH)?;
+    if input.detector.is_some() && kind.yields == Yields::Detections {
+        let message = "Input.uri gives detections already: put a video there for the detector to look at, or \
+                       remove Input.detector_cmd";
         return Err(SourceError::new("/Input/detector_cmd", message));
     }
-    let kind = find(&input.uri, PATH)?;
     if input.video_uri.is_some() && kind.yields == Yields::Pictures {
         let message = "Input.uri is a video itself: put your detections there (ndjson://...), or remove \
                        Input.video_uri";
         return Err(SourceError::new("/Input/video_uri", message));
     }
-    Ok(Request { kind, uri: &input.uri, path: PATH, input, paths })
+    Ok(Request { kind, uri, path: PATH, input, paths, host })
 }
 
 /// The kind of source that `uri` means. `path` is the JSON pointer of its key.

@@ -142,7 +142,7 @@ impl Video {
         self.quiet_since = Instant::now();
         let size = Some(frame.image.size);
         let frame = Frame { id, time, timestamp, size, image: Some(frame.image) };
-        Item { frame, detections: None, analyse: self.limiter.pass(time) }
+        Item { frame, detections: None, analyse: self.limiter.pass(time), again: false }
     }
 
     /// A live source was lost or not reached: it is tried again after a pause.

@@ -126,6 +126,7 @@ fn the_limit_of_the_rate_holds_beside_a_video_too() {
     let instance =
         json!({"Input": {"uri": uri, "video_uri": "a.avi"}, "SolutionManager": {"frame_rate_limit": 5}});
     let (input, paths) = common::input(folder.path(), instance);
-    let (items, ..) = drain(&mut *watchpost_source::open(&input, &paths).unwrap(), 99);
+    let (items, ..) =
+        drain(&mut *watchpost_source::open(&input, &paths, &watchpost_source::Host::default()).unwrap(), 99);
     assert_eq!((items.len(), items.iter().filter(|item| item.analyse).count()), (25, 5));
 }

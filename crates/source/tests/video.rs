@@ -77,7 +77,8 @@ fn the_limit_of_the_rate_skips_analysis_and_not_frames() {
     clip(folder.path(), "a.avi", 50);
     let instance = json!({"Input": {"uri": "a.avi"}, "SolutionManager": {"frame_rate_limit": 5}});
     let (input, paths) = common::input(folder.path(), instance);
-    let (items, ..) = drain(&mut *watchpost_source::open(&input, &paths).unwrap(), 99);
+    let (items, ..) =
+        drain(&mut *watchpost_source::open(&input, &paths, &watchpost_source::Host::default()).unwrap(), 99);
     let analysed: Vec<_> = items.iter().filter(|item| item.analyse).map(|item| item.frame.id).collect();
     assert_eq!((items.len(), analysed), (50, (0..10).map(|n| n * 5).collect()));
 }
@@ -114,7 +115,7 @@ fn what_cannot_be_read_is_said() {
         pipeline("videotestsrc ! appsink name=other"),
         pipeline("videotestsrc ! frobnicate ! appsink name=cvdsink"),
         refused(folder, json!({"uri": "a.avi", "video_uri": "b.avi"})),
-        refused(folder, json!({"uri": "a.avi", "detector_cmd": "./d"})),
+        refused(folder, json!({"uri": "ndjson://-", "detector_cmd": "./d"})),
     ];
     // GStreamer numbers the elements of a process.
     let all = all.join("\n");

@@ -9,7 +9,10 @@ use super::{
     object::{Measurement, Object, Sight},
     shared::{Grid, divide},
 };
-use crate::{ids::Ids, motion::Blob};
+use crate::{
+    ids::{Ids, of_track},
+    motion::Blob,
+};
 
 /// A lost track is kept this long: behind a tree, a post, another person.
 const COAST: StreamTime = StreamTime::from_nanos(2_000_000_000);
@@ -19,8 +22,7 @@ const COAST_TENTATIVE: StreamTime = StreamTime::from_nanos(350_000_000);
 const COAST_AT_EDGE: StreamTime = StreamTime::from_nanos(400_000_000);
 /// Two tracks in one place for this long are one object.
 const DOUBLED: StreamTime = StreamTime::from_nanos(1_500_000_000);
-/// History is forgotten after this (REFERENCE "Noise control"): an external id that comes back
-/// earlier is the same track.
+/// History is forgotten after this (REFERENCE "Noise control").
 pub(crate) const HISTORY: StreamTime = StreamTime::from_nanos(15_000_000_000);
 /// More objects than this in one frame are noise; the first ones are followed.
 const MAX_TRACKS: usize = 1000;
@@ -43,13 +45,19 @@ pub(crate) struct Tracker {
     pub objects: Vec<Object>,
     /// For each observation of the last frame, the index of its object.
     pub matches: Vec<Option<usize>>,
-    known: HashMap<String, (Id, StreamTime)>,
+    /// In which the user's own ids of tracks are names.
+    namespace: Id,
     time: Option<StreamTime>,
 }
 
 impl Tracker {
-    pub fn new() -> Self {
-        Self { objects: Vec::new(), matches: Vec::new(), known: HashMap::new(), time: None }
+    pub fn new(namespace: Id) -> Self {
+        Self { objects: Vec::new(), matches: Vec::new(), namespace, time: None }
+    }
+
+    /// In which the user's own ids of tracks are names.
+    pub fn namespace(&self) -> Id {
+        self.namespace
     }
 
     /// Takes in a frame; returns the tracks that are lost with it.
@@ -195,7 +203,7 @@ impl Tracker {
             if external.is_some() && self.objects.iter().any(|o| o.external_id.as_deref() == external) {
                 continue; // The same id twice in one frame: the first one counts.
             }
-            let id = external.and_then(|id| self.known.remove(id)).map_or_else(|| ids.next(), |(id, _)| id);
+            let id = external.map_or_else(|| ids.next(), |external| of_track(self.namespace, external));
             self.matches[s] = Some(self.objects.len());
             self.objects.push(Object::new(
                 id,
@@ -226,9 +234,6 @@ impl Tracker {
         for object in std::mem::take(&mut self.objects) {
             if is_lost(&object, time) {
                 moved_to.push(None);
-                if let Some(external) = &object.external_id {
-                    self.known.insert(external.clone(), (object.id, time));
-                }
                 lost.push(object);
             } else {
                 moved_to.push(Some(kept.len()));
@@ -239,7 +244,6 @@ impl Tracker {
         for matched in &mut self.matches {
             *matched = matched.and_then(|index| moved_to[index]);
         }
-        self.known.retain(|_, (_, at)| time.since(*at) < HISTORY);
         lost
     }
 }

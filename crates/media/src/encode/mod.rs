@@ -2,7 +2,7 @@
 
 mod pipeline;
 mod settings;
-mod wrap;
+pub(crate) mod wrap;
 
 use std::{
     sync::{

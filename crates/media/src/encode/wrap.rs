@@ -69,7 +69,7 @@ const fn layout(format: PixelFormat) -> PixelFormat {
     }
 }
 
-const fn gst_format(format: PixelFormat) -> gst_video::VideoFormat {
+pub(crate) const fn gst_format(format: PixelFormat) -> gst_video::VideoFormat {
     match format {
         PixelFormat::Nv12 => gst_video::VideoFormat::Nv12,
         PixelFormat::I420 | PixelFormat::Gray8 => gst_video::VideoFormat::I420,

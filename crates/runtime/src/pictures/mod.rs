@@ -62,6 +62,12 @@ impl Pictures {
         self.give(frame, Shown::NoSignal, source, |painter, _| painter.no_signal(frame, now));
     }
 
+    /// Takes in what was found in a frame whose picture was given before: it is drawn from now on.
+    pub fn show_late(&mut self, frame: &Frame, analysis: &Analysis) {
+        self.painter.update(frame, analysis);
+        self.show_last(frame, analysis);
+    }
+
     /// Gives the last frame once more, for events that come when the source has ended.
     pub fn show_last(&mut self, frame: &Frame, analysis: &Analysis) {
         if analysis.groups.is_empty() {

@@ -11,6 +11,7 @@ mod folder;
 mod instances;
 mod offline;
 mod operation;
+mod posted;
 mod slot;
 mod tap;
 
@@ -23,6 +24,7 @@ use watchpost_model::Id;
 pub use self::{
     control::{Client, ClientError, Socket, SocketError},
     operation::{ErrorKind, Operation, OperationError, Reply, SwitchTo, Unusable},
+    posted::PostError,
     slot::{InstanceSnapshot, InstanceState},
     tap::{Filter, FilterError, Tap, Tapped},
 };

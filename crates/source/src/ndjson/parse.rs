@@ -86,11 +86,15 @@ fn detection(item: &Value, labels: &LabelTable) -> Result<Detection, LineError> 
         Some(Value::Number(number)) => Some(number.to_string()),
         Some(_) => Some(text(object, "track_id")?.to_owned()),
     };
+    let rect = Rect::new(x as f32, y as f32, width as f32, height as f32).clamped();
+    if rect.width <= 0.0 || rect.height <= 0.0 {
+        return Err(LineError("the box has no area within the frame".to_owned()));
+    }
     Ok(Detection {
         class: labels.classify(label),
         label: label.to_owned(),
         confidence,
-        rect: Rect::new(x as f32, y as f32, width as f32, height as f32).clamped(),
+        rect,
         track_id,
         attributes: attributes(object)?,
     })
@@ -254,6 +258,10 @@ mod tests {
             (
                 r#"{"label": "a", "confidence": 1, "x": 0.5, "y": 0, "width": 0, "height": 1}"#,
                 "detections[0]: width is 0: expected more than 0".to_owned(),
+            ),
+            (
+                r#"{"label": "a", "confidence": 1, "x": 1.004, "y": 0, "width": 0.003, "height": 1}"#,
+                "detections[0]: the box has no area within the frame".to_owned(),
             ),
             (
                 r#"{"label": "a", "confidence": 1, "x": 0, "y": 0, "width": 1, "height": 1, "attributes": {"a": []}}"#,

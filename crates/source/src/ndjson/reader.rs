@@ -2,23 +2,24 @@
 
 use std::{
     fs::File,
-    io::{BufRead, BufReader, ErrorKind},
+    io::ErrorKind,
+    os::unix::net::UnixStream,
     path::Path,
     sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
-    thread,
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
 use watchpost_config::LabelTable;
+use watchpost_model::Size;
 
-use super::{Line, Origin, parse_line};
-use crate::SourceError;
+use super::{Line, Origin, follow::Followed, lines::Lines, socket::Listener};
+use crate::{Inlet, SourceError, recorded};
 
-/// Longest line that is read, in bytes: a frame of 10 000 detections with attributes fits. What is
-/// longer is skipped aloud, and never held in memory.
-pub const MAX_LINE_BYTES: usize = 16 << 20;
 /// Lines read ahead: enough for a reader that is behind by a moment, few enough to be small.
 const AHEAD: usize = 32;
+/// Bytes read at once.
+pub(super) const CHUNK_BYTES: usize = 256 << 10;
 
 /// What the reader found.
 #[derive(Debug)]
@@ -27,35 +28,86 @@ pub(crate) enum Read {
     Line(u64, Line),
     /// A line that is refused: its number, and why.
     Refused(u64, String),
+    /// Another producer begins: it counts frames from its own zero.
+    Begins,
     /// There is no more; why, if reading failed.
     End(Option<String>),
     /// Nothing within the timeout.
     Nothing,
 }
 
-/// The lines of one file or of STDIN, once.
+/// What reading needs beside the place of the lines.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    pub labels: LabelTable,
+    /// Pixels of the frames that recorded detections were made on, where they are known.
+    pub size: Option<Size>,
+    /// Frames per second of recorded detections, where that is known.
+    pub rate: Option<f64>,
+    /// Where posted detections come in.
+    pub inlet: Option<Inlet>,
+    /// JSON pointer of the key that holds the URI.
+    pub pointer: &'static str,
+}
+
+/// The lines of one origin, once.
 ///
-/// Its thread ends with the input, or with the first line after the reader is dropped. One that
-/// waits for a silent STDIN ends with the process: nothing can wake it before.
+/// Its thread ends with the input, or when the reader is dropped. One that waits for a silent STDIN
+/// ends with the process: nothing can wake it before.
 pub(crate) struct Reader {
-    lines: Receiver<Read>,
+    lines: Option<Receiver<Read>>,
     ended: Option<Option<String>>,
+    /// Closed to end the thread; `None` where it cannot be woken.
+    waker: Option<UnixStream>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Reader {
     /// Begins to read.
-    pub fn open(origin: &Origin, labels: LabelTable, pointer: &'static str) -> Result<Self, SourceError> {
+    pub fn open(origin: &Origin, setup: &Setup) -> Result<Self, SourceError> {
         let (sender, lines) = sync_channel(AHEAD);
-        let thread = thread::Builder::new().name("ndjson".into());
-        let spawned = match origin {
-            Origin::Stdin => thread.spawn(move || read_all(std::io::stdin().lock(), &labels, &sender)),
+        let labels = setup.labels.clone();
+        let no_thread = |error: std::io::Error| {
+            SourceError::new(setup.pointer, format!("cannot start a thread: {error}"))
+        };
+        let (waker, woken) = UnixStream::pair().map_err(no_thread)?;
+        let mut wakes = false;
+        let work: Box<dyn FnOnce() + Send> = match origin {
+            Origin::Stdin => Box::new(move || read_all(std::io::stdin().lock(), &labels, &sender)),
             Origin::File(path) => {
-                let file = open_file(path, pointer)?;
-                thread.spawn(move || read_all(BufReader::with_capacity(256 << 10, file), &labels, &sender))
+                let file = open_file(path, setup.pointer)?;
+                Box::new(move || read_all(file, &labels, &sender))
+            }
+            Origin::Follow(path, from) => {
+                wakes = true;
+                let mut followed = Followed::open(path, *from, setup.pointer)?;
+                Box::new(move || followed.read(&woken, &labels, &sender))
+            }
+            Origin::Socket(path) => {
+                wakes = true;
+                let listener = Listener::bind(path, setup.pointer)?;
+                Box::new(move || listener.read(&woken, &labels, &sender))
+            }
+            Origin::Recorded(kind, path) => {
+                let reads = recorded::read(*kind, path, setup)?;
+                Box::new(move || {
+                    let end = std::iter::once(Read::End(None));
+                    // As long as somebody listens.
+                    let _all = reads.into_iter().chain(end).try_for_each(|read| sender.send(read));
+                })
+            }
+            Origin::Posted => {
+                let inlet = setup.inlet.as_ref().ok_or_else(|| {
+                    let message = "detections can be posted to a server only: start the instance with \
+                                   `watchpost serve`, or give them as ndjson://- or ndjson:///path";
+                    SourceError::new(setup.pointer, message)
+                })?;
+                inlet.attach(sender, labels);
+                return Ok(Self { lines: Some(lines), ended: None, waker: None, thread: None });
             }
         };
-        spawned.map_err(|error| SourceError::new(pointer, format!("cannot start a thread: {error}")))?;
-        Ok(Self { lines, ended: None })
+        let thread = thread::Builder::new().name("ndjson".into()).spawn(work).map_err(no_thread)?;
+        Ok(Self { lines: Some(lines), ended: None, waker: Some(waker), thread: wakes.then_some(thread) })
     }
 
     /// The next line, waiting at most `timeout`. The end is given again and again.
@@ -63,20 +115,32 @@ impl Reader {
         if let Some(why) = &self.ended {
             return Read::End(why.clone());
         }
-        match self.lines.recv_timeout(timeout) {
-            Ok(Read::End(why)) => {
+        match self.lines.as_ref().map(|lines| lines.recv_timeout(timeout)) {
+            Some(Ok(Read::End(why))) => {
                 self.ended = Some(why.clone());
                 Read::End(why)
             }
-            Ok(read) => read,
-            Err(RecvTimeoutError::Timeout) => Read::Nothing,
-            Err(RecvTimeoutError::Disconnected) => Read::End(None),
+            Some(Ok(read)) => read,
+            Some(Err(RecvTimeoutError::Timeout)) => Read::Nothing,
+            Some(Err(RecvTimeoutError::Disconnected)) | None => Read::End(None),
+        }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        // In this order: a thread that hands over a line is refused, one that waits is woken.
+        self.lines = None;
+        self.waker = None;
+        if let Some(thread) = self.thread.take() {
+            // A socket's path is free again when it has ended.
+            let _panicked = thread.join();
         }
     }
 }
 
 /// Whether `path` could be opened; a named pipe is left alone, for opening it waits for its writer.
-pub(super) fn check_file(path: &Path, pointer: &'static str) -> Result<(), SourceError> {
+pub(crate) fn check_file(path: &Path, pointer: &'static str) -> Result<(), SourceError> {
     use std::os::unix::fs::FileTypeExt;
     if std::fs::metadata(path).is_ok_and(|meta| meta.file_type().is_fifo()) {
         return Ok(());
@@ -84,7 +148,7 @@ pub(super) fn check_file(path: &Path, pointer: &'static str) -> Result<(), Sourc
     open_file(path, pointer).map(drop)
 }
 
-fn open_file(path: &Path, pointer: &'static str) -> Result<File, SourceError> {
+pub(crate) fn open_file(path: &Path, pointer: &'static str) -> Result<File, SourceError> {
     let shown = path.display();
     let meta = std::fs::metadata(path);
     if meta.as_ref().is_ok_and(std::fs::Metadata::is_dir) {
@@ -106,107 +170,24 @@ fn open_file(path: &Path, pointer: &'static str) -> Result<File, SourceError> {
     })
 }
 
-fn read_all(mut input: impl BufRead, labels: &LabelTable, lines: &SyncSender<Read>) {
-    let mut line = Vec::new();
-    for number in 1_u64.. {
-        line.clear();
-        let read = match read_line(&mut input, &mut line) {
-            Ok(Length::End) => Read::End(None),
-            Ok(Length::TooLong) => {
-                Read::Refused(number, format!("longer than {} MiB: skipped", MAX_LINE_BYTES >> 20))
+/// Reads `input` to its end.
+pub(super) fn read_all(mut input: impl std::io::Read, labels: &LabelTable, sender: &SyncSender<Read>) {
+    let mut lines = Lines::new(labels);
+    let mut chunk = vec![0; CHUNK_BYTES];
+    let mut take = |read| sender.send(read).is_ok();
+    let end = loop {
+        match input.read(&mut chunk) {
+            Ok(0) => break lines.finish(&mut take).then_some(None),
+            Ok(length) if lines.push(&chunk[..length], &mut take) => {}
+            Ok(_) => break None,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => {
+                break Some(Some(format!("reading failed after line {}: {error}", lines.number())));
             }
-            Ok(Length::Fits) if line.trim_ascii().is_empty() => continue,
-            Ok(Length::Fits) => match parse_line(line.trim_ascii(), labels) {
-                Ok(line) => Read::Line(number, line),
-                Err(error) => Read::Refused(number, error.0),
-            },
-            Err(error) => Read::End(Some(format!("reading failed after line {}: {error}", number - 1))),
-        };
-        let last = matches!(read, Read::End(_));
-        if lines.send(read).is_err() || last {
-            return;
         }
+    };
+    // `None`: nobody listens any more.
+    if let Some(why) = end {
+        take(Read::End(why));
     }
-}
-
-enum Length {
-    Fits,
-    TooLong,
-    End,
-}
-
-/// Reads up to the next newline or the end; beyond the limit the rest is passed over.
-fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<Length> {
-    let (mut any, mut fits) = (false, true);
-    loop {
-        let chunk = match input.fill_buf() {
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            chunk => chunk?,
-        };
-        if chunk.is_empty() {
-            break;
-        }
-        any = true;
-        let end = memchr::memchr(b'\n', chunk);
-        let part = end.unwrap_or(chunk.len());
-        if fits && line.len() + part <= MAX_LINE_BYTES {
-            line.extend_from_slice(&chunk[..part]);
-        } else {
-            fits = false;
-            *line = Vec::new();
-        }
-        input.consume(end.map_or(part, |end| end + 1));
-        if end.is_some() {
-            break;
-        }
-    }
-    Ok(match (any, fits) {
-        (false, _) => Length::End,
-        (true, true) => Length::Fits,
-        (true, false) => Length::TooLong,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(input: impl BufRead) -> Vec<String> {
-        let (sender, lines) = sync_channel(100);
-        read_all(input, &LabelTable::default(), &sender);
-        drop(sender);
-        lines
-            .into_iter()
-            .map(|read| match read {
-                Read::Line(number, line) => format!("{number} frame {:?}", line.frame_id),
-                Read::Refused(number, why) => format!("{number} {why}"),
-                Read::End(why) => format!("end {why:?}"),
-                Read::Nothing => "nothing".to_owned(),
-            })
-            .collect()
-    }
-
-    #[test]
-    fn a_bad_line_is_named_and_the_rest_goes_on() {
-        let text = "{\"frame_id\": 1, \"detections\": []}\r\n\nx\n{\"frame_id\": 2, \"detections\": []}";
-        let expected =
-            ["1 frame Some(1)", "3 not JSON from column 1 on: expected value", "4 frame Some(2)", "end None"];
-        assert_eq!(read(text.as_bytes()), expected);
-    }
-
-    #[test]
-    fn a_line_of_100_mb_is_passed_over() {
-        let good = b"{\"frame_id\": 1, \"detections\": []}\n";
-        let long = std::io::repeat(b'x').take_bytes(100_000_000);
-        let input = BufReader::new(std::io::Read::chain(long, &b"\n"[..]));
-        let input = std::io::Read::chain(input, &good[..]);
-        assert_eq!(read(input), ["1 longer than 16 MiB: skipped", "2 frame Some(1)", "end None"]);
-    }
-
-    trait TakeBytes: std::io::Read + Sized {
-        fn take_bytes(self, count: u64) -> std::io::Take<Self> {
-            std::io::Read::take(self, count)
-        }
-    }
-    impl TakeBytes for std::io::Repeat {}
 }

@@ -5,18 +5,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use watchpost_config::{LabelTable, Pace};
+use watchpost_config::Pace;
 use watchpost_model::{Frame, StreamTime};
 
-use super::{Line, Origin, Read, Reader, Refusals, timeline::Timeline};
+use super::{Line, Origin, Read, Reader, Refusals, Setup, setup, timeline::Timeline};
 use crate::{
     Item, Next, Pass, Request, Source, SourceError, SourceInfo, Status, clock::now, limiter::Limiter,
 };
 
 pub(super) struct Replay {
+    kind: &'static str,
     origin: Origin,
-    pointer: &'static str,
-    labels: LabelTable,
+    setup: Setup,
     reader: Reader,
     looping: bool,
     pace: Pacer,
@@ -32,7 +32,7 @@ pub(super) struct Replay {
 
 /// Whether a frame waits for its time.
 enum Pacer {
-    /// As fast as it is taken; STDIN always, since its producer has a pace of its own.
+    /// As fast as it is taken; all but recordings always, since their producers have a pace of their own.
     Fast,
     /// One second a second, from when the first frame was given.
     Realtime(Option<(Instant, StreamTime)>),
@@ -41,18 +41,20 @@ enum Pacer {
 impl Replay {
     pub(super) fn open(request: &Request<'_>, origin: Origin) -> Result<Self, SourceError> {
         let input = request.input;
-        let reader = Reader::open(&origin, input.labels.clone(), request.path)?;
-        let from_file = matches!(origin, Origin::File(_));
+        let setup = setup(request, (None, None));
+        let reader = Reader::open(&origin, &setup)?;
+        let from_file = matches!(origin, Origin::File(_) | Origin::Recorded(..));
+        let timeline = Timeline::new(input.start_time.unwrap_or_else(now));
         let realtime = input.pace == Pace::Realtime && from_file;
         Ok(Self {
-            pointer: request.path,
-            labels: input.labels.clone(),
+            kind: request.kind.name,
+            setup,
             reader,
             looping: input.looping && from_file,
             pace: if realtime { Pacer::Realtime(None) } else { Pacer::Fast },
             held: None,
             limiter: Limiter::new(input.frame_rate_limit),
-            timeline: Timeline::new(input.start_time.unwrap_or_else(now)),
+            timeline: if origin.is_live() { timeline.live() } else { timeline },
             pass: Pass::default(),
             pass_begins: true,
             refusals: Refusals::new(origin.name()),
@@ -63,7 +65,7 @@ impl Replay {
 
     fn item(&mut self, number: u64, line: Line) -> Option<Item> {
         line.refused.iter().for_each(|why| self.refusals.add(number, why));
-        let placed = match self.timeline.place(line.frame_id, line.timestamp_ms) {
+        let placed = match self.timeline.place(line.frame_id, line.timestamp_ms, now()) {
             Ok(placed) => placed,
             Err(why) => {
                 self.refusals.add(number, &why);
@@ -75,12 +77,13 @@ impl Replay {
         }
         let timestamp = self.timeline.wall(placed.time);
         let frame = Frame { id: placed.id, time: placed.time, timestamp, size: None, image: None };
-        Some(Item { frame, detections: Some(line.detections), analyse: self.limiter.pass(placed.time) })
+        let analyse = self.limiter.pass(placed.time);
+        Some(Item { frame, detections: Some(line.detections), analyse, again: false })
     }
 
     fn pass_ended(&mut self, why: Option<String>) -> Result<Next, SourceError> {
         if why.is_none() && self.looping && self.timeline.next_pass() {
-            self.reader = Reader::open(&self.origin, self.labels.clone(), self.pointer)?;
+            self.reader = Reader::open(&self.origin, &self.setup)?;
             self.pass.number += 1;
             self.pass_begins = true;
             return Ok(Next::Idle);
@@ -107,7 +110,7 @@ impl Replay {
 
 impl Source for Replay {
     fn info(&self) -> SourceInfo {
-        SourceInfo { kind: "ndjson", ..SourceInfo::default() }
+        SourceInfo { kind: self.kind, ..SourceInfo::default() }
     }
 
     fn next(&mut self, timeout: Duration) -> Result<Next, SourceError> {
@@ -122,6 +125,10 @@ impl Source for Replay {
         }
         Ok(match self.reader.next(timeout) {
             Read::Nothing => Next::Idle,
+            Read::Begins => {
+                self.timeline.resume();
+                Next::Idle
+            }
             Read::End(why) => return self.pass_ended(why),
             Read::Refused(number, why) => {
                 self.refusals.add(number, &why);

@@ -20,6 +20,10 @@ pub(crate) struct Timeline {
     /// The last line, and its own word for its id and time.
     last: Option<(Placed, u64, Option<f64>)>,
     step: StreamTime,
+    /// Lines come as things happen: what has no time of its own was seen when it came.
+    live: bool,
+    /// Another producer has begun, and nothing of it was placed yet.
+    resumed: bool,
 }
 
 /// Where a line stands in the stream.
@@ -32,14 +36,40 @@ pub(crate) struct Placed {
 impl Timeline {
     /// A stream that begins at `start`, unless its lines say when they were.
     pub fn new(start: Timestamp) -> Self {
-        Self { epoch: start, zero_ms: None, base: Placed::default(), last: None, step: DEFAULT_STEP }
+        Self {
+            epoch: start,
+            zero_ms: None,
+            base: Placed::default(),
+            last: None,
+            step: DEFAULT_STEP,
+            live: false,
+            resumed: false,
+        }
     }
 
-    /// Where the next line stands.
+    /// A stream whose lines come as things happen.
+    pub fn live(self) -> Self {
+        Self { live: true, ..self }
+    }
+
+    /// Where the next line stands, which has arrived at `arrived`.
     ///
     /// # Errors
     /// It does not come after the last one; what was expected.
-    pub fn place(&mut self, frame_id: Option<u64>, timestamp_ms: Option<f64>) -> Result<Placed, String> {
+    pub fn place(
+        &mut self,
+        frame_id: Option<u64>,
+        timestamp_ms: Option<f64>,
+        arrived: Timestamp,
+    ) -> Result<Placed, String> {
+        let since_1970 = self.zero_ms.is_none_or(|zero| zero >= UNIX_FROM_MS);
+        let timestamp_ms = timestamp_ms.or((self.live && since_1970).then_some(arrived.0 as f64));
+        if std::mem::take(&mut self.resumed) {
+            // The pause between two producers has passed on the stream's clock too.
+            let at = timestamp_ms.filter(|ms| *ms >= UNIX_FROM_MS).map_or(arrived, |ms| Timestamp(ms as i64));
+            let passed = if self.live { at.0.saturating_sub(self.epoch.0).max(0) } else { 0 };
+            self.base.time = self.base.time.max(StreamTime::from_ms(passed as f64));
+        }
         let before = self.last.filter(|(placed, ..)| placed.id >= self.base.id);
         let local = frame_id.unwrap_or_else(|| before.map_or(0, |(_, id, _)| id.saturating_add(1)));
         if let Some((_, id, ms)) = before {
@@ -53,7 +83,7 @@ impl Timeline {
             }
         }
         let time = match timestamp_ms {
-            Some(ms) => self.base.time + StreamTime::from_ms(ms - self.zero(ms)),
+            Some(ms) => self.base.time + StreamTime::from_ms(ms - self.zero(ms, arrived)),
             None => self.last.map_or(StreamTime::ZERO, |(last, ..)| last.time + self.step),
         };
         // Lines with and without times may be mixed: never backwards then.
@@ -72,6 +102,11 @@ impl Timeline {
         self.epoch.after(time)
     }
 
+    /// Another producer begins, or the same one again: its ids and times begin anew, the stream's go on.
+    pub fn resume(&mut self) {
+        self.resumed = self.next_pass();
+    }
+
     /// The file begins again: ids and times go on from here. `false` if it held no line.
     pub fn next_pass(&mut self) -> bool {
         let Some((last, ..)) = self.last.filter(|(last, ..)| last.id >= self.base.id) else { return false };
@@ -81,10 +116,14 @@ impl Timeline {
     }
 
     /// Unix time begins with a pass's first line; the stream's own clock does so in later passes.
-    fn zero(&mut self, ms: f64) -> f64 {
+    fn zero(&mut self, ms: f64, arrived: Timestamp) -> f64 {
         let first_pass = self.base == Placed::default();
-        if self.zero_ms.is_none() && first_pass && ms >= UNIX_FROM_MS {
-            self.epoch = Timestamp(ms as i64);
+        if self.zero_ms.is_none() && first_pass {
+            if ms >= UNIX_FROM_MS {
+                self.epoch = Timestamp(ms as i64);
+            } else if self.live {
+                self.epoch = Timestamp(arrived.0.saturating_sub(ms as i64));
+            }
         }
         *self.zero_ms.get_or_insert(if first_pass && ms < UNIX_FROM_MS { 0.0 } else { ms })
     }
@@ -97,7 +136,7 @@ mod tests {
     use super::*;
 
     fn place(timeline: &mut Timeline, id: Option<u64>, ms: Option<f64>) -> (u64, u64, i64) {
-        let placed = timeline.place(id, ms).unwrap();
+        let placed = timeline.place(id, ms, Timestamp(0)).unwrap();
         (placed.id, placed.time.as_whole_ms(), timeline.wall(placed.time).0)
     }
 
@@ -134,26 +173,52 @@ mod tests {
     }
 
     #[test]
+    fn live_lines_without_a_time_were_seen_when_they_came_and_a_pause_between_producers_is_one() {
+        let live = |timeline: &mut Timeline, id, ms, arrived| {
+            let placed = timeline.place(id, ms, Timestamp(arrived)).unwrap();
+            (placed.id, placed.time.as_whole_ms(), timeline.wall(placed.time).0)
+        };
+        const NOW: i64 = 1_785_000_000_000;
+        let mut timeline = Timeline::new(Timestamp(0)).live();
+        assert_eq!(live(&mut timeline, Some(5), None, NOW), (5, 0, NOW));
+        assert_eq!(live(&mut timeline, Some(6), None, NOW + 70), (6, 70, NOW + 70));
+        timeline.resume();
+        assert_eq!(live(&mut timeline, Some(0), None, NOW + 5000), (7, 5000, NOW + 5000));
+        assert_eq!(live(&mut timeline, Some(1), None, NOW + 5040), (8, 5040, NOW + 5040));
+        let mut timeline = Timeline::new(Timestamp(0)).live();
+        assert_eq!(live(&mut timeline, None, Some(300.0), NOW), (0, 300, NOW));
+        timeline.resume();
+        assert_eq!(live(&mut timeline, None, Some(20.0), NOW + 900), (1, 1200, NOW + 900));
+        assert_eq!(live(&mut timeline, None, Some(60.0), NOW + 999), (2, 1240, NOW + 940));
+    }
+
+    #[test]
     fn what_does_not_come_after_the_last_is_refused() {
         let mut timeline = Timeline::new(Timestamp(0));
-        timeline.place(Some(7), Some(80.0)).unwrap();
-        let again = timeline.place(Some(7), None).unwrap_err();
+        timeline.place(Some(7), Some(80.0), Timestamp(0)).unwrap();
+        let again = timeline.place(Some(7), None, Timestamp(0)).unwrap_err();
         assert_eq!(again, "frame_id 7 comes after 7: expected a larger one");
-        let back = timeline.place(Some(8), Some(40.0)).unwrap_err();
+        let back = timeline.place(Some(8), Some(40.0), Timestamp(0)).unwrap_err();
         assert_eq!(back, "timestamp_ms 40 comes after 80: expected a later one");
     }
 
     proptest! {
         #[test]
         fn never_backwards(lines in proptest::collection::vec(
-            (proptest::option::of(0..20_u64), proptest::option::of(0.0..2e11_f64), any::<bool>()), 0..60)
+            (proptest::option::of(0..20_u64), proptest::option::of(0.0..2e11_f64), any::<bool>(), 0..i64::MAX), 0..60),
+            live in any::<bool>(),
         ) {
             let (mut timeline, mut last) = (Timeline::new(Timestamp(0)), None::<Placed>);
-            for (id, ms, loops) in lines {
-                if loops {
-                    timeline.next_pass();
+            if live {
+                timeline = timeline.live();
+            }
+            for (id, ms, begins, arrived) in lines {
+                match begins {
+                    true if live => timeline.resume(),
+                    true => drop(timeline.next_pass()),
+                    false => {}
                 }
-                if let Ok(placed) = timeline.place(id, ms) {
+                if let Ok(placed) = timeline.place(id, ms, Timestamp(arrived)) {
                     prop_assert!(last.is_none_or(|last| last.id < placed.id && last.time <= placed.time));
                     last = Some(placed);
                 }

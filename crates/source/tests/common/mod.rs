@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use watchpost_config::{Base, Input, Paths, load};
 use watchpost_model::Diagnostics;
-use watchpost_source::{Item, Next, Source, SourceError};
+use watchpost_source::{Host, Item, Next, Source, SourceError};
 
 /// Longest wait for any single thing; reached only where something is broken.
 pub const LIMIT: Duration = Duration::from_secs(60);
@@ -19,7 +19,7 @@ pub fn input(folder: &Path, instance: serde_json::Value) -> (Input, Paths) {
 /// Opens `Input` in `folder`.
 pub fn open(folder: &Path, input_keys: serde_json::Value) -> Result<Box<dyn Source>, SourceError> {
     let (input, paths) = input(folder, serde_json::json!({ "Input": input_keys }));
-    watchpost_source::open(&input, &paths)
+    watchpost_source::open(&input, &paths, &Host::default())
 }
 
 /// Why it cannot be opened, with the folder's name replaced by `DIR`.
