@@ -48,6 +48,8 @@ pub fn output(command: &mut Command) -> anyhow::Result<String> {
 pub struct Cost {
     /// From start to end.
     pub wall: Duration,
+    /// Processor time of it and of those it waited for.
+    pub cpu: Duration,
     /// Largest resident size of the process itself, its children not counted.
     pub peak_bytes: u64,
 }
@@ -63,7 +65,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 pub fn measure(command: &mut Command) -> anyhow::Result<(ExitStatus, Cost)> {
     // A group of its own, so that an interrupted benchmark leaves nothing behind.
     command.process_group(0);
-    let start = Instant::now();
+    let (start, cpu_before) = (Instant::now(), cpu_of_children());
     let mut child = command.spawn().with_context(|| format!("cannot start {}", shown(command)))?;
     let status_file = format!("/proc/{}/status", child.id());
     let (end, ended) = mpsc::channel::<()>();
@@ -76,9 +78,20 @@ pub fn measure(command: &mut Command) -> anyhow::Result<(ExitStatus, Cost)> {
     });
     let status = child.wait();
     let wall = start.elapsed();
+    let cpu = cpu_of_children().saturating_sub(cpu_before);
     drop(end);
     let peak_bytes = watching.join().map_err(|_| anyhow!("the thread that looks at the size panicked"))?;
-    Ok((status?, Cost { wall, peak_bytes }))
+    Ok((status?, Cost { wall, cpu, peak_bytes }))
+}
+
+/// Processor time of all children that have been waited for: `cutime` and `cstime` of proc(5), which Linux gives in
+/// hundredths of a second everywhere. One command is measured at a time.
+fn cpu_of_children() -> Duration {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // After the program's name, which may hold anything: the third field is the first here.
+    let fields = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace()).into_iter().flatten();
+    let ticks: u64 = fields.skip(13).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 10)
 }
 
 fn peak_bytes(status_file: &str) -> Option<u64> {
@@ -96,6 +109,15 @@ pub fn shown(command: &Command) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn work_costs_processor_time_and_sleep_costs_none() {
+        let cost = |script: &str| measure(Command::new("sh").args(["-c", script])).unwrap().1;
+        let busy = cost("i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done");
+        assert!(busy.cpu > Duration::from_millis(20), "{busy:?}");
+        let idle = cost("sleep 0.2");
+        assert!(idle.cpu < Duration::from_millis(20) && idle.wall > idle.cpu, "{idle:?}");
+    }
 
     #[test]
     fn a_small_program_is_small_whoever_starts_it() {

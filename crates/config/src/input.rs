@@ -54,6 +54,7 @@ pub(crate) fn input(check: &mut Check<'_>, root: &mut Object<'_>, base: Base) ->
         input_pixel_limit: None,
         motion_class: object.choice(check, "motion_class", &classes()).unwrap_or_default(),
         labels: labels(check, &mut object),
+        software_decoder: false,
         follow: object.choice(check, "follow", &[("start", Follow::Start), ("end", Follow::End)]),
         frame_size: frame_size(check, &mut object),
         frame_rate: object.number(check, "frame_rate", 0.001..=1000.0, "frames per second"),
@@ -62,7 +63,8 @@ pub(crate) fn input(check: &mut Check<'_>, root: &mut Object<'_>, base: Base) ->
     };
     if let Some(mut format) = object.object(check, "media_format") {
         format.text(check, "name");
-        format.finish(check, &["color_format", "default_format", "height", "is_software", "width"]);
+        input.software_decoder = format.bool(check, "is_software").unwrap_or(false);
+        format.finish(check, &["color_format", "default_format", "height", "width"]);
     }
     object.text(check, "media_type");
     object.finish(check, &[]);

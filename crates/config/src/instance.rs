@@ -71,6 +71,8 @@ pub struct Input {
     pub frame_size: Option<Size>,
     /// Frames per second of recorded detections that have no times of their own.
     pub frame_rate: Option<f64>,
+    /// `media_format.is_software`: hardware decoders are not used. Absent: they are, where there are some.
+    pub software_decoder: bool,
     /// The user's own detector, a command that is given frames.
     pub detector: Option<Detector>,
 }

@@ -78,6 +78,9 @@ struct CodecSettings {
     /// Seconds from one key frame to the next at most, 0.04 to 60. Absent: 2.
     #[garde(inner(range(min = 0.04, max = 60.0)))]
     keyframe_s: Option<f64>,
+    /// Whether a hardware encoder (VA, NVENC, V4L2) may be used where GStreamer offers one. Absent: yes.
+    #[garde(skip)]
+    hardware: Option<bool>,
 }
 
 /// What an output asks of the video it takes.
@@ -113,6 +116,7 @@ impl VideoSettings {
             }
         }
         codec.bitrate_kbps = self.codec.bitrate_kbps;
+        codec.hardware = self.codec.hardware.unwrap_or(true);
         if let Some(seconds) = self.codec.keyframe_s {
             codec.keyframe_ms = (seconds * 1000.0).round() as u32;
         }

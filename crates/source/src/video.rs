@@ -64,7 +64,8 @@ impl Video {
     /// Opens `location`. One that is `live` by its scheme and cannot be reached is no error.
     pub fn open(request: &Request<'_>, location: Location, live: bool) -> Result<Self, SourceError> {
         let &Input { looping, pace, start_time, stall_timeout, frame_rate_limit, .. } = request.input;
-        let options = DecodeOptions::new(location);
+        let software = request.input.software_decoder;
+        let options = DecodeOptions { software, ..DecodeOptions::new(location) };
         let options = if pace == Pace::Realtime { options.realtime() } else { options };
         let mut video = Self {
             kind: request.kind.name,

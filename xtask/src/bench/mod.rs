@@ -11,6 +11,7 @@ mod peers;
 mod report;
 mod rows;
 mod rsyslog;
+mod video;
 
 use std::{fs, path::PathBuf, process::Command};
 
@@ -27,7 +28,7 @@ pub struct Bench {
     #[arg(long)]
     quick: bool,
     /// Run only this one (repeatable).
-    #[arg(long, value_name = "NAME", value_parser = ["analysis", "demo", "rows", "exporters"])]
+    #[arg(long, value_name = "NAME", value_parser = ["analysis", "demo", "video", "rows", "exporters"])]
     only: Vec<String>,
     /// Set by the command itself once everything is built in release.
     #[arg(long, hide = true)]
@@ -71,8 +72,13 @@ impl Bed {
 
 type Benchmark = (&'static str, fn(&Bed) -> anyhow::Result<Vec<Figure>>);
 
-const BENCHMARKS: [Benchmark; 4] =
-    [("analysis", analysis::run), ("demo", demo::run), ("rows", rows::run), ("exporters", exporters::run)];
+const BENCHMARKS: [Benchmark; 5] = [
+    ("analysis", analysis::run),
+    ("demo", demo::run),
+    ("video", video::run),
+    ("rows", rows::run),
+    ("exporters", exporters::run),
+];
 
 impl Bench {
     pub fn run(&self) -> anyhow::Result<()> {

@@ -118,6 +118,8 @@ fn from_uri(uri: &str, place: String, options: &DecodeOptions) -> Result<Built, 
         .enable_last_sample(false)
         .build();
     source.set_property("uri", uri);
+    // Which of those that are there is best is GStreamer's own ranking, and hardware has the highest.
+    source.set_property("force-sw-decoders", options.software);
     // Sound and subtitles come out as they are, and nobody takes them: nothing decodes them.
     source.connect("autoplug-continue", false, |values| {
         let caps = values.get(2).and_then(|value| value.get::<gst::Caps>().ok());

@@ -51,6 +51,8 @@ pub struct DecodeOptions {
     pub realtime: bool,
     /// How long RTSP waits for late packets, in ms.
     pub latency_ms: u32,
+    /// Hardware decoders are not used, even where GStreamer offers them. Pipelines of users say it themselves.
+    pub software: bool,
     /// How long [`Decoder::open`] waits for the first frame.
     pub open_timeout: Duration,
 }
@@ -63,7 +65,13 @@ impl DecodeOptions {
 
     /// As fast as frames are taken, with the usual limits.
     pub const fn new(location: Location) -> Self {
-        Self { location, realtime: false, latency_ms: Self::LATENCY_MS, open_timeout: Self::OPEN_TIMEOUT }
+        Self {
+            location,
+            realtime: false,
+            latency_ms: Self::LATENCY_MS,
+            software: false,
+            open_timeout: Self::OPEN_TIMEOUT,
+        }
     }
 
     /// The same at the video's own speed.

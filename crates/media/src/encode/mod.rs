@@ -1,5 +1,6 @@
 //! One encode that any number of outputs share.
 
+mod choice;
 mod pipeline;
 mod settings;
 pub(crate) mod wrap;

@@ -6,7 +6,7 @@ use gst::prelude::*;
 use gstreamer as gst;
 use gstreamer_app as gst_app;
 
-use super::{EncodePace, EncoderSettings, Preset, Progress, State};
+use super::{EncodePace, EncoderSettings, Preset, Progress, State, choice};
 use crate::{EncodedStream, MediaError, MediaErrorKind as Kind, bus, decode::make, stream::Unit};
 
 /// Constant quality, x264's scale (0 lossless to 51): its own default.
@@ -123,15 +123,44 @@ impl Progress {
     }
 }
 
+/// The best encoder that can be started.
 fn encoder(settings: &EncoderSettings) -> Result<gst::Element, MediaError> {
-    match gst::ElementFactory::find("x264enc") {
-        Some(_) => x264(settings),
-        None => openh264(settings).map_err(|_| {
-            let message = "no H.264 encoder is installed: install the Debian package gstreamer1.0-plugins-ugly \
-                           (x264) or gstreamer1.0-plugins-bad (openh264)";
-            MediaError::new(Kind::MissingElement, message, "neither x264enc nor openh264enc")
-        }),
+    let is_there = |factory: &str| gst::ElementFactory::find(factory).is_some();
+    for kind in choice::candidates(settings.hardware, is_there) {
+        let made = match kind {
+            choice::Kind::X264 => x264(settings),
+            choice::Kind::OpenH264 => openh264(settings),
+            _ => hardware(kind, settings),
+        };
+        match made {
+            Ok(encoder) => return Ok(encoder),
+            // A card that is busy, or lacks a driver, must cost no recording: the next one is tried.
+            Err(error) => {
+                tracing::warn!(encoder = kind.factory(), detail = error.detail, "{}", error.message)
+            }
+        }
     }
+    let message = "no H.264 encoder is installed: install the Debian package gstreamer1.0-plugins-ugly \
+                   (x264) or gstreamer1.0-plugins-bad (openh264)";
+    Err(MediaError::new(Kind::MissingElement, message, "neither x264enc nor openh264enc"))
+}
+
+fn hardware(kind: choice::Kind, settings: &EncoderSettings) -> Result<gst::Element, MediaError> {
+    let encoder = make(kind.factory())?;
+    for (name, value) in choice::properties(kind, settings, QUALITY) {
+        let Some(property) = encoder.find_property(name) else { continue };
+        match gst::glib::Value::deserialize_with_pspec(&value, &property) {
+            Ok(value) => encoder.set_property_from_value(name, &value),
+            Err(error) => tracing::debug!(%error, name, value, "an encoder does not know this value"),
+        }
+    }
+    // This opens the device.
+    if let Err(error) = encoder.set_state(gst::State::Ready) {
+        let stopped = encoder.set_state(gst::State::Null);
+        let message = format!("the hardware encoder {} cannot be opened", kind.factory());
+        return Err(MediaError::new(Kind::Internal, message, format!("{error}, {stopped:?}")));
+    }
+    Ok(encoder)
 }
 
 fn x264(settings: &EncoderSettings) -> Result<gst::Element, MediaError> {

@@ -23,6 +23,8 @@ pub struct EncoderSettings {
     pub bitrate_kbps: Option<u32>,
     /// Speed against size.
     pub preset: Preset,
+    /// Whether a hardware encoder may be used where there is one.
+    pub hardware: bool,
     /// At most this long from one key frame to the next, in ms.
     pub keyframe_ms: u32,
     /// Who waits when the encoder is behind.
@@ -39,6 +41,7 @@ impl EncoderSettings {
             codec: Codec::H264,
             bitrate_kbps: None,
             preset: Preset::Veryfast,
+            hardware: true,
             keyframe_ms: 2000,
             pace,
         }
