@@ -79,6 +79,10 @@ fn print(frame: u64, analysis: &Analysis) {
         let Record::Event(event) = record else { continue };
         let zone = match &event.kind {
             EventKind::LineCrossing { line, direction } => format!("{} {direction:?}", line.name),
+            EventKind::Tailgating { line, interval, .. } => {
+                format!("{} after {:.1} s", line.name, interval.as_secs())
+            }
+            EventKind::ObjectLeftRemoved { area, state } => format!("{} {state:?}", area.name),
             EventKind::AreaEnter(ZoneRef { name, .. })
             | EventKind::AreaExit(ZoneRef { name, .. })
             | EventKind::Intrusion(ZoneRef { name, .. })
@@ -144,7 +148,8 @@ fn zones_of(text: &str) -> Result<(Vec<Area>, Vec<Line>), Box<dyn Error>> {
                     intrusion: true,
                     loitering: Some(StreamTime::from_secs(5.0)),
                     crowding: Some(3),
-                    ..AreaTriggers::default()
+                    object_left: Some(StreamTime::from_secs(5.0)),
+                    object_removed: Some(StreamTime::from_secs(5.0)),
                 },
                 schedule: None,
             }),
@@ -159,7 +164,7 @@ fn zones_of(text: &str) -> Result<(Vec<Area>, Vec<Line>), Box<dyn Error>> {
                 direction: LineDirection::Both,
                 cross_bandwidth: 0.03,
                 cooldown_bandwidth: 0.07,
-                triggers: LineTriggers { crossing: true, tailgating: None },
+                triggers: LineTriggers { crossing: true, tailgating: Some(StreamTime::from_secs(1.0)) },
                 schedule: None,
             }),
             _ => return Err(format!("{row}: expected `area NAME ...` or `line NAME X Y X Y`").into()),

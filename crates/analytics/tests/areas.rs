@@ -165,4 +165,6 @@ fn classes_sizes_and_those_who_stand_still_are_left_out() {
     let mut stage = Stage::new(vec![wrong_class, too_large, moving_only], vec![]);
     stage.stand(5000.0, &[("a", MIDDLE.0, MIDDLE.1)]);
     assert!(stage.story().is_empty(), "{:?}", stage.story());
+    let occupied = stage.said.iter().flat_map(|said| &said.occupancy).filter(|area| area.is_occupied());
+    assert_eq!(occupied.count(), 0, "for zone_stats they are not there either");
 }

@@ -153,11 +153,11 @@ fn brings(now: f32) -> Vec<Thing> {
     person.map(Thing::Person).into_iter().chain(placed.map(Thing::Box)).collect()
 }
 
-/// The box stands there from the start; somebody comes at 20 s and takes it along at 24 s.
+/// The box stands there from the start; somebody comes at 42 s and takes it along at 46 s.
 fn takes(now: f32) -> Vec<Thing> {
-    let person = visitor(now, 20.0, 24.0);
+    let person = visitor(now, 42.0, 46.0);
     let carried = person.map(|(x, y)| (x + 1, y + 20));
-    let place = if now < 23.5 { Some(BOX_AT) } else { carried };
+    let place = if now < 45.5 { Some(BOX_AT) } else { carried };
     place.map(Thing::Box).into_iter().chain(person.map(Thing::Person)).collect()
 }
 
@@ -182,13 +182,13 @@ fn a_box_is_not_taken_for_the_scene_before_it_has_been_told() {
 
 #[test]
 fn a_box_that_is_taken_away_is_told_once_and_only_where_that_is_asked() {
-    let told_removed = told(40.0, removed(5.0), |now| (takes(now), 1.0));
+    let told_removed = told(60.0, removed(5.0), |now| (takes(now), 1.0));
     assert_eq!(told_removed.len(), 1, "{told_removed:?}");
     let (state, at, rect) = &told_removed[0];
     assert_eq!(*state, ObjectState::Removed);
-    assert!((28.0..32.0).contains(at), "at {at}");
+    assert!((50.0..54.0).contains(at), "at {at}");
     assert!(is_the_box(rect), "{rect:?}");
-    assert_eq!(told(40.0, left(5.0), |now| (takes(now), 1.0)), []);
+    assert_eq!(told(60.0, left(5.0), |now| (takes(now), 1.0)), []);
 }
 
 #[test]
@@ -211,10 +211,10 @@ fn a_box_that_is_left_and_taken_again_is_left_and_then_removed() {
 
 #[test]
 fn a_box_that_is_put_back_in_time_was_not_removed() {
-    let told = told(45.0, removed(10.0), |now| {
-        let person = visitor(now, 20.0, 30.0);
+    let told = told(67.0, removed(10.0), |now| {
+        let person = visitor(now, 42.0, 52.0);
         // Lifted for four seconds.
-        let place = if (23.5..27.5).contains(&now) { (BOX_AT.0, BOX_AT.1 - 30) } else { BOX_AT };
+        let place = if (45.5..49.5).contains(&now) { (BOX_AT.0, BOX_AT.1 - 30) } else { BOX_AT };
         (person.map(Thing::Person).into_iter().chain([Thing::Box(place)]).collect(), 1.0)
     });
     assert_eq!(told, []);
@@ -229,8 +229,8 @@ fn somebody_who_stands_still_for_a_while_is_not_left() {
 
 #[test]
 fn somebody_who_stood_there_from_the_start_and_walks_off_is_not_removed() {
-    let told = told(40.0, removed(4.0), |now| {
-        let place = if now < 20.0 { Some(BESIDE) } else { visitor(now, -10.0, 20.0) };
+    let told = told(60.0, removed(4.0), |now| {
+        let place = if now < 42.0 { Some(BESIDE) } else { visitor(now, -10.0, 42.0) };
         (place.map(Thing::Person).into_iter().collect(), 1.0)
     });
     assert_eq!(told, []);
@@ -252,10 +252,10 @@ fn a_bag_whose_owner_stands_beside_it_is_left_when_they_go() {
 fn light_that_changes_neither_leaves_nor_removes() {
     let both = AreaTriggers { object_left: left(3.0).object_left, ..removed(3.0) };
     for light in [
-        |now: f32| if now > 15.0 { 1.4 } else { 1.0 },
-        |now: f32| if now > 15.0 { 0.6 } else { 1.0 },
+        |now: f32| if now > 40.0 { 1.4 } else { 1.0 },
+        |now: f32| if now > 40.0 { 0.6 } else { 1.0 },
         |now: f32| 1.0 + 0.3 * (now / 3.0).sin(),
     ] {
-        assert_eq!(told(30.0, both, |now| (vec![Thing::Box(BOX_AT)], light(now))), []);
+        assert_eq!(told(55.0, both, |now| (vec![Thing::Box(BOX_AT)], light(now))), []);
     }
 }

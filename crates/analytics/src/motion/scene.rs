@@ -30,8 +30,8 @@ const BLIND_FOR: StreamTime = StreamTime::from_nanos(1_000_000_000);
 /// A pixel that has changed between object and background in half of the last updates flickers.
 const FLICKERS: u8 = 120;
 /// What was in the scene for less than this is not missed when it goes: it may only have stood there when the
-/// camera was switched on.
-const SETTLED_AFTER: StreamTime = StreamTime::from_nanos(10_000_000_000);
+/// camera was switched on, as people do who talk for half a minute.
+const SETTLED_AFTER: StreamTime = StreamTime::from_nanos(30_000_000_000);
 /// A blob that overlaps a held place by this share is what lies there.
 const HELD_SHARE: f32 = 0.4;
 /// What has not changed is unchanged in this share of its box; the rest may be its shadow.

@@ -36,7 +36,15 @@ fn image(value: impl Fn(usize, usize) -> f32) -> Image {
 
 /// Runs `frames` frames at 10 per second; counts what is found after the first two seconds.
 fn found(frames: usize, value: impl Fn(usize, usize, usize) -> f32) -> Vec<Vec<MotionBlob>> {
-    let mut detector = MotionDetector::new(MotionSettings::default());
+    found_with(MotionSettings::default(), frames, value)
+}
+
+fn found_with(
+    settings: MotionSettings,
+    frames: usize,
+    value: impl Fn(usize, usize, usize) -> f32,
+) -> Vec<Vec<MotionBlob>> {
+    let mut detector = MotionDetector::new(settings);
     (0..frames)
         .map(|t| {
             let image = image(|x, y| value(t, x, y));
@@ -118,6 +126,22 @@ fn what_moves_is_found_where_it_is() {
         assert_eq!(blobs.len(), 1, "frame {t}");
         let truth = Rect::new((t * 8) as f32 / 640.0, 150.0 / 360.0, 24.0 / 640.0, 60.0 / 360.0);
         assert!(blobs[0].rect.iou(&truth) > 0.7, "frame {t}: {:?} for {truth:?}", blobs[0].rect);
+    }
+}
+
+#[test]
+fn with_fewer_pixels_what_is_large_is_still_found_and_what_is_small_is_not() {
+    let settings = MotionSettings { max_pixels: Some(4_000), ..MotionSettings::default() };
+    for (width, height, expected) in [(60, 120, true), (8, 12, false)] {
+        let moving = |t: usize, x: usize, y: usize| {
+            let left = t * 6;
+            let inside = (left..left + width).contains(&x) && (150..150 + height).contains(&y);
+            if inside { 30.0 } else { 110.0 + 3.0 * noise(x, y, t) }
+        };
+        let seen = found_with(settings, 60, moving).iter().filter(|blobs| !blobs.is_empty()).count();
+        assert_eq!(seen > 30, expected, "{width} x {height}: in {seen} frames");
+        let all = found(60, moving).iter().filter(|blobs| !blobs.is_empty()).count();
+        assert!(all > 30, "without a limit both are: {all}");
     }
 }
 

@@ -32,6 +32,8 @@ const SIDES_WIDTH: f32 = 0.55;
 const WALKED_SIZES: f32 = 1.5;
 /// What is left when somebody walks on is smaller than this share of both together.
 const LEFT_BEHIND_SHARE: f32 = 0.6;
+/// Who overlaps a place by this share stands there.
+const STILL_THERE_SHARE: f32 = 0.3;
 /// While nothing is seen, velocity fades within this time, in seconds.
 const COAST_FADES_S: f32 = 1.5;
 
@@ -248,7 +250,7 @@ impl Object {
         )
     }
 
-    /// Whether it was first seen at `place` and is seen further away now: somebody who stood there and walked off.
+    /// Whether it was first seen at `place` and is seen beside it now: somebody who stood there and walks off.
     /// Of them too the place is uncovered bit by bit, so beside it counts.
     pub fn has_left(&self, place: &Rect) -> bool {
         let grown = Rect::new(
@@ -257,9 +259,7 @@ impl Object {
             self.born.width + 2.0 * self.width,
             self.born.height + self.height / 2.0,
         );
-        let away =
-            |rect: &Rect| (rect.center().x - place.center().x).hypot(rect.center().y - place.center().y);
-        self.sight != Sight::Missed && grown.iou(place) > 0.0 && away(&self.rect()) >= away(&self.born)
+        self.sight != Sight::Missed && grown.iou(place) > 0.0 && self.rect().iou(place) < STILL_THERE_SHARE
     }
 
     /// Whether it has moved by more than its own jitter within the last second.

@@ -1,0 +1,130 @@
+//! PRODUCT 5 and 7: tailgating and objects left or removed, from the keys of an instance file to records in both
+//! versions and the older envelope; and over a crash.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use serde_json::{Value, json};
+use watchpost_testkit::{
+    Sandbox,
+    scene::{json_lines, scene, uri_of},
+    wait_until,
+};
+
+const START_MS: i64 = 1_780_000_000_000;
+const STEP_MS: i64 = 100;
+
+/// A frame in which walkers go over the line in the middle at these moments, and a bag lies about between two others.
+fn line(frame: i64, crossings: &[(&str, f64, i64)], bag: std::ops::Range<i64>) -> String {
+    let at = frame * STEP_MS;
+    let thing = |label: &str, id: &str, x: f64, y: f64| json!({"label": label, "confidence": 0.9, "track_id": id, "x": x - 0.02, "y": y - 0.1, "width": 0.04, "height": 0.1});
+    let mut seen: Vec<Value> = Vec::new();
+    for (id, x, when) in crossings {
+        // Two seconds of waiting, two of walking.
+        if at >= when - 3000 && at < when + 3000 {
+            let share = ((at - (when - 1000)) as f64 / 2000.0).clamp(0.0, 1.0);
+            seen.push(thing("person", id, *x, 0.3 + 0.4 * share));
+        }
+    }
+    if bag.contains(&at) {
+        seen.push(thing("suitcase", "bag", 0.85, 0.6));
+    }
+    format!("{}\n", json!({"frame_id": frame, "timestamp_ms": START_MS + at, "detections": seen}))
+}
+
+fn instance(uri: &str) -> Value {
+    let ids = ["event-tailgating", "event-object-left-removed"];
+    let output = json!({"handlers": {
+        "events": json_lines("events.jsonl", &ids, 2),
+        "old": json_lines("old.jsonl", &ids, 1),
+        "envelope": {"uri": "json:///envelope.jsonl", "sink": "eventsExport", "enabled": true,
+                     "config": {"append_only": true, "minify": true}},
+    }});
+    let mut document = scene(uri, 2, output);
+    let hall = |when: &str| {
+        json!({"name": when, "vertices": [{"x": 0.7, "y": 0.2}, {"x": 1.0, "y": 0.2}, {"x": 1.0, "y": 0.9}, {"x": 0.7, "y": 0.9}],
+               "trigger_when": when, "left_duration": 5.0, "removed_duration": 3.0})
+    };
+    document["Zone"]["Zones"] = json!({"left": hall("object_left"), "removed": hall("object_removed")});
+    document["Input"]["labels"] = json!({"suitcase": "Unknown"});
+    document["Tripwire"] = json!({"Tripwires": {"door": {
+        "name": "door", "vertices": [{"x": 0.1, "y": 0.5}, {"x": 0.6, "y": 0.5}],
+        "trigger_tailgating": true, "tailgating_maximum_crossing_elapsed": 2.0
+    }}});
+    document
+}
+
+#[test]
+fn tailgating_and_things_left_and_removed_are_told_in_every_form() {
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_watchpost"));
+    let crossings = [("a", 0.2, 10_000), ("b", 0.3, 11_000), ("c", 0.4, 20_000)];
+    let lines: String = (0..450).map(|frame| line(frame, &crossings, 5_000..30_000)).collect();
+    let uri = uri_of(&sandbox.write("scene.ndjson", lines));
+    sandbox.instance(&instance(&uri));
+    let ran = sandbox.run(&["run", "instance.json"]);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+
+    let told = sandbox.json_lines("events.jsonl");
+    let ids: Vec<_> = told.iter().map(|event| event["$id"].as_str().unwrap()).collect();
+    // In the order in which it happens: the bag at 10 s, the second walker at 11 s, the bag again at 33 s.
+    assert_eq!(ids, ["event-object-left-removed", "event-tailgating", "event-object-left-removed"]);
+    let (left, tailgating, removed) = (&told[0], &told[1], &told[2]);
+    assert_eq!((&left["object_state"], &left["area"]["name"]), (&json!("left"), &json!("object_left")));
+    assert_eq!(
+        (&removed["object_state"], &removed["area"]["name"]),
+        (&json!("removed"), &json!("object_removed"))
+    );
+    assert_eq!(left["tracking_id"], removed["tracking_id"]);
+    assert_eq!(left["object_class"], "Unknown");
+    assert_eq!((&tailgating["line"]["name"], &tailgating["direction"]), (&json!("door"), &json!("down")));
+    let interval = tailgating["time_interval_ms"].as_i64().unwrap();
+    assert!((900..=1100).contains(&interval), "{interval}");
+    assert_ne!(tailgating["first_tracking_id"], tailgating["tracking_id"]);
+
+    let old = sandbox.json_lines("old.jsonl");
+    assert_eq!(old.len(), 3);
+    assert_eq!((&old[0]["object_state"], &old[0]["area_name"]), (&json!("left"), &json!("object_left")));
+    assert_eq!(old[1]["time_interval_ms"], tailgating["time_interval_ms"]);
+    assert_eq!(old[1]["first_tracking_id"], tailgating["first_tracking_id"]);
+    assert_eq!(old[1]["tripwire_name"], "door");
+
+    let envelopes = sandbox.json_lines("envelope.jsonl");
+    let labels: Vec<_> = envelopes
+        .iter()
+        .flat_map(|envelope| envelope["events"].as_array().unwrap())
+        .map(|event| (event["type"].as_str().unwrap(), event["label"].as_str().unwrap()))
+        .collect();
+    let expected = [
+        ("object_left", "Object left"),
+        ("tripwire_tailgating", "Tailgating"),
+        ("object_removed", "Object removed"),
+    ];
+    assert_eq!(labels, expected);
+}
+
+/// None of them has an end, so nothing is open after a crash; and nobody follows over it.
+#[test]
+fn a_crash_tells_nothing_twice_and_nobody_follows_over_it() {
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_watchpost"));
+    let mut document = instance("ndjson://-");
+    document["Input"]["pace"] = "fast".into();
+    sandbox.instance(&document);
+    let crossings = [("a", 0.2, 10_000), ("b", 0.3, 11_000), ("c", 0.4, 12_500)];
+    let feed = |frames: std::ops::Range<i64>| -> Vec<u8> {
+        frames.map(|frame| line(frame, &crossings, 1_000..60_000)).collect::<String>().into()
+    };
+    let mut first = sandbox.spawn(&["run", "instance.json"]);
+    assert!(first.feed(&feed(0..120)));
+    wait_until("both are told", || sandbox.json_lines_so_far("events.jsonl").len() == 2);
+    first.kill();
+    let mut second = sandbox.spawn(&["run", "instance.json"]);
+    // The third crosses 1.5 s after the second; the bag lies there still, and is told once more by a new track.
+    assert!(second.feed(&feed(120..300)));
+    second.close_stdin();
+    assert!(second.finish().success());
+    let told: Vec<_> = sandbox
+        .json_lines("events.jsonl")
+        .iter()
+        .map(|event| (event["$id"].as_str().unwrap().to_owned(), event["sequence"].as_u64().unwrap()))
+        .collect();
+    let (bag, behind) = ("event-object-left-removed".to_owned(), "event-tailgating".to_owned());
+    assert_eq!(told, [(bag.clone(), 0), (behind, 1), (bag, 2)]);
+}
