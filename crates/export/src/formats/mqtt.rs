@@ -24,6 +24,7 @@ pub static FORMAT: Format = Format {
     summary: "Messages to an MQTT broker, each acknowledged by it",
     schemes: &["mqtt", "mqtts"],
     accepts: &[DataKind::Records, DataKind::Objects, DataKind::Table],
+    viewers: false,
     example: r#"{"uri": "mqtt://localhost:1883/watchpost/{instance.name|slug}/events", "sink": "", "config": {"schema_events": ["event-intrusion:2", "event-intrusion-end:2"], "qos": 1}}"#,
     settings: crate::settings::schema::<Settings>,
     plan,
