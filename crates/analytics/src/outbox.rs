@@ -138,6 +138,10 @@ impl Outbox {
     }
 
     /// Everything that is open, as of now.
+    pub fn events_of(&self, track: Id) -> &[Id] {
+        self.histories.get(&track).map_or(&[], |history| &history.events)
+    }
+
     pub fn open_events(&self) -> Vec<OpenEvent> {
         self.open.iter().map(|open| open.event.clone()).collect()
     }

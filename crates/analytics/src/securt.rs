@@ -141,6 +141,17 @@ impl Securt {
         self.outbox.open_events()
     }
 
+    /// The best picture of a track so far, a JPEG file, and how good it is, 0..1; it is encoded once for each better
+    /// picture. `None` for a track that has none.
+    pub fn best_shot(&mut self, track: Id) -> Option<(&[u8], f32)> {
+        self.crops.best(track)
+    }
+
+    /// The events that a track has caused so far, at most as many as its record names.
+    pub fn events_of(&self, track: Id) -> &[Id] {
+        self.outbox.events_of(track)
+    }
+
     /// Updates the tracks; returns those that are lost.
     fn follow(&mut self, frame: &Frame, detections: &[Detection], blobs: &[MotionBlob]) -> Vec<Object> {
         let observations: Vec<Observation<'_>> = detections

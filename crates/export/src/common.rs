@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use watchpost_config::{Handler, Problem};
 use watchpost_schema::{SchemaId, Version};
 
-use crate::{filter::Filter, format::Selection, settings::problem};
+use crate::{files::Retention, filter::Filter, format::Selection, settings::problem};
 
 /// The common keys of a handler's `config`, beside `schema_events`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema, Validate)]
@@ -37,8 +37,11 @@ pub struct Common {
     #[garde(skip)]
     #[serde(skip)]
     pub schedule: Option<watchpost_model::Schedule>,
-    /// Each object of `output-detections` carries the rendered picture. Not in this version: without effect,
-    /// with a warning.
+    /// How much stays of what the export has written: files per object, files that were rotated out, files of an
+    /// earlier day, crops on disk. Absent: all of it.
+    #[garde(dive)]
+    pub retention: Option<Retention>,
+    /// Each object of `output-detections` carries the rendered picture too, as `image`; a file with `crops: disk`.
     #[garde(skip)]
     pub output_image: bool,
 }
@@ -62,7 +65,7 @@ pub enum Crops {
     None,
     /// Base64 inside the object.
     Inline,
-    /// Files in a folder beside, named by the object. Not in this version: inside the object, with a warning.
+    /// Files in a folder beside, named by the object. In `exports/<export>-crops/`, with `retention`.
     Disk,
 }
 
@@ -122,6 +125,9 @@ impl Common {
         }
         if self.when_behind == WhenBehind::Keep && bounded {
             conflicts.push(("behind_max", "has no effect with `keep`: set `when_behind` to `drop_oldest`"));
+        }
+        if self.retention == Some(Retention::default()) {
+            conflicts.push(("retention", "has no bound: set `age_days`, `bytes` or `files`"));
         }
         conflicts
     }

@@ -3,15 +3,16 @@
 //! A format is one file under `formats/` and one line in [`FORMATS`]. From the table come validation,
 //! the page's forms, the generated docs, the API's list and the conformance test.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use schemars::Schema;
-use watchpost_config::{Handler, Paths, Problem, split_scheme};
+use watchpost_config::{Handler, Paths, Problem, Root, split_scheme};
 use watchpost_media::Codec;
 use watchpost_schema::{SchemaId, Version, streams::StreamName};
 
 use crate::{
     common::Common,
+    crop_files::Pictures,
     formats,
     picture::{PictureSink, VideoSink},
     receiver::Receiver,
@@ -82,13 +83,37 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, Vec<Problem>> {
         Ok(mut plan) => {
             plan.common.schedule = schedule;
             plan.common.check(handler, &plan.selection, &mut problems, &mut plan.warnings);
-            if problems.is_empty() { Ok(plan) } else { Err(problems) }
+            if problems.is_empty() { Ok(with_pictures(plan, request)) } else { Err(problems) }
         }
         Err(mut found) => {
             found.append(&mut problems);
             Err(found)
         }
     }
+}
+
+/// What the objects of a stream keep of their pictures is the same in every format.
+fn with_pictures(mut plan: Plan, request: &Request<'_>) -> Plan {
+    let Selection::Stream(stream) = plan.selection else { return plan };
+    let Some(pictures) = Pictures::new(&plan.common, stream, request) else { return plan };
+    plan.output = match plan.output {
+        Output::Receiver(make) => Output::Receiver(Box::new(move || pictures.before(make()))),
+        output => output,
+    };
+    plan
+}
+
+/// The file that an export writes to, dynamic strings as they are written, but for those of its instance; `None`
+/// where it leads elsewhere. No two exports may have one.
+pub fn file_of(request: &Request<'_>) -> Option<PathBuf> {
+    let uri = &request.handler.uri;
+    let format = format_for(uri)?;
+    // Our own schemes have three slashes, and lead to one file or many.
+    split_scheme(uri).filter(|(scheme, rest)| scheme == format.name && rest.starts_with('/'))?;
+    let resolved = request.paths.own(uri, Root::Exports).ok()?;
+    let text = resolved.path.into_os_string().into_string().ok()?;
+    let id = request.instance.id.to_string();
+    Some(text.replace("{instance.id}", &id).replace("{instance.name}", &request.instance.name).into())
 }
 
 /// What flows into an export.

@@ -10,6 +10,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod common;
+mod crop_files;
 mod crops;
 pub mod exporter;
 mod files;
@@ -33,9 +34,11 @@ mod video;
 
 pub use common::{BehindMax, Common, Crops, Shape, WhenBehind};
 pub use crops::without_pictures;
+pub use files::Retention;
 pub use filter::Filter;
 pub use format::{
-    DataKind, FORMATS, Format, InstanceInfo, Output, Plan, Request, Selection, VideoOutput, format_for, plan,
+    DataKind, FORMATS, Format, InstanceInfo, Output, Plan, Request, Selection, VideoOutput, file_of,
+    format_for, plan,
 };
 pub use picture::{Moment, Picture, PictureError, PictureSink, VideoSink, Written};
 pub use receiver::{Delivery, Item, ItemKind, Outcome, POISON_DEATHS, Receiver, ReceiverError};

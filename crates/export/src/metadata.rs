@@ -11,7 +11,7 @@ use watchpost_template::Template;
 
 use crate::{
     common::{Crops, Shape},
-    files::{Content, FileReceiver, Mode, Names, key_of},
+    files::{Content, FileReceiver, FileSetup, Mode, Names, Rolling, key_of},
     format::{Format, InstanceInfo, Output, Plan, Request},
     selection,
     settings::{self, problem},
@@ -26,6 +26,9 @@ pub(crate) trait FileSettings:
 
     /// Whether objects go behind what a file holds; `constant`: all have the same name.
     fn appends(&self, constant: bool) -> bool;
+
+    /// What happens to a file that has had enough.
+    fn rolling(&self) -> Rolling;
 
     /// Problems that the types alone do not show: the key, what is wrong, the fix.
     fn problems(&self) -> Vec<(&'static str, String, String)> {
@@ -58,7 +61,9 @@ pub(crate) fn plan<T: FileSettings>(
     let (Some((common, own)), Some(selection), Some(template)) = (read, selected, template) else {
         return Err(problems);
     };
-    for (key, message, fix) in own.problems() {
+    let mode = if own.appends(template.is_constant()) { Mode::Append } else { Mode::Each };
+    for (key, message, fix) in own.problems().into_iter().chain(own.rolling().problems(mode == Mode::Append))
+    {
         problems.push(problem(handler, &format!("/config/{key}"), message, fix));
     }
     let data = match common.shape.unwrap_or(T::SHAPE) {
@@ -67,32 +72,25 @@ pub(crate) fn plan<T: FileSettings>(
     };
     let Some(data) = data.filter(|_| problems.is_empty()) else { return Err(problems) };
 
-    let mode = if own.appends(template.is_constant()) { Mode::Append } else { Mode::Each };
-    if common.crops == Crops::Disk {
-        let message = "crops are not written as files yet: they are inside the objects";
-        warnings.push(problem(handler, "/config/crops", message, "set `crops` to \"inline\" or \"none\""));
-    }
-    if common.output_image {
-        let message = "objects do not carry the rendered picture yet";
-        warnings.push(problem(
-            handler,
-            "/config/output_image",
-            message,
-            "export `output-image` as jpg instead",
-        ));
-    }
-
     let base = request.paths.exports.clone();
-    let key = key_of(&[
-        base.as_os_str().as_encoded_bytes(),
-        request.instance.id.as_bytes(),
-        handler.name.as_bytes(),
-    ]);
+    let key = key_of_path(request, &template);
+    let is_one_file = mode == Mode::Append && template.is_constant() && own.rolling().rotate.is_none();
+    if common.retention.is_some() && common.crops != Crops::Disk && is_one_file {
+        let message = "deletes nothing: there is one file only, and it is being written";
+        let fix = "add `rotate`, or a dynamic string to the name";
+        warnings.push(problem(handler, "/config/retention", message, fix));
+    }
     let names = Names::new(template, base, request.instance);
-    let strips_pictures = common.crops == Crops::None;
-    let (own, instance) = (Arc::new(own), request.instance.clone());
+    let (own, instance, retention) = (Arc::new(own), request.instance.clone(), common.retention);
     let receiver = move || -> Box<dyn crate::receiver::Receiver> {
-        Box::new(FileReceiver::new(names.clone(), own.content(data, &instance), mode, strips_pictures, key))
+        Box::new(FileReceiver::new(FileSetup {
+            names: names.clone(),
+            content: own.content(data, &instance),
+            mode,
+            key,
+            rolling: own.rolling(),
+            retention,
+        }))
     };
     Ok(Plan {
         format,
@@ -102,6 +100,12 @@ pub(crate) fn plan<T: FileSettings>(
         output: Output::Receiver(Box::new(receiver)),
         warnings,
     })
+}
+
+/// Tells the files of this export from those of all others, over restarts and renaming: no two exports have one path.
+pub(crate) fn key_of_path(request: &Request<'_>, template: &Template) -> u64 {
+    let base = request.paths.exports.as_os_str().as_encoded_bytes();
+    key_of(&[base, request.instance.id.as_bytes(), template.source().as_bytes()])
 }
 
 /// The template in a URI of our own schemes: `json:///out/{sys.time}.json`. Relative to the exports

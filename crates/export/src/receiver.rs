@@ -66,6 +66,17 @@ pub trait Receiver: Send {
         None
     }
 
+    /// Everything before `position` is done with for good: the cursor is on disk past it, and no crash makes it come
+    /// again. Told now and then; at the beginning too.
+    fn kept(&mut self, position: u64) {
+        let _of_no_concern = position;
+    }
+
+    /// Whether it waits for [`Self::kept`] to do something.
+    fn awaits_kept(&self) -> bool {
+        false
+    }
+
     /// Flushes and closes. What could still be delivered is in the answer; afterwards the receiver may
     /// be opened again.
     ///

@@ -11,10 +11,6 @@ use crate::{
     schedule::{self, SCHEDULE},
 };
 
-/// Keys of PRODUCT section 10 that are planned; refused by name until then, so that nobody believes
-/// that they work.
-const NOT_YET: [&str; 3] = ["retention", "rotate", "compress"];
-
 /// The key that [`crate::selection`] reads.
 pub(crate) const SCHEMA_EVENTS: &str = "schema_events";
 
@@ -159,9 +155,6 @@ fn keys<T: JsonSchema>() -> Vec<String> {
 
 fn unknown(handler: &Handler, key: &str, common: &[String], own: &[String]) -> Problem {
     let pointer = format!("/config/{}", escape(key));
-    if NOT_YET.contains(&key) {
-        return problem(handler, &pointer, format!("`{key}` is not supported yet"), "remove it");
-    }
     let records = (!common.is_empty()).then_some(SCHEMA_EVENTS);
     let also = records.into_iter().chain([SCHEDULE]);
     let known: Vec<_> = own.iter().chain(common).map(String::as_str).chain(also).collect();

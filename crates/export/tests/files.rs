@@ -206,7 +206,6 @@ fn what_cannot_be_exported_is_refused_with_the_choices() {
         one(tracks("txt:///a", json!({"template": "{obj}"})))
             .contains("/config/template: bad dynamic string at character 2: `obj` needs a name")
     );
-    assert!(one(tracks("json:///a", json!({"rotate": {}}))).contains("`rotate` is not supported yet"));
     assert!(
         one(tracks("json:///a", json!({"minify": "yes"})))
             .contains("/config/minify: is the text \"yes\"; expected true or false")

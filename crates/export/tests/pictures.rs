@@ -190,3 +190,24 @@ fn png_holds_the_same_pixels() {
         .expect("ffprobe (Debian package ffmpeg) is needed by this test");
     assert_eq!(String::from_utf8_lossy(&out.stdout).trim(), "png,32,24,rgb24");
 }
+
+#[test]
+fn retention_keeps_so_many_pictures() {
+    let sandbox = Sandbox::new();
+    let handler = json!({
+        "uri": "jpg:///p/{obj.frame_id|pad:4}.jpg", "sink": "output-image",
+        "config": {"when": {"every_frames": 1}, "retention": {"files": 7}},
+    });
+    let mut sink = sink(&sandbox, &handler);
+    for id in 0..60 {
+        sink.push(&picture(id)).unwrap();
+    }
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    // Pictures of the last batch are written at the end.
+    while !(5..=7).contains(&sandbox.files().len()) {
+        assert!(std::time::Instant::now() < until, "{:?}", sandbox.files());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    sink.finish().unwrap();
+    assert!(sandbox.files().contains(&"p/0059.jpg".to_owned()));
+}

@@ -5,6 +5,7 @@
 
 mod armed;
 mod backoff;
+mod claims;
 mod dead;
 mod entrance;
 mod entry;

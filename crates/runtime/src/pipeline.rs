@@ -186,7 +186,15 @@ impl Pipeline {
     /// Records, stream objects and the state of open events enter the log in one write.
     fn record(&mut self, frame: Option<&Frame>, analysis: &Analysis) -> Result<(), RecordError> {
         let state = self.open_events.changes(analysis);
-        let mut objects = frame.map(|frame| self.streams.objects(frame, analysis)).unwrap_or_default();
+        let mut objects = match frame {
+            Some(frame) => {
+                let wants = self.streams.wants_picture();
+                let picture = wants.then(|| self.pictures.painter.picture(frame, analysis, true)).flatten();
+                let shown = picture.as_ref().map(|picture| &picture.shown);
+                self.streams.objects(frame, analysis, Some(&mut self.solution), shown)
+            }
+            None => Vec::new(),
+        };
         let statistics = frame.and_then(|frame| self.status.statistics_due(frame));
         objects.extend(statistics.as_ref().and_then(|due| self.streams.statistics(&due.group)));
         let record = statistics.iter().filter(|due| due.is_record).map(|due| &due.group);

@@ -12,6 +12,7 @@ use watchpost_process::{Spec, split};
 use watchpost_schema::{SchemaId, Version};
 
 use crate::{
+    claims::{self, Claims},
     pictures::{Made, Shows},
     preprocess,
     runtime::{Surroundings, Usable, find_exporter},
@@ -162,6 +163,8 @@ pub fn check(loaded: &config::Loaded, paths: &Paths, exporters: &[Found]) -> Che
             Err(problems) => errors.extend(problems),
         }
     }
+    let twice = Claims::default().set(info.id, &info.name, &files(&self::wishes(loaded), &info, paths));
+    errors.extend(twice.into_iter().map(|(_, problem)| problem));
     for (name, _) in wishes.output.exporters.iter().filter(|(_, switch)| *switch != Switch::Off) {
         match find_exporter(exporters, name) {
             Ok(usable) => errors.extend(no_program(&usable)),
@@ -207,6 +210,17 @@ pub struct Checked {
     pub errors: Vec<Problem>,
     /// What works, but is probably not meant.
     pub warnings: Vec<Problem>,
+}
+
+/// The files that the exports of an instance write to; of those that are switched off none.
+pub(crate) fn files(wishes: &[Wish<'_>], info: &InstanceInfo, paths: &Paths) -> Vec<claims::Wanted> {
+    let wanted = |wish: &Wish<'_>| {
+        let What::Export(handler) = wish.what else { return None };
+        let file = export::file_of(&Request { handler, paths, instance: info })?;
+        let (export, path) = (wish.name.to_owned(), handler.path.clone());
+        (wish.switch != Switch::Off).then_some(claims::Wanted { export, file, path })
+    };
+    wishes.iter().filter_map(wanted).collect()
 }
 
 /// Areas and lines of a filter that the instance does not have (yet).

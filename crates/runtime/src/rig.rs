@@ -49,7 +49,7 @@ impl Rig {
     pub fn take(&mut self, frame: &Frame, analysis: &Analysis) -> Result<(), StartError> {
         let (intake, gate) = self.instance.way_in();
         gate.wait(&AtomicBool::new(false));
-        let objects = self.streams.objects(frame, analysis);
+        let objects = self.streams.objects(frame, analysis, None, None);
         let groups: Vec<_> = analysis.groups.iter().collect();
         let taken = intake.take(&groups, objects, vec![]);
         taken.map_err(failure)

@@ -17,6 +17,7 @@ use watchpost_schema::Version;
 use watchpost_source::{Children, Host, Inlet, Source};
 
 use crate::{
+    claims::Claims,
     instance::{Instance, StartError},
     plans::ExporterOrigin,
 };
@@ -40,6 +41,7 @@ struct Shared {
     folders: Vec<PathBuf>,
     exporters: RwLock<Arc<Vec<Found>>>,
     system: RwLock<Arc<System>>,
+    claims: Claims,
 }
 
 /// Why a data folder cannot be used.
@@ -93,7 +95,15 @@ impl Runtime {
         folders.extend(shipped);
         let exporters = config::discover(&folders).map_err(cannot_list)?;
         let (exporters, system) = (RwLock::new(Arc::new(exporters)), RwLock::new(Arc::new(system)));
-        let shared = Shared { data: data.to_owned(), journal, guardian, folders, exporters, system };
+        let shared = Shared {
+            data: data.to_owned(),
+            journal,
+            guardian,
+            folders,
+            exporters,
+            system,
+            claims: Claims::default(),
+        };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -199,6 +209,11 @@ pub(crate) async fn open_source(
 }
 
 impl Surroundings {
+    /// Who writes to which file.
+    pub fn claims(&self) -> &Claims {
+        &self.shared.claims
+    }
+
     /// The exporter `name`, ready to be started for an instance, and what that was planned from.
     pub fn exporter(
         &self,

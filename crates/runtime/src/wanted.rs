@@ -9,7 +9,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use watchpost_export::Selection;
+use watchpost_export::{Common, Crops, Selection};
 use watchpost_schema::{SchemaId, streams::StreamName};
 
 /// The union of what an instance's receivers have selected. Changes while the instance runs.
@@ -19,6 +19,9 @@ use watchpost_schema::{SchemaId, streams::StreamName};
 pub(crate) struct Wanted {
     records: AtomicU32,
     streams: AtomicU32,
+    /// Of which streams' objects somebody wants the crops, and of which the whole picture.
+    crops: AtomicU32,
+    wholes: AtomicU32,
     by: Mutex<By>,
 }
 
@@ -62,6 +65,28 @@ impl Wanted {
         wanted.unite(&by);
         drop(by);
         Guard { wanted: wanted.clone(), guest }
+    }
+
+    /// Of which streams' objects somebody wants pictures, by what their exports say.
+    pub fn set_pictures<'a>(&self, exports: impl Iterator<Item = (&'a Selection, &'a Common)>) {
+        let (mut crops, mut wholes) = (0, 0);
+        for (selection, common) in exports {
+            let Selection::Stream(stream) = selection else { continue };
+            crops |= if common.crops == Crops::None { 0 } else { bit(*stream as u32) };
+            wholes |= if common.output_image { bit(*stream as u32) } else { 0 };
+        }
+        self.crops.store(crops, Ordering::Release);
+        self.wholes.store(wholes, Ordering::Release);
+    }
+
+    /// Whether the objects of `stream` carry the pictures of what is in them.
+    pub fn crops(&self, stream: StreamName) -> bool {
+        self.crops.load(Ordering::Acquire) & bit(stream as u32) != 0
+    }
+
+    /// Whether the objects of `stream` carry the whole rendered picture.
+    pub fn whole_picture(&self, stream: StreamName) -> bool {
+        self.wholes.load(Ordering::Acquire) & bit(stream as u32) != 0
     }
 
     fn unite(&self, by: &By) {

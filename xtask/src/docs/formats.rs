@@ -18,6 +18,9 @@ by an absolute one. Paths may hold [dynamic strings](dynamic-strings.md).
 * `config`: the settings of the format, and for metadata those [below](#settings-of-all-metadata-formats). An unknown key \
 is an error.
 
+Two exports to one file are refused, also those of two instances. Rotation, compression, retention and what a crash leaves: \
+[files of exports](files.md).
+
 ";
 
 /// The index.

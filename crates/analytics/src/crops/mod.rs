@@ -70,6 +70,13 @@ impl BestShots {
         })
     }
 
+    /// The best picture of `track` so far, a JPEG file, and how good it is.
+    pub fn best(&mut self, track: Id) -> Option<(&[u8], f32)> {
+        let shot = self.shots.get_mut(&track)?;
+        let jpeg = shot.jpeg.get_or_insert_with(|| shot.picture.jpeg());
+        (!jpeg.is_empty()).then_some((jpeg.as_slice(), shot.confidence))
+    }
+
     /// Drops the picture of a track that is lost.
     pub fn forget(&mut self, track: Id) {
         if let Some(shot) = self.shots.remove(&track) {

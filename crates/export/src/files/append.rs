@@ -1,10 +1,15 @@
-//! Writes behind what a file holds.
+//! Writes behind what a file holds, and rotates it out when it has had enough.
 
 use std::{
+    collections::HashMap,
     fs::{File, OpenOptions},
     io,
-    os::unix::fs::{FileExt, MetadataExt},
+    os::unix::fs::{DirEntryExt, FileExt, MetadataExt},
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -15,26 +20,51 @@ use super::{
     content::Head,
     fault::fault,
     folder,
+    house::House,
+    mark::{self, Kind},
     pending_note::PendingNote,
     receiver::Store,
     resume::{FileEnd, MAX_FILES},
+    retention::walk,
+    rotate::{Rotate, last_number, rotated},
     written::WrittenFiles,
 };
 
 /// Numbers that are tried for a file beside others of its name; five digits.
 const MAX_NUMBER: u32 = 99_999;
 
-/// How long a reported end may take until the journal has it for sure: its group sync is 5 ms, a full
-/// disk apart. Then the note on the file goes.
-const KEPT_AFTER: Duration = Duration::from_secs(1);
+/// A file that nothing was written to for so long is no longer being written, for retention.
+const ACTIVE_FOR: Duration = Duration::from_secs(60);
+/// Names whose last number is remembered.
+const MAX_NUMBERS: usize = 256;
+/// As deep as a path of ours leads.
+const MAX_DEPTH: usize = 32;
 
 /// See the module.
 pub(crate) struct Appender {
     /// Most recently opened last; at most [`MAX_FILES`].
     files: Vec<Open>,
-    /// Of this export, for [`PendingNote::key`].
-    key: u64,
+    plan: AppendPlan,
     written: WrittenFiles,
+    /// The last number that a file was rotated out to; looked up in the folder where it is not known.
+    numbers: HashMap<PathBuf, u64>,
+    /// What an earlier run rotated out and may not have told of has been looked at.
+    recovered: bool,
+}
+
+/// What an [`Appender`] is to do beside writing.
+#[derive(Clone)]
+pub(crate) struct AppendPlan {
+    /// Of this export, for [`PendingNote::key`] and [`mark`].
+    pub key: u64,
+    /// All files lie below.
+    pub root: PathBuf,
+    pub rotate: Option<Rotate>,
+    pub house: Option<House>,
+    /// The last delivery that was kept when it was opened.
+    pub through: Option<u64>,
+    /// First position that is not done with for good: rises meanwhile.
+    pub kept: Arc<AtomicU64>,
 }
 
 struct Open {
@@ -44,25 +74,36 @@ struct Open {
     dirty: bool,
     /// Its folder, or its own length at opening, is not synced yet.
     new: bool,
-    /// Since when there is a note on it.
-    note: Option<Instant>,
+    /// The delivery that the note on it names, while there is one.
+    note: Option<u64>,
+    /// The last delivery in it, of this run.
+    last: u64,
+    /// When it was written to.
+    touched: Instant,
     /// Stands in [`Appender::written`]: one that goes on from an earlier run does not until it grows.
     listed: bool,
 }
 
 impl Store for Appender {
     fn write(&mut self, chunks: &[Chunk]) -> Result<(), ReceiverError> {
-        for chunk in chunks.iter().filter(|chunk| !chunk.data.is_empty()) {
-            let index = self.ready(chunk)?;
-            let open = &mut self.files[index];
-            open.append(&chunk.data)?;
-            if !std::mem::replace(&mut open.listed, true) {
-                self.written.opened(&open.path);
-            }
-            self.written.add(&open.path, chunk.rows, chunk.data.len() as u64);
+        let chunks = || chunks.iter().filter(|chunk| !chunk.data.is_empty());
+        if !self.recovered
+            && let Some(first) = chunks().map(|chunk| chunk.position).min()
+        {
+            self.recover(first)?;
+            self.recovered = true;
         }
+        for chunk in chunks() {
+            self.write_chunk(chunk)?;
+        }
+        let kept = self.plan.kept.load(Ordering::Relaxed);
         for open in self.files.iter_mut().filter(|open| open.dirty) {
-            open.sync()?;
+            open.sync(kept)?;
+            open.is_still_there()?;
+        }
+        if let Some(house) = self.plan.house.as_ref().filter(|house| house.has_retention()) {
+            let active = |open: &&Open| open.touched.elapsed() < ACTIVE_FOR;
+            house.active(self.files.iter().filter(active).map(|open| open.path.clone()).collect());
         }
         Ok(())
     }
@@ -87,7 +128,7 @@ impl Appender {
     pub(crate) fn open(
         ends: Vec<FileEnd>,
         path: impl Fn(&str) -> PathBuf,
-        key: u64,
+        plan: AppendPlan,
         written: WrittenFiles,
     ) -> Result<Self, ReceiverError> {
         let mut files = Vec::new();
@@ -98,11 +139,122 @@ impl Appender {
                 Err(error) => return Err(fault("open", &path, &error)),
             }
         }
-        Ok(Self { files, key, written })
+        Ok(Self { files, plan, written, numbers: HashMap::new(), recovered: false })
+    }
+
+    /// Cuts back what was rotated out after the last kept delivery: that is sent again, beginning at `first`. What
+    /// is still under its own name is cut when it is opened.
+    fn recover(&mut self, first: u64) -> Result<(), ReceiverError> {
+        if self.plan.rotate.is_none() {
+            return Ok(());
+        }
+        let mut in_doubt = Vec::new();
+        walk(&self.plan.root, MAX_DEPTH, &mut |path, _| {
+            if mark::of(&path, self.plan.key) == Some(Kind::RotatedOut) {
+                in_doubt.push(path);
+            }
+        })
+        .map_err(|error| fault("look through", &self.plan.root, &error))?;
+        for path in in_doubt {
+            match self.recover_one(&path, first) {
+                // Compressed meanwhile: then nothing in it was in doubt.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                recovered => recovered.map_err(|error| fault("cut", &path, &error))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn recover_one(&self, path: &Path, first: u64) -> io::Result<()> {
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        let Some(note) = PendingNote::read(&file).filter(|note| note.key == self.plan.key) else {
+            return Ok(());
+        };
+        if !self.plan.is_in_doubt(note, first) {
+            PendingNote::remove(&file);
+            return Ok(());
+        }
+        tracing::info!(path = %path.display(), "cut what was written and not delivered before the last stop");
+        if note.length == 0 {
+            return std::fs::remove_file(path);
+        }
+        file.set_len(note.length)?;
+        file.sync_all()?;
+        PendingNote::remove(&file);
+        Ok(())
+    }
+
+    fn write_chunk(&mut self, chunk: &Chunk) -> Result<(), ReceiverError> {
+        let mut index = self.ready(chunk, chunk.position)?;
+        let Some(rotate) = self.plan.rotate else {
+            return self.append(index, &chunk.data, chunk.rows);
+        };
+        // From where on the chunk is not written yet, and the end of the line before.
+        let (mut from, mut end) = (0, 0);
+        let mut rows = 0;
+        for line in &chunk.lines {
+            let open = &self.files[index];
+            let pending = (end - from) as u64;
+            let (length, more) = (open.end.length + pending, (line.end - end) as u64);
+            let head = open.end.head.line.len() as u64;
+            if rotate.is_due(length, head, open.end.from_ms, more, line.time_ms) && length > head {
+                self.append(index, &chunk.data[from..end], rows)?;
+                (from, rows) = (end, 0);
+                self.rotate(index)?;
+                index = self.ready(chunk, line.position)?;
+            }
+            let open = &mut self.files[index];
+            open.end.from_ms.get_or_insert(line.time_ms);
+            open.last = line.position;
+            end = line.end;
+            rows += line.rows;
+        }
+        self.append(index, &chunk.data[from..], rows)
+    }
+
+    fn append(&mut self, index: usize, data: &[u8], rows: u64) -> Result<(), ReceiverError> {
+        let open = &mut self.files[index];
+        open.put(data).map_err(|error| fault("write", &open.path, &error))?;
+        open.touched = Instant::now();
+        if !std::mem::replace(&mut open.listed, true) {
+            self.written.opened(&open.path);
+        }
+        self.written.add(&open.path, rows, data.len() as u64);
+        if let Some(house) = &self.plan.house {
+            house.wrote(0, data.len() as u64);
+        }
+        Ok(())
+    }
+
+    /// Gives the file its name among those that are done with. The note stays on it until the cursor is kept.
+    fn rotate(&mut self, index: usize) -> Result<(), ReceiverError> {
+        let mut open = self.files.remove(index);
+        open.sync(self.plan.kept.load(Ordering::Relaxed))?;
+        let failed = |error: io::Error| fault("rotate", &open.path, &error);
+        if mark::of(&open.path, self.plan.key).is_some() {
+            mark::put(&open.file, self.plan.key, Kind::RotatedOut);
+        }
+        let known = self.numbers.get(&open.path).map(|last| last + 1);
+        let number = match known.filter(|number| !rotated(&open.path, *number).exists()) {
+            Some(number) => number,
+            None => last_number(&open.path).map_err(failed)? + 1,
+        };
+        let target = rotated(&open.path, number);
+        std::fs::rename(&open.path, &target).map_err(failed)?;
+        folder::sync(open.path.parent().unwrap_or_else(|| Path::new("")))?;
+        self.written.renamed(&open.path, &target);
+        if let Some(house) = &self.plan.house {
+            house.rotated(target, open.last);
+        }
+        if self.numbers.len() >= MAX_NUMBERS {
+            self.numbers.clear();
+        }
+        self.numbers.insert(open.path, number);
+        Ok(())
     }
 
     /// Which of `files` takes `chunk`; opened if need be.
-    fn ready(&mut self, chunk: &Chunk) -> Result<usize, ReceiverError> {
+    fn ready(&mut self, chunk: &Chunk, position: u64) -> Result<usize, ReceiverError> {
         let known = self.files.iter().rposition(|open| *open.end.path == *chunk.name);
         if let Some(index) = known {
             if self.files[index].is_in_place() {
@@ -113,10 +265,10 @@ impl Appender {
         }
         if self.files.len() >= MAX_FILES {
             let mut oldest = self.files.remove(0);
-            oldest.sync()?;
+            oldest.sync(self.plan.kept.load(Ordering::Relaxed))?;
             PendingNote::remove(&oldest.file);
         }
-        let (open, begun) = self.first_open(chunk)?;
+        let (open, begun) = self.first_open(chunk, position)?;
         self.written.opened(&open.path);
         self.written.add(&open.path, 0, begun);
         self.files.push(open);
@@ -124,27 +276,34 @@ impl Appender {
     }
 
     /// Opens the file for `chunk`, its first one or a numbered one; with the bytes of its beginning.
-    fn first_open(&self, chunk: &Chunk) -> Result<(Open, u64), ReceiverError> {
+    fn first_open(&self, chunk: &Chunk, position: u64) -> Result<(Open, u64), ReceiverError> {
         folder::make(chunk.path.parent().unwrap_or_else(|| Path::new("")))?;
         for number in 0..=MAX_NUMBER {
             let path = numbered(&chunk.path, number);
             let failed = |error: io::Error| fault("write", &path, &error);
-            let Some((file, length)) =
-                fitting(&path, &chunk.head, self.key, chunk.position).map_err(failed)?
+            let Some((file, length)) = fitting(&path, &chunk.head, &self.plan, position).map_err(failed)?
             else {
                 continue;
             };
-            PendingNote { key: self.key, position: chunk.position, length }.write(&file);
+            PendingNote { key: self.plan.key, position, length }.write(&file);
+            if length == 0 {
+                mark::put(&file, self.plan.key, Kind::Written);
+                if let Some(house) = &self.plan.house {
+                    house.wrote(1, 0);
+                }
+            }
             let inode = file.metadata().map_err(failed)?.ino();
-            let end =
-                FileEnd { path: chunk.name.to_string(), number, length, inode, head: (*chunk.head).clone() };
+            let (name, head) = (chunk.name.to_string(), (*chunk.head).clone());
+            let end = FileEnd { path: name, number, length, inode, from_ms: None, head };
             let mut open = Open {
                 file,
                 path: path.clone(),
                 end,
                 dirty: true,
                 new: true,
-                note: Some(Instant::now()),
+                note: Some(position),
+                last: position,
+                touched: Instant::now(),
                 listed: true,
             };
             open.begin(&chunk.head).map_err(failed)?;
@@ -155,6 +314,13 @@ impl Appender {
         Err(ReceiverError::Failed(format!(
             "{path} and {MAX_NUMBER} numbered files beside it have other columns: choose another name"
         )))
+    }
+}
+
+impl AppendPlan {
+    /// Whether what a note was made for may come again: it was not kept when this run began at `first`.
+    fn is_in_doubt(&self, note: PendingNote, first: u64) -> bool {
+        self.through.map_or(note.position >= first, |through| note.position > through)
     }
 }
 
@@ -169,10 +335,6 @@ impl Open {
         if last == *b"\n" { Ok(()) } else { self.put(b"\n") }
     }
 
-    fn append(&mut self, data: &[u8]) -> Result<(), ReceiverError> {
-        self.put(data).map_err(|error| fault("write", &self.path, &error))
-    }
-
     fn put(&mut self, data: &[u8]) -> io::Result<()> {
         self.file.write_all_at(data, self.end.length)?;
         self.end.length += data.len() as u64;
@@ -180,18 +342,28 @@ impl Open {
         Ok(())
     }
 
-    fn sync(&mut self) -> Result<(), ReceiverError> {
+    /// `kept`: everything before is done with for good.
+    fn sync(&mut self, kept: u64) -> Result<(), ReceiverError> {
         let synced = if self.new { self.file.sync_all() } else { self.file.sync_data() };
         synced.map_err(|error| fault("sync", &self.path, &error))?;
         if self.new {
             folder::sync(self.path.parent().unwrap_or_else(|| Path::new("")))?;
         }
-        if self.note.is_some_and(|since| since.elapsed() > KEPT_AFTER) {
+        // Its end is on disk with the cursor.
+        if self.note.is_some_and(|position| position < kept) {
             PendingNote::remove(&self.file);
             self.note = None;
         }
         (self.new, self.dirty) = (false, false);
         Ok(())
+    }
+
+    /// What was written into a file that somebody has deleted meanwhile is written once more, into a new one.
+    fn is_still_there(&self) -> Result<(), ReceiverError> {
+        let gone =
+            || ReceiverError::Retry(format!("{} was deleted while it was written", self.path.display()));
+        let found = self.file.metadata().map_err(|error| fault("look at", &self.path, &error))?;
+        if found.nlink() == 0 { Err(gone()) } else { Ok(()) }
     }
 
     /// Whether its name still leads to it.
@@ -205,12 +377,12 @@ impl Open {
 fn reopen(path: PathBuf, mut end: FileEnd) -> io::Result<Option<Open>> {
     let file = match OpenOptions::new().read(true).write(true).open(&path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return cut_elsewhere(&path, &end),
         Err(error) => return Err(error),
     };
     let found = file.metadata()?;
     if found.ino() != end.inode {
-        return Ok(None);
+        return cut_elsewhere(&path, &end);
     }
     let shown = path.display();
     if found.len() > end.length {
@@ -222,17 +394,45 @@ fn reopen(path: PathBuf, mut end: FileEnd) -> io::Result<Option<Open>> {
         end.length = found.len();
     }
     PendingNote::remove(&file);
-    Ok(Some(Open { file, path, end, dirty: false, new: false, note: None, listed: false }))
+    let touched = Instant::now();
+    Ok(Some(Open { file, path, end, dirty: false, new: false, note: None, last: 0, touched, listed: false }))
+}
+
+/// The file was rotated out, or moved within its folder, after its end was kept: what lies beyond comes again, and
+/// goes into a new one. None is open then.
+fn cut_elsewhere(path: &Path, end: &FileEnd) -> io::Result<Option<Open>> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.ino() != end.inode || !entry.metadata()?.is_file() {
+            continue;
+        }
+        let file = OpenOptions::new().read(true).write(true).open(entry.path())?;
+        if file.metadata()?.len() > end.length {
+            tracing::info!(path = %entry.path().display(), "cut what was written and not delivered before the last stop");
+            file.set_len(end.length)?;
+            file.sync_all()?;
+        }
+        PendingNote::remove(&file);
+    }
+    Ok(None)
 }
 
 /// Opens `path` for appending, with the length to go on from; `None` if it begins with another line.
-fn fitting(path: &Path, head: &Head, key: u64, position: u64) -> io::Result<Option<(File, u64)>> {
+fn fitting(path: &Path, head: &Head, plan: &AppendPlan, position: u64) -> io::Result<Option<(File, u64)>> {
     if std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
         return Err(io::Error::other("it is neither a file nor missing: choose another name"));
     }
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
     let mut length = file.metadata()?.len();
-    let again = |note: &PendingNote| note.key == key && note.position >= position && note.length < length;
+    let again = |note: &PendingNote| {
+        note.key == plan.key && note.length < length && plan.is_in_doubt(*note, position)
+    };
     if let Some(note) = PendingNote::read(&file).filter(again) {
         file.set_len(note.length)?;
         length = note.length;

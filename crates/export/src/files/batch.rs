@@ -40,6 +40,18 @@ pub(crate) struct Chunk {
     pub rows: u64,
     /// The first delivery in `data`.
     pub position: u64,
+    /// Where files may be parted; only with `rotate`.
+    pub lines: Vec<Line>,
+}
+
+/// What one item became.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Line {
+    /// Where it ends in the chunk's data.
+    pub end: usize,
+    pub rows: u64,
+    pub position: u64,
+    pub time_ms: i64,
 }
 
 /// A buffer larger than this is not kept for reuse: one large crop must not stay in memory for good.
@@ -70,7 +82,7 @@ impl Batch {
             let data = std::mem::take(&mut self.spare);
             let (name, head) = (name.clone(), head.clone());
             self.by_name.insert(name.clone(), self.chunks.len());
-            self.chunks.push(Chunk { name, path: path(), head, data, rows: 0, position });
+            self.chunks.push(Chunk { name, path: path(), head, data, rows: 0, position, lines: Vec::new() });
             self.chunks.len() - 1
         });
         &mut self.chunks[index]

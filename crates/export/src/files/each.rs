@@ -9,18 +9,33 @@ use std::{
 
 use crate::receiver::ReceiverError;
 
-use super::{batch::Chunk, fault::fault, folder, receiver::Store, resume::FileEnd, written::WrittenFiles};
+use super::{
+    batch::Chunk,
+    fault::fault,
+    folder,
+    house::House,
+    mark::{self, Kind},
+    receiver::Store,
+    resume::FileEnd,
+    written::WrittenFiles,
+};
 
 /// See the module.
 pub(crate) struct Replacer {
     /// Of this export, so that two exports into one folder do not share temporary names.
     key: u64,
     written: WrittenFiles,
+    house: Option<House>,
 }
 
 impl Replacer {
     pub(crate) fn new(key: u64, written: WrittenFiles) -> Self {
-        Self { key, written }
+        Self { key, written, house: None }
+    }
+
+    /// With retention.
+    pub(crate) fn with(self, house: Option<House>) -> Self {
+        Self { house, ..self }
     }
 
     /// The same for the same file, so that what a crash left is written over by the resend.
@@ -48,6 +63,7 @@ impl Store for Replacer {
             let written = File::create(&part).and_then(|mut file| {
                 file.write_all(chunk.head.line.as_bytes())?;
                 file.write_all(&chunk.data)?;
+                mark::put(&file, self.key, Kind::Written);
                 Ok(file)
             });
             parts.push((written.map_err(|error| fault("write", &chunk.path, &error))?, part));
@@ -60,6 +76,12 @@ impl Store for Replacer {
                 fault("write", &chunk.path, &error)
             })?;
             self.written.replaced(&chunk.path, is_new, chunk.data.len() as u64);
+            if let Some(house) = &self.house {
+                house.wrote(u64::from(is_new), chunk.data.len() as u64);
+            }
+        }
+        if let (Some(house), Some(last)) = (&self.house, chunks().last()) {
+            house.active(vec![last.path.clone()]);
         }
         folders.into_iter().try_for_each(folder::sync)
     }

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -11,19 +14,21 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use watchpost_template::Counts;
 
 use crate::{
-    crops::without_pictures,
     picture::Written,
     receiver::{Delivery, Item, Outcome, Receiver, ReceiverError},
 };
 
 use super::{
-    append::Appender,
-    batch::{Batch, Chunk},
+    append::{AppendPlan, Appender},
+    batch::{Batch, Chunk, Line},
     content::{Content, Head},
     each::Replacer,
     fault::fault,
+    house::House,
     names::Names,
     resume::{FileEnd, Resume},
+    retention::Retention,
+    rotate::Rolling,
     turn::{Turn, Turns},
     written::WrittenFiles,
 };
@@ -80,9 +85,22 @@ pub(crate) struct FileReceiver {
     heads: HashMap<Arc<str>, Arc<Head>>,
     last: Option<(Arc<str>, Arc<Head>)>,
     written: WrittenFiles,
-    /// Pictures inside stream objects are left out.
-    strips_pictures: bool,
     missing_said: bool,
+    rolling: Rolling,
+    house: Option<House>,
+    /// First position that is not done with for good.
+    kept: Arc<AtomicU64>,
+}
+
+/// What a [`FileReceiver`] is made of.
+pub(crate) struct FileSetup {
+    pub names: Names,
+    pub content: Box<dyn Content>,
+    pub mode: Mode,
+    /// Tells this export of this instance and data folder from all others.
+    pub key: u64,
+    pub rolling: Rolling,
+    pub retention: Option<Retention>,
 }
 
 enum Disk {
@@ -103,15 +121,10 @@ struct WrittenBatch {
 }
 
 impl FileReceiver {
-    /// `key` tells this export of this instance and data folder from all others.
-    pub(crate) fn new(
-        names: Names,
-        content: Box<dyn Content>,
-        mode: Mode,
-        strips_pictures: bool,
-        key: u64,
-    ) -> Self {
+    pub(crate) fn new(setup: FileSetup) -> Self {
+        let FileSetup { names, content, mode, key, rolling, retention } = setup;
         let written = WrittenFiles::new(names.root());
+        let house = House::new(names.root(), key, retention, rolling.compress);
         Self {
             names,
             content,
@@ -125,8 +138,10 @@ impl FileReceiver {
             heads: HashMap::new(),
             last: None,
             written,
-            strips_pictures,
             missing_said: false,
+            rolling,
+            house,
+            kept: Arc::default(),
         }
     }
 
@@ -144,9 +159,8 @@ impl FileReceiver {
     }
 
     fn take_item(&mut self, delivery: &Delivery, item: &Item) -> Result<(), String> {
-        let stripped = if self.strips_pictures { without_pictures(item) } else { None };
         let mut counts = std::mem::take(&mut self.batch.counts);
-        let taken = self.write_item(delivery, stripped.as_ref().unwrap_or(item), &mut counts);
+        let taken = self.write_item(delivery, item, &mut counts);
         self.batch.counts = counts;
         taken
     }
@@ -163,7 +177,13 @@ impl FileReceiver {
         let chunk = self.batch.chunk(&name, &head, delivery.position, || names.path(&name));
         let before = chunk.data.len();
         match self.content.write(&head, item, delivery.time_ms, counts, &mut chunk.data) {
-            Ok(rows) if self.mode == Mode::Append => chunk.rows += rows,
+            Ok(rows) if self.mode == Mode::Append => {
+                chunk.rows += rows;
+                if self.rolling.rotate.is_some() {
+                    let (end, position, time_ms) = (chunk.data.len(), delivery.position, delivery.time_ms);
+                    chunk.lines.push(Line { end, rows, position, time_ms });
+                }
+            }
             Ok(rows) => {
                 chunk.data.drain(..before);
                 (chunk.rows, chunk.head) = (rows, head);
@@ -234,7 +254,8 @@ impl FileReceiver {
         result?;
         self.ready.append(&mut batch.refused);
         if let Some(through) = batch.through {
-            let resume = Resume { counts: std::mem::take(&mut batch.counts), files: store.ends() };
+            let counts = std::mem::take(&mut batch.counts);
+            let resume = Resume { counts, through: Some(through), files: store.ends() };
             self.ready.push(Outcome::Delivered { through, resume: Some(resume.bytes()) });
         }
         self.disk = Disk::Idle(store, turns);
@@ -260,16 +281,32 @@ impl Receiver for FileReceiver {
         self.heads =
             resume.files.iter().map(|end| (end.path.as_str().into(), Arc::new(end.head.clone()))).collect();
         let (names, mode, key, written) = (self.names.clone(), self.mode, self.key, self.written.clone());
+        let kept = resume.through.map_or(0, |through| through + 1);
+        // Of the first opening only: later ones may go on from what is not on disk yet.
+        let _first = self.kept.compare_exchange(0, kept, Ordering::Relaxed, Ordering::Relaxed);
+        let kept = self.kept.load(Ordering::Relaxed);
+        let house = self.house.clone();
+        let plan = AppendPlan {
+            key,
+            root: names.root(),
+            rotate: self.rolling.rotate,
+            house: house.clone(),
+            through: resume.through,
+            kept: self.kept.clone(),
+        };
         let opened = spawn_blocking(move || -> Result<(Box<dyn Store>, Turns), ReceiverError> {
             let root = names.root();
             super::folder::make(&root)?;
             let turns = Turns::of(&root).map_err(|error| fault("open", &root, &error))?;
             let store: Box<dyn Store> = match mode {
                 Mode::Append => {
-                    Box::new(Appender::open(resume.files, |name| names.path(name), key, written)?)
+                    Box::new(Appender::open(resume.files, |name| names.path(name), plan, written)?)
                 }
-                Mode::Each => Box::new(Replacer::new(key, written)),
+                Mode::Each => Box::new(Replacer::new(key, written).with(house.clone())),
             };
+            if let Some(house) = house {
+                house.opened(kept);
+            }
             Ok((store, turns))
         });
         let (store, turns) = opened.await.map_err(|error| {
@@ -321,6 +358,17 @@ impl Receiver for FileReceiver {
 
     fn window(&self) -> usize {
         WINDOW
+    }
+
+    fn kept(&mut self, before: u64) {
+        self.kept.store(before, Ordering::Relaxed);
+        if let Some(house) = &self.house {
+            house.kept(before);
+        }
+    }
+
+    fn awaits_kept(&self) -> bool {
+        self.house.as_ref().is_some_and(House::awaits_kept)
     }
 
     fn rests_until(&self) -> Option<Instant> {

@@ -19,6 +19,9 @@ pub(crate) struct Resume {
     /// `{sys.count}` as of the last delivered object.
     #[serde(skip_serializing_if = "Counts::is_empty")]
     pub counts: Counts,
+    /// The last delivery that it speaks of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub through: Option<u64>,
     /// Appended files.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<FileEnd>,
@@ -35,6 +38,9 @@ pub(crate) struct FileEnd {
     pub number: u32,
     /// Bytes that are delivered; what lies beyond after a crash is cut.
     pub length: u64,
+    /// The time of its first object; only with `rotate`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_ms: Option<i64>,
     /// The file's inode: another file of the same name is not ours to cut.
     pub inode: u64,
     /// What its first object settled.

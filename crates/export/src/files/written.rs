@@ -31,6 +31,13 @@ impl WrittenFiles {
         }
     }
 
+    /// A file goes by another name now.
+    pub(crate) fn renamed(&mut self, from: &Path, to: &Path) {
+        if let Some(file) = self.files.iter_mut().rfind(|file| file.path == from) {
+            file.path = to.to_owned();
+        }
+    }
+
     /// `rows` more in a file that goes on.
     pub(crate) fn add(&mut self, path: &Path, rows: u64, bytes: u64) {
         match self.files.iter_mut().rfind(|file| file.path == path) {

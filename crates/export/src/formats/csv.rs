@@ -8,7 +8,7 @@ use watchpost_template::Counts;
 
 use crate::{
     common::Shape,
-    files::{Content, Head},
+    files::{Compress, Content, Head, Rolling, Rotate},
     format::{DataKind, Format, InstanceInfo},
     json_text::indented,
     members::{Members, is_nested, plain},
@@ -46,11 +46,24 @@ pub(crate) struct Settings {
     /// The first line of a file names the columns.
     #[garde(skip)]
     header: bool,
+    /// When the file has had enough: it is then rotated out under a numbered name. Absent: never.
+    #[garde(dive)]
+    rotate: Option<Rotate>,
+    /// How files that were rotated out are compressed, in the background. Absent: not.
+    #[garde(skip)]
+    compress: Option<Compress>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { separator: ",".to_owned(), minify: false, append_only: true, header: true }
+        Self {
+            separator: ",".to_owned(),
+            minify: false,
+            append_only: true,
+            header: true,
+            rotate: None,
+            compress: None,
+        }
     }
 }
 
@@ -83,6 +96,10 @@ impl FileSettings for Settings {
                 "expected one ASCII character such as \",\" or \";\", or \"tab\"".to_owned(),
             )],
         }
+    }
+
+    fn rolling(&self) -> Rolling {
+        Rolling { rotate: self.rotate, compress: self.compress }
     }
 
     fn content(&self, data: Data, _instance: &InstanceInfo) -> Box<dyn Content> {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use watchpost_template::Counts;
 
 use crate::{
-    files::{Content, Head},
+    files::{Compress, Content, Head, Rolling, Rotate},
     format::{DataKind, Format, InstanceInfo},
     json_text::indented,
     metadata::{self, Data, FileSettings},
@@ -38,12 +38,22 @@ pub(crate) struct Settings {
     /// replaces one of the same name. Absent: on where the name has no dynamic part.
     #[garde(skip)]
     append_only: Option<bool>,
+    /// When the file has had enough: it is then rotated out under a numbered name. Absent: never.
+    #[garde(dive)]
+    rotate: Option<Rotate>,
+    /// How files that were rotated out are compressed, in the background. Absent: not.
+    #[garde(skip)]
+    compress: Option<Compress>,
 }
 
 impl FileSettings for Settings {
     fn appends(&self, constant: bool) -> bool {
         // One file that only ever holds the last object is hardly meant unless it is said.
         self.append_only.unwrap_or(constant)
+    }
+
+    fn rolling(&self) -> Rolling {
+        Rolling { rotate: self.rotate, compress: self.compress }
     }
 
     fn content(&self, data: Data, _instance: &InstanceInfo) -> Box<dyn Content> {

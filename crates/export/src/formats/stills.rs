@@ -11,7 +11,7 @@ use watchpost_model::{Rect, StreamTime};
 use watchpost_template::Counts;
 
 use crate::{
-    files::{Chunk, Head, Names, Replacer, Store, WrittenFiles},
+    files::{Chunk, Head, House, Names, Replacer, Retention, Store, WrittenFiles},
     format::{Format, Plan, Request},
     picture::{Picture, PictureError, PictureSink, Written},
     pictures,
@@ -28,6 +28,9 @@ pub(super) struct StillSettings {
     /// Only a part of the picture: a box in parts of the frame, or `event` for the event's object.
     #[garde(skip)]
     crop: Option<Crop>,
+    /// How many of its pictures stay. Absent: all.
+    #[garde(dive)]
+    retention: Option<Retention>,
 }
 
 /// How a picture becomes a file.
@@ -63,6 +66,16 @@ enum Crop {
 #[serde(rename_all = "snake_case")]
 enum EventWord {
     Event,
+}
+
+/// Writes them, and lets go of what retention does not keep.
+fn store(target: &pictures::Target, retention: Option<Retention>) -> Replacer {
+    let root = target.names.root();
+    let house = House::new(root.clone(), target.key, retention, None);
+    if let Some(house) = &house {
+        house.opened(0);
+    }
+    Replacer::new(target.key, WrittenFiles::new(root)).with(house)
 }
 
 /// The plan of a format of single pictures. `settings`: `None` if they could not be read, for `problems`.
@@ -108,7 +121,7 @@ pub(super) fn plan(
     Ok(pictures::plan(format, request, selection, move || {
         Box::new(StillSink {
             names: target.names.clone(),
-            store: Replacer::new(target.key, WrittenFiles::new(target.names.root())),
+            store: store(&target, settings.retention),
             coding,
             settings: settings.clone(),
             batch,
@@ -179,7 +192,15 @@ impl StillSink {
                 break (name, path);
             }
         };
-        self.waiting.push(Chunk { name, path, head: Arc::new(Head::default()), data, rows: 1, position: 0 });
+        self.waiting.push(Chunk {
+            name,
+            path,
+            head: Arc::new(Head::default()),
+            data,
+            rows: 1,
+            position: 0,
+            lines: vec![],
+        });
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use watchpost_template::{Counts, Scope, Template};
 
 use crate::{
     common::Shape,
-    files::{Content, Head},
+    files::{Compress, Content, Head, Rolling, Rotate},
     format::{DataKind, Format, InstanceInfo},
     members::{Members, plain},
     metadata::{self, Data, FileSettings},
@@ -44,11 +44,17 @@ pub(crate) struct Settings {
     /// Lines go behind what the file holds; otherwise each object is a file of its own.
     #[garde(skip)]
     append_only: bool,
+    /// When the file has had enough: it is then rotated out under a numbered name. Absent: never.
+    #[garde(dive)]
+    rotate: Option<Rotate>,
+    /// How files that were rotated out are compressed, in the background. Absent: not.
+    #[garde(skip)]
+    compress: Option<Compress>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { template: None, append_only: true }
+        Self { template: None, append_only: true, rotate: None, compress: None }
     }
 }
 
@@ -65,6 +71,10 @@ impl FileSettings for Settings {
             .into_iter()
             .map(|error| ("template", format!("bad dynamic string {error}"), String::new()))
             .collect()
+    }
+
+    fn rolling(&self) -> Rolling {
+        Rolling { rotate: self.rotate, compress: self.compress }
     }
 
     fn content(&self, data: Data, instance: &InstanceInfo) -> Box<dyn Content> {

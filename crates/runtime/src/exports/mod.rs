@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 use watchpost_config::{Problem, Switch};
-use watchpost_export::{InstanceInfo, Selection};
+use watchpost_export::{Common, InstanceInfo, Selection};
 use watchpost_journal as journal;
 use watchpost_model::Id;
 use watchpost_schema::Version;
@@ -57,6 +57,8 @@ struct Slot {
     origin: Option<Origin>,
     /// What it takes of the log; kept while it is paused, for then its records wait.
     selection: Option<Selection>,
+    /// The settings that go with it.
+    common: Common,
     doing: Doing,
 }
 
@@ -112,8 +114,18 @@ impl Exports {
             self.rename(old, new).await?;
         }
         let removed = self.remove_all_but(&wishes.exports).await?;
+        let files = plans::files(&wishes.exports, wishes.info, &self.around.paths);
+        let taken = self.around.claims().set(self.id, &wishes.info.name, &files);
         for wish in &wishes.exports {
-            self.apply_one(wish, &wishes).await?;
+            match taken.iter().find(|(name, _)| name == wish.name) {
+                Some((_, problem)) => {
+                    let index = self.slot(wish);
+                    self.halt(index, Instant::now() + CLOSE_LIMIT).await;
+                    self.slots[index].origin = None;
+                    self.cannot(index, std::slice::from_ref(problem));
+                }
+                None => self.apply_one(wish, &wishes).await?,
+            }
         }
         let place = |slot: &Slot| wishes.exports.iter().position(|wish| wish.name == slot.status.name);
         self.slots.sort_by_key(place);
@@ -182,6 +194,7 @@ impl Exports {
 
     pub async fn remove_all(&mut self) -> Result<Vec<Removed>, journal::Error> {
         let removed = self.remove_all_but(&[]).await;
+        self.around.claims().set(self.id, "", &[]);
         self.publish();
         removed
     }
@@ -232,6 +245,7 @@ impl Exports {
             (Doing::Paused, Switch::Paused) | (Doing::Delivers { .. } | Doing::Pictures, Switch::On)
         );
         (slot.origin, slot.selection) = (Some(origin), Some(plan.selection.clone()));
+        slot.common = plan.common.clone();
         if as_it_was && is_so_already {
             return Ok(());
         }
@@ -250,7 +264,13 @@ impl Exports {
         known.unwrap_or_else(|| {
             let status = Arc::new(ReceiverStatus::new(wish.name, wish.format()));
             status.takes_no_records();
-            self.slots.push(Slot { status, origin: None, selection: None, doing: Doing::Nothing });
+            self.slots.push(Slot {
+                status,
+                origin: None,
+                selection: None,
+                common: Common::default(),
+                doing: Doing::Nothing,
+            });
             self.slots.len() - 1
         })
     }
@@ -316,5 +336,7 @@ impl Exports {
     fn publish(&self) {
         *self.statuses.write() = self.slots.iter().map(|slot| slot.status.clone()).collect();
         self.wanted.set(self.slots.iter().filter_map(|slot| slot.selection.as_ref()));
+        let exports = self.slots.iter().filter_map(|slot| Some((slot.selection.as_ref()?, &slot.common)));
+        self.wanted.set_pictures(exports);
     }
 }

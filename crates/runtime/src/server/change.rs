@@ -67,7 +67,14 @@ impl Server {
             let wish = wishes.iter().find(|wish| wish.name == name);
             let planned = wish.map(|w| plans::plan(w, &info, plans::available(&new.instance), &around));
             match planned {
-                Some(Ok(_)) => Ok((document, Vec::new())),
+                Some(Ok(_)) => {
+                    let files = plans::files(&wishes, &info, &around.paths);
+                    let file = files.iter().find(|file| file.export == name);
+                    match file.and_then(|file| around.claims().conflict(new.instance.id, file)) {
+                        Some(taken) => Err(OperationError::problems(&[taken])),
+                        None => Ok((document, Vec::new())),
+                    }
+                }
                 Some(Err(problems)) => Err(OperationError::problems(&problems)),
                 None => Err(no_export(&new, name)),
             }

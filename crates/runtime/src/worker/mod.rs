@@ -52,6 +52,9 @@ const READ_ENTRIES: usize = 2048;
 const IDLE_STEP: u64 = 4096;
 const IDLE_KEEP: Duration = Duration::from_secs(1);
 
+/// How soon a receiver that waits for the cursor to be on disk is told that it is.
+const KEPT_LOOK: Duration = Duration::from_millis(100);
+
 /// What a worker is told to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
@@ -212,7 +215,15 @@ impl Worker {
     async fn open(&mut self) -> Result<(), ReceiverError> {
         self.resend_dead().await?;
         let resume = self.cursor.resume.clone();
-        self.receiver.open(resume.as_deref()).await
+        self.receiver.open(resume.as_deref()).await?;
+        self.tell_kept();
+        Ok(())
+    }
+
+    fn tell_kept(&mut self) {
+        if let Some(kept) = self.log.durable_cursor(&self.status.name) {
+            self.receiver.kept(kept);
+        }
     }
 
     /// Reads and sends as much as the window takes, then waits for something to happen.
@@ -239,6 +250,10 @@ impl Worker {
             more = self.log.wait_past(self.next), if may_read && rests_until.is_none() => return more.map_err(unreadable),
             () = until(keep_at), if keep_at.is_some() && !held => {
                 self.keep_cursor();
+                return Ok(());
+            }
+            () = tokio::time::sleep(KEPT_LOOK), if self.receiver.awaits_kept() => {
+                self.tell_kept();
                 return Ok(());
             }
             kept = self.ahead.wait(&self.log, &self.status.name, self.next), if held => return kept.map_err(unreadable),

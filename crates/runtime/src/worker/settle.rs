@@ -41,6 +41,7 @@ impl Worker {
             self.unsettled.pop_front();
         }
         self.keep_cursor();
+        self.tell_kept();
         Ok(())
     }
 

@@ -19,7 +19,7 @@ pub use detections::{DetectionItem, encode_detections};
 pub use events::{EVENT_TYPES, encode_events_envelope, schema_of_type};
 pub use figures::{ObjectStats, ZoneStats, encode_object_stats, encode_statistics, encode_zone_stats};
 pub use name::{StreamKind, StreamName, UnknownStream};
-pub use pictures::replace_pictures;
+pub use pictures::{replace_pictures, replace_pictures_of};
 pub use samples::stream_sample;
 pub use tracks::{Thumbnail, TrackItem, encode_tracks};
 

@@ -1,0 +1,296 @@
+//! What is done beside writing: compressing what was rotated out, deleting what retention does not keep.
+//!
+//! One thread for the whole process, started by the first export that needs it: neither is urgent, and two at once
+//! would only take the disk and the processor from what is being delivered.
+
+use std::{
+    collections::VecDeque,
+    fs::File,
+    path::{Path, PathBuf},
+    sync::{Arc, LazyLock, Weak},
+    time::{Duration, Instant},
+};
+
+use parking_lot::{Condvar, Mutex};
+
+use super::{
+    compress::Compress,
+    mark::{self, Kind},
+    pending_note::PendingNote,
+    retention::{Extent, Retention, walk},
+};
+
+/// How often it is looked for something to do.
+const LOOK: Duration = Duration::from_millis(250);
+/// After a failure (a full disk) it is tried again this much later.
+const RETRY: Duration = Duration::from_secs(30);
+/// Of its time at most this part goes into walking an export's folder.
+const WALK_SHARE: u32 = 20;
+/// Files that wait to be compressed; beyond them the folder is walked for them later.
+const MAX_WAITING: usize = 4096;
+/// As deep as retention goes.
+const MAX_DEPTH: usize = 32;
+
+/// An export's share in it; cheap to clone. Ends with the last clone.
+#[derive(Clone)]
+pub(crate) struct House(Arc<Shared>);
+
+struct Shared {
+    /// All files lie below.
+    root: PathBuf,
+    /// Whose files they are: see [`mark`].
+    key: u64,
+    retention: Option<Retention>,
+    compress: Option<Compress>,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// What is there, as far as it is known; `None` before the first walk.
+    extent: Option<Extent>,
+    /// What was written since the walk that is under way began: it may have seen that or not.
+    meanwhile: Extent,
+    /// Not to be walked again before.
+    next_walk: Instant,
+    /// To be looked at for age.
+    next_age: Option<Instant>,
+    /// Being written: never deleted.
+    active: Vec<PathBuf>,
+    /// To be compressed once everything up to a position is kept: until then a crash may cut them.
+    rotated: VecDeque<(PathBuf, u64)>,
+    /// First position that a crash may send again.
+    kept: u64,
+    /// The folder is to be walked for what an earlier run left uncompressed.
+    leftovers: Option<Instant>,
+}
+
+static HOUSES: LazyLock<Houses> = LazyLock::new(Houses::default);
+
+#[derive(Default)]
+struct Houses {
+    all: Mutex<Vec<Weak<Shared>>>,
+    more: Condvar,
+    thread: std::sync::OnceLock<bool>,
+}
+
+impl House {
+    /// `None` where there is nothing to do.
+    pub(crate) fn new(
+        root: PathBuf,
+        key: u64,
+        retention: Option<Retention>,
+        compress: Option<Compress>,
+    ) -> Option<Self> {
+        let retention = retention.filter(|retention| !retention.is_empty());
+        if retention.is_none() && compress.is_none() {
+            return None;
+        }
+        let now = Instant::now();
+        let state = State {
+            extent: None,
+            meanwhile: Extent::default(),
+            next_walk: now,
+            next_age: None,
+            active: Vec::new(),
+            rotated: VecDeque::new(),
+            kept: 0,
+            leftovers: None,
+        };
+        let shared = Arc::new(Shared { root, key, retention, compress, state: Mutex::new(state) });
+        HOUSES.all.lock().push(Arc::downgrade(&shared));
+        HOUSES.start();
+        Some(Self(shared))
+    }
+
+    /// The files are open; everything before `kept` is done with for good.
+    pub(crate) fn opened(&self, kept: u64) {
+        let mut state = self.0.state.lock();
+        state.kept = state.kept.max(kept);
+        state.leftovers = Some(Instant::now());
+        if self.0.retention.is_some() && !mark::are_kept(&self.0.root) {
+            let root = self.0.root.display();
+            tracing::warn!(
+                "the file system of {root} keeps no extended attributes: retention deletes nothing there"
+            );
+        }
+    }
+
+    /// So much was written, into new files or into such that were there.
+    pub(crate) fn wrote(&self, files: u64, bytes: u64) {
+        let State { extent, meanwhile, .. } = &mut *self.0.state.lock();
+        for count in extent.iter_mut().chain([meanwhile]) {
+            count.files += files;
+            count.bytes += bytes;
+        }
+    }
+
+    /// These are being written.
+    pub(crate) fn active(&self, paths: Vec<PathBuf>) {
+        self.0.state.lock().active = paths;
+    }
+
+    /// Whether it wants to know what is being written.
+    pub(crate) fn has_retention(&self) -> bool {
+        self.0.retention.is_some()
+    }
+
+    /// A file was rotated out; `last` is the last delivery in it.
+    pub(crate) fn rotated(&self, path: PathBuf, last: u64) {
+        let mut state = self.0.state.lock();
+        if self.0.compress.is_none() {
+            return;
+        }
+        if state.rotated.len() < MAX_WAITING {
+            state.rotated.push_back((path, last));
+        } else {
+            state.leftovers.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// Everything before `kept` is done with for good.
+    pub(crate) fn kept(&self, kept: u64) {
+        self.0.state.lock().kept = kept;
+    }
+
+    /// Whether something waits to be kept.
+    pub(crate) fn awaits_kept(&self) -> bool {
+        let state = self.0.state.lock();
+        state.rotated.back().is_some_and(|(_, last)| *last >= state.kept)
+    }
+}
+
+impl Houses {
+    fn start(&'static self) {
+        self.thread.get_or_init(|| {
+            let thread = std::thread::Builder::new().name("housekeeping".to_owned()).spawn(|| {
+                loop {
+                    self.round();
+                }
+            });
+            if let Err(error) = &thread {
+                tracing::error!("nothing is compressed and retention deletes nothing: no thread: {error}");
+            }
+            thread.is_ok()
+        });
+        self.more.notify_one();
+    }
+
+    fn round(&self) {
+        let houses: Vec<Arc<Shared>> = {
+            let mut all = self.all.lock();
+            all.retain(|house| house.strong_count() > 0);
+            if all.is_empty() {
+                self.more.wait(&mut all);
+            }
+            all.iter().filter_map(Weak::upgrade).collect()
+        };
+        for house in houses {
+            house.work();
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+impl Shared {
+    fn work(&self) {
+        if let Some(compress) = self.compress {
+            self.find_leftovers(compress);
+            while let Some(path) = self.next_to_compress() {
+                if let Err(error) = compress.replace(&path, self.key)
+                    && path.exists()
+                {
+                    tracing::warn!(path = %path.display(), %error, "cannot compress a file");
+                    self.state.lock().leftovers = Some(Instant::now() + RETRY);
+                }
+            }
+        }
+        if let Some(retention) = self.retention {
+            self.sweep(&retention);
+        }
+    }
+
+    fn next_to_compress(&self) -> Option<PathBuf> {
+        let mut state = self.state.lock();
+        let kept = state.kept;
+        let (path, _) = state.rotated.pop_front_if(|(_, last)| *last < kept)?;
+        Some(path)
+    }
+
+    /// What was rotated out and neither compressed nor is in doubt.
+    fn find_leftovers(&self, compress: Compress) {
+        let (due, kept) = {
+            let mut state = self.state.lock();
+            let due = state.leftovers.take_if(|at| *at <= Instant::now()).is_some();
+            (due, state.kept)
+        };
+        if !due {
+            return;
+        }
+        let mut found = Vec::new();
+        let walked = walk(&self.root, MAX_DEPTH, &mut |path, _| {
+            if found.len() < MAX_WAITING && self.is_leftover(&path, compress, kept) {
+                found.push(path);
+            }
+        });
+        if let Err(error) = walked {
+            tracing::warn!(root = %self.root.display(), %error, "cannot look for files to compress");
+        }
+        found.sort();
+        let mut state = self.state.lock();
+        if found.len() == MAX_WAITING {
+            state.leftovers = Some(Instant::now() + RETRY);
+        }
+        for path in found {
+            if !state.rotated.iter().any(|(known, _)| *known == path) {
+                // Nothing in it is in doubt.
+                state.rotated.push_front((path, 0));
+            }
+        }
+    }
+
+    fn is_leftover(&self, path: &Path, compress: Compress, kept: u64) -> bool {
+        let is_compressed = Compress::ALL
+            .iter()
+            .any(|how| path.as_os_str().as_encoded_bytes().ends_with(how.suffix().as_bytes()));
+        let _how = compress;
+        if is_compressed || mark::of(path, self.key) != Some(Kind::RotatedOut) {
+            return false;
+        }
+        let note = File::open(path).ok().and_then(|file| PendingNote::read(&file));
+        note.is_none_or(|note| note.key != self.key || note.position < kept)
+    }
+
+    fn sweep(&self, retention: &Retention) {
+        let now = Instant::now();
+        let active = {
+            let mut state = self.state.lock();
+            let due = match state.extent {
+                None => true,
+                Some(extent) => {
+                    retention.is_worth_a_walk(extent) || state.next_age.is_some_and(|at| at <= now)
+                }
+            };
+            if !due || state.next_walk > now {
+                return;
+            }
+            state.meanwhile = Extent::default();
+            state.active.clone()
+        };
+        let swept = retention.sweep(&self.root, self.key, &active);
+        let took = now.elapsed();
+        let mut state = self.state.lock();
+        state.next_walk = Instant::now() + (took * WALK_SHARE).max(LOOK);
+        state.next_age = retention.pause().map(|pause| Instant::now() + pause);
+        match swept {
+            // What was written during the walk may be counted twice, but never not at all; the next walk mends it.
+            Ok(extent) => {
+                let Extent { files, bytes } = state.meanwhile;
+                state.extent = Some(Extent { files: extent.files + files, bytes: extent.bytes + bytes });
+            }
+            Err(error) => {
+                tracing::warn!(root = %self.root.display(), %error, "retention cannot look at the files");
+                state.next_walk = Instant::now() + RETRY;
+            }
+        }
+    }
+}

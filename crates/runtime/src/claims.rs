@@ -1,0 +1,93 @@
+//! Which file each export writes to: no two may write to one, also not of two instances.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use parking_lot::Mutex;
+use watchpost_config::Problem;
+use watchpost_model::Id;
+
+/// The files of all exports of a data folder, dynamic strings as they are written.
+#[derive(Debug, Default)]
+pub(crate) struct Claims(Mutex<BTreeMap<PathBuf, Owner>>);
+
+/// An export that writes to a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Owner {
+    pub instance: Id,
+    pub instance_name: String,
+    pub export: String,
+}
+
+/// A file that an export wants, and where the export stands in its document.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    pub export: String,
+    pub file: PathBuf,
+    /// JSON pointer.
+    pub path: String,
+}
+
+impl Claims {
+    /// From now on an instance writes to `wanted` and to nothing else. Answers with the exports whose file is
+    /// somebody's already, each with why; of two in the same instance the first one has it.
+    pub fn set(&self, instance: Id, instance_name: &str, wanted: &[Wanted]) -> Vec<(String, Problem)> {
+        let mut files = self.0.lock();
+        files.retain(|_, owner| owner.instance != instance);
+        let mut refused = Vec::new();
+        for Wanted { export, file, path } in wanted {
+            match files.get(file) {
+                Some(owner) => refused.push((export.clone(), taken(owner, instance, export, path))),
+                None => {
+                    let (export, instance_name) = (export.clone(), instance_name.to_owned());
+                    files.insert(file.clone(), Owner { instance, instance_name, export });
+                }
+            }
+        }
+        refused
+    }
+
+    /// Why an export cannot have its file; `None` if it can.
+    pub fn conflict(&self, instance: Id, wanted: &Wanted) -> Option<Problem> {
+        let files = self.0.lock();
+        let owner = files.get(&wanted.file)?;
+        let is_itself = owner.instance == instance && owner.export == wanted.export;
+        (!is_itself).then(|| taken(owner, instance, &wanted.export, &wanted.path))
+    }
+}
+
+/// Names both.
+pub(crate) fn taken(owner: &Owner, instance: Id, export: &str, path: &str) -> Problem {
+    let of = if owner.instance == instance { String::new() } else { format!(" of {}", owner.instance_name) };
+    let message = format!("`{export}` would write to the same file as the export `{}`{of}", owner.export);
+    Problem::at(
+        format!("{path}/uri"),
+        message,
+        "choose another name; {instance.name} or {instance.id} may be a part of it",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(export: &str, file: &str) -> Wanted {
+        Wanted { export: export.into(), file: file.into(), path: format!("/Output/handlers/{export}") }
+    }
+
+    #[test]
+    fn a_file_has_one_export_at_a_time() {
+        let (claims, one, two) = (Claims::default(), Id::from_u128(1), Id::from_u128(2));
+        let refused = claims.set(one, "gate", &[wanted("a", "/x"), wanted("b", "/x"), wanted("c", "/y")]);
+        assert_eq!(refused.len(), 1);
+        let (name, problem) = &refused[0];
+        assert_eq!((name.as_str(), problem.path.as_str()), ("b", "/Output/handlers/b/uri"));
+        assert!(problem.message.contains("`b` would write to the same file as the export `a`"), "{problem}");
+        assert!(claims.conflict(one, &wanted("a", "/x")).is_none(), "it has it");
+        let problem = claims.conflict(two, &wanted("a", "/x")).unwrap();
+        assert!(problem.message.ends_with("the export `a` of gate"), "{problem}");
+        // Exchanged in one change.
+        assert_eq!(claims.set(one, "gate", &[wanted("a", "/y"), wanted("c", "/x")]), []);
+        assert_eq!(claims.set(one, "gate", &[]), []);
+        assert_eq!(claims.set(two, "door", &[wanted("a", "/x")]), []);
+    }
+}
