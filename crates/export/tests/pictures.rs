@@ -206,7 +206,7 @@ fn retention_keeps_so_many_pictures() {
     // Pictures of the last batch are written at the end.
     while !(5..=7).contains(&sandbox.files().len()) {
         assert!(std::time::Instant::now() < until, "{:?}", sandbox.files());
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::thread::park_timeout(std::time::Duration::from_millis(20));
     }
     sink.finish().unwrap();
     assert!(sandbox.files().contains(&"p/0059.jpg".to_owned()));

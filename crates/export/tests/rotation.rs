@@ -74,11 +74,16 @@ fn numbers(sandbox: &Sandbox, format: &str) -> Vec<u64> {
     numbers
 }
 
+/// Between two looks at a condition.
+fn look_later() {
+    std::thread::park_timeout(Duration::from_millis(20));
+}
+
 fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let until = Instant::now() + Duration::from_secs(20);
     while !holds() {
         assert!(Instant::now() < until, "{what}");
-        std::thread::sleep(Duration::from_millis(20));
+        look_later();
     }
 }
 
@@ -165,8 +170,15 @@ async fn what_was_rotated_out_is_compressed_once_it_is_kept() {
         let mut cursor = Cursor::default();
         deliver(receiver.as_mut(), &mut cursor, objects(0..100)).await;
         assert!(receiver.awaits_kept());
-        std::thread::sleep(Duration::from_millis(600));
-        assert!(!sandbox.files().iter().any(|name| name.ends_with(suffix)), "a crash might still cut them");
+        // Longer than it takes to look twice.
+        let until = Instant::now() + Duration::from_millis(600);
+        while Instant::now() < until {
+            assert!(
+                !sandbox.files().iter().any(|name| name.ends_with(suffix)),
+                "a crash might still cut them"
+            );
+            look_later();
+        }
         receiver.kept(cursor.next);
         assert!(!receiver.awaits_kept());
         wait_until("all but the active file are compressed", || {

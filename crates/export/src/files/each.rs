@@ -80,7 +80,7 @@ impl Store for Replacer {
                 house.wrote(u64::from(is_new), chunk.data.len() as u64);
             }
         }
-        if let (Some(house), Some(last)) = (&self.house, chunks().last()) {
+        if let (Some(house), Some(last)) = (&self.house, chunks().next_back()) {
             house.active(vec![last.path.clone()]);
         }
         folders.into_iter().try_for_each(folder::sync)

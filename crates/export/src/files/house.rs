@@ -187,7 +187,9 @@ impl Houses {
         for house in houses {
             house.work();
         }
-        std::thread::sleep(LOOK);
+        // Until the next look, or sooner if another export comes.
+        let mut all = self.all.lock();
+        let _sooner = self.more.wait_for(&mut all, LOOK);
     }
 }
 
