@@ -17,6 +17,8 @@ const RESYNC_NS: i64 = 1_000_000_000;
 pub(crate) struct LiveClock {
     /// Running time of the pipeline minus stream time, in ns.
     offset_ns: Option<i64>,
+    /// What was placed last, and where.
+    last_stream_ns: u64,
     last_ns: i64,
 }
 
@@ -26,8 +28,10 @@ impl LiveClock {
     pub(crate) fn place(&mut self, stream_ns: u64, now_ns: u64) -> u64 {
         let signed = |ns: u64| i64::try_from(ns).unwrap_or(i64::MAX);
         let newest = signed(now_ns).saturating_sub(signed(stream_ns));
+        let began_anew = stream_ns < self.last_stream_ns;
+        self.last_stream_ns = stream_ns;
         let offset = match self.offset_ns {
-            Some(offset) if newest < offset || newest - offset > RESYNC_NS => newest,
+            Some(offset) if began_anew || newest < offset || newest - offset > RESYNC_NS => newest,
             Some(offset) => offset,
             None => newest,
         };

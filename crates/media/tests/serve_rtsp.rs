@@ -121,7 +121,7 @@ fn ffprobe(url: &str, transport: &str) -> Result<String, String> {
 fn ffmpeg_frames(url: &str, transport: &str, seconds: f64) -> (u64, String) {
     let output = ran(Command::new("ffmpeg")
         .args(["-v", "warning", "-nostats", "-progress", "-", "-rtsp_transport", transport])
-        .args(["-i", url, "-t", &seconds.to_string(), "-c", "copy", "-f", "null", "-"]));
+        .args(["-i", url, "-t", &seconds.to_string(), "-f", "null", "-"]));
     let progress = String::from_utf8_lossy(&output.stdout);
     let frames = progress.lines().rev().find_map(|line| line.strip_prefix("frame=")?.trim().parse().ok());
     (frames.unwrap_or(0), String::from_utf8_lossy(&output.stderr).into_owned())
