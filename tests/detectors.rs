@@ -1,7 +1,7 @@
 //! PRODUCT 4 and 16: the user's own detector is given frames and answers detections, however it behaves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
-use std::{collections::BTreeSet, path::Path, time::Instant};
+use std::{collections::BTreeSet, path::Path, process::Command, time::Instant};
 
 use serde_json::{Value, json};
 use watchpost_testkit::{Ran, Sandbox, wait_until};
@@ -365,11 +365,14 @@ fn opencvs_people_detector_turns_walkers_into_persons_with_tracks_and_events() {
     assert!(python.exists(), "{} is missing: run scripts/setup.sh test", python.display());
     let script = root.join("detectors/people.py");
     let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_watchpost"));
+    let mut cut = Command::new("ffmpeg");
+    cut.args(["-loglevel", "error", "-i"]).arg(&clip).args(["-t", "5", "-c", "copy"]);
+    assert!(cut.arg(sandbox.path().join("walkers.avi")).status().unwrap().success());
     let corner = |x: f64, y: f64| json!({"x": x, "y": y});
     sandbox.instance(&json!({
         "DisplayName": "people", "Solution": "securt",
         "Input": {
-            "uri": format!("gstreamer:///filesrc location={} ! decodebin ! identity eos-after=51 ! appsink name=cvdsink", clip.display()),
+            "uri": "walkers.avi",
             "detector_cmd": format!("{} {}", python.display(), script.display()),
             "detector_fps": 5,
         },
@@ -388,7 +391,7 @@ fn opencvs_people_detector_turns_walkers_into_persons_with_tracks_and_events() {
     let ran = run(&sandbox);
     assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
     let frames = sandbox.json_lines("tracks.jsonl");
-    assert_eq!(frames.len(), 25, "5 of 10 frames a second are looked at");
+    assert!((24..=27).contains(&frames.len()), "5 of 10 frames a second are looked at: {}", frames.len());
     let tracks = frames.iter().flat_map(|frame| frame["tracks"].as_array().unwrap());
     let people: BTreeSet<_> = tracks
         .filter(|track| track["class_label"] == "Person")

@@ -27,6 +27,8 @@ pub static FORMATS: &[&Format] = &[
     &formats::csv::FORMAT,
     &formats::txt::FORMAT,
     &formats::mqtt::FORMAT,
+    &formats::mot::FORMAT,
+    &formats::coco::FORMAT,
     &formats::mp4::FORMAT,
     &formats::jpg::FORMAT,
     &formats::png::FORMAT,

@@ -16,6 +16,7 @@
 //! `docs/schemas.md`.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod coco;
 mod convert;
 mod encode;
 pub mod facts;

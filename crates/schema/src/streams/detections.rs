@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 use watchpost_model::{AttributeValue, Detection, Instant};
 
-use super::write;
+use super::{FrameSize, write};
 use crate::{Context, words::*};
 
 /// A detection and, where crops are wanted, its picture.
@@ -23,6 +23,8 @@ impl<'a> From<&'a Detection> for DetectionItem<'a> {
 
 #[derive(Serialize)]
 struct Detections<'a> {
+    #[serde(flatten)]
+    size: FrameSize,
     detections: Vec<Entry<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     image: Option<Picture<'a>>,
@@ -87,5 +89,5 @@ pub fn encode_detections<'a, T: Into<DetectionItem<'a>>>(
     out: &mut Vec<u8>,
 ) {
     let detections = detections.into_iter().map(|detection| Entry::from(detection.into())).collect();
-    write(at, context, Detections { detections, image: picture.map(Picture) }, out);
+    write(at, context, Detections { size: at.into(), detections, image: picture.map(Picture) }, out);
 }

@@ -53,6 +53,23 @@ impl Head {
     }
 }
 
+/// What boxes are parts of, where there is a picture.
+#[derive(Serialize)]
+struct FrameSize {
+    /// Pixels in a row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frame_width: Option<u32>,
+    /// Rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frame_height: Option<u32>,
+}
+
+impl From<&Instant> for FrameSize {
+    fn from(at: &Instant) -> Self {
+        Self { frame_width: at.size.map(|size| size.width), frame_height: at.size.map(|size| size.height) }
+    }
+}
+
 /// Appends an object of the frame keys alone to `out`: what a picture is named by.
 pub fn encode_frame_keys(at: &Instant, context: &Context<'_>, out: &mut Vec<u8>) {
     crate::encode::write(&Head::new(at, context), out);

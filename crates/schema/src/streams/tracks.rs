@@ -3,7 +3,7 @@
 use serde::Serialize;
 use watchpost_model::{Id, Instant, Track};
 
-use super::write;
+use super::{FrameSize, write};
 use crate::{Context, words::*};
 
 /// A track and what the stream says of it beside its own state.
@@ -34,6 +34,8 @@ pub struct Thumbnail<'a> {
 
 #[derive(Serialize)]
 struct Tracks<'a> {
+    #[serde(flatten)]
+    size: FrameSize,
     tracks: Vec<Entry<'a>>,
 }
 
@@ -99,5 +101,5 @@ pub fn encode_tracks<'a, T: Into<TrackItem<'a>>>(
     out: &mut Vec<u8>,
 ) {
     let tracks = tracks.into_iter().map(|track| Entry::from(track.into())).collect();
-    write(at, context, Tracks { tracks }, out);
+    write(at, context, Tracks { size: at.into(), tracks }, out);
 }

@@ -10,7 +10,7 @@ use serde_json::{Deserializer, Value};
 use watchpost_config::LabelTable;
 use watchpost_model::{Detection, Size};
 
-use super::{MAX_FRAMES, Recording, coco_names::NAMES, rect, unknown_size};
+use super::{MAX_FRAMES, Recording, rect, unknown_size};
 
 /// Largest side of a frame in pixels, GStreamer's own bound.
 const MAX_SIDE_PIXELS: u64 = 32_767;
@@ -94,7 +94,7 @@ impl Dataset {
     fn name(&self, category: u64) -> String {
         let known = match &self.categories {
             Some(own) => own.get(&category).map(String::as_str),
-            None => NAMES.iter().find(|(id, _)| *id == category).map(|(_, name)| *name),
+            None => watchpost_schema::coco::category_name(category),
         };
         known.map_or_else(|| format!("category {category}"), str::to_owned)
     }

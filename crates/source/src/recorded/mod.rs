@@ -3,7 +3,6 @@
 //! A whole file is read at once: rows of one frame may stand anywhere in it.
 
 mod coco;
-mod coco_names;
 mod mot;
 
 use std::{collections::BTreeMap, io::Read as _, path::Path};

@@ -1,7 +1,17 @@
-//! The categories of the COCO dataset of 2017, for results that name none of their own.
+//! The categories of the COCO dataset of 2017: what results mean that name none of their own.
+
+/// The name of category `id`.
+pub fn category_name(id: u64) -> Option<&'static str> {
+    NAMES.iter().find(|(other, _)| *other == id).map(|(_, name)| *name)
+}
+
+/// The number of the category `name`, in lower case.
+pub fn category_id(name: &str) -> Option<u64> {
+    NAMES.iter().find(|(_, other)| *other == name).map(|(id, _)| *id)
+}
 
 /// Number and name; the numbers have gaps.
-pub(super) const NAMES: [(u64, &str); 80] = [
+const NAMES: [(u64, &str); 80] = [
     (1, "person"),
     (2, "bicycle"),
     (3, "car"),
