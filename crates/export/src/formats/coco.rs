@@ -13,7 +13,7 @@ use watchpost_template::Counts;
 
 use super::boxes::{self, Frame, FrameSize};
 use crate::{
-    files::{Content, Head},
+    files::{Content, Head, Rolling},
     format::{DataKind, Format, InstanceInfo},
     metadata::{Data, FileSettings},
     receiver::Item,
@@ -48,6 +48,11 @@ pub(crate) struct Settings {
 impl FileSettings for Settings {
     fn appends(&self, _constant: bool) -> bool {
         true
+    }
+
+    /// A benchmark's file is one file.
+    fn rolling(&self) -> Rolling {
+        Rolling::default()
     }
 
     fn content(&self, _data: Data, _instance: &InstanceInfo) -> Box<dyn Content> {
