@@ -175,7 +175,7 @@ fn what_cannot_be_exported_is_refused_with_the_choices() {
     };
     assert_eq!(
         one(json!({"uri": "xml:///a", "sink": "output-tracks"})),
-        "/Output/handlers/x/uri: no format for `xml://`; expected one of json://, csv://, txt://, mqtt://, mqtts://, mp4://, jpg://, png://"
+        "/Output/handlers/x/uri: no format for `xml://`; expected one of json://, csv://, txt://, mqtt://, mqtts://, mot://, coco://, mp4://, jpg://, png://, hls://, rtmp://, rtmps://, gstreamer://, rtsp://, rtsps://"
     );
     assert_eq!(
         one(json!({"uri": "json:///a", "sink": "output-tracks", "config": {"schema_events": ["track:2"]}})),
