@@ -87,18 +87,22 @@ impl RawFeed {
 pub struct Thinner {
     step: StreamTime,
     next: StreamTime,
+    last_seen: StreamTime,
 }
 
 impl Thinner {
     /// At most `fps` frames a second.
     pub fn new(fps: Rate) -> Self {
-        Self { step: fps.frame_duration(), next: StreamTime::ZERO }
+        Self { step: fps.frame_duration(), next: StreamTime::ZERO, last_seen: StreamTime::ZERO }
     }
 
     /// Whether the frame of this time goes out. Frames that jitter around their places all do, if no more of
     /// them come than are wanted.
     pub fn takes(&mut self, at: StreamTime) -> bool {
-        let early = StreamTime::from_nanos(self.step.as_nanos() / 4);
+        // Never so early that the frame after it would be nearer to its place.
+        let gap = at.as_nanos().saturating_sub(self.last_seen.as_nanos());
+        self.last_seen = at;
+        let early = StreamTime::from_nanos((self.step.as_nanos() / 4).min(gap / 2));
         if at + early < self.next {
             return false;
         }
