@@ -99,7 +99,9 @@ fn a_broker_of_version_3_1_1_is_spoken_to_in_it() {
 fn cut(qos: u8, version: Value) -> (Vec<u64>, Vec<u64>, Vec<watchpost_testkit::mosquitto::Published>) {
     let sandbox = sandbox();
     let broker = broker(&sandbox, OPEN);
-    let subscriber = Subscriber::start(sandbox.path(), &broker, &["w/#"], &[]);
+    // As QoS 2 `mosquitto_sub` 2.0.11 ends in the middle now and then. What comes to the broker once comes once to a
+    // subscriber of QoS 1 whose connection is not cut.
+    let subscriber = Subscriber::start(sandbox.path(), &broker, &["w/#"], &["-q", "1"]);
     let gate = Gate::before(&broker);
     gate.cut_after.store(20_000, Ordering::SeqCst);
     let handlers =
@@ -131,11 +133,10 @@ fn qos_1_over_cut_connections_comes_in_order_and_says_what_may_come_twice() {
 }
 
 #[test]
-fn qos_2_over_cut_connections_comes_in_order() {
+fn qos_2_over_cut_connections_comes_once() {
     for version in [json!(5), json!("3.1.1")] {
         let (came, expected, published) = cut(2, version);
-        // Once each, but for what was under way when two connections in a row were cut: known, see docs/mqtt.md.
-        all_in_order(&came, &expected);
+        assert_eq!(came, expected, "each once, in order");
         assert!(published.iter().any(|one| one.dup), "nothing was sent again: the test proves nothing");
     }
 }

@@ -89,9 +89,31 @@ impl Target {
         clean: bool,
         tls: Option<Arc<ClientConfig>>,
     ) -> Result<Link, Refusal> {
+        // A session of version 3.1.1 stays with the broker for good, and only QoS 2 gains from it. It has no way to
+        // ask for one that is new and stays (MQTT 3.1.1 section 3.1.2.4): what was there is cleaned away first.
+        let stays = protocol == Protocol::V311 && self.qos == QoS::ExactlyOnce;
+        if stays && clean {
+            let mut old = self.greeted(protocol, true, tls.clone()).await?;
+            let mut bytes = BytesMut::new();
+            wire::disconnect(protocol, true, &mut bytes);
+            let left = async {
+                old.output.write_all(&bytes).await?;
+                old.output.shutdown().await
+            };
+            left.await.map_err(|error| Refusal::Final(self.broken(&error)))?;
+            return self.greeted(protocol, false, tls).await;
+        }
+        self.greeted(protocol, clean || protocol == Protocol::V311 && !stays, tls).await
+    }
+
+    /// Connects and says who it is.
+    async fn greeted(
+        &self,
+        protocol: Protocol,
+        clean: bool,
+        tls: Option<Arc<ClientConfig>>,
+    ) -> Result<Link, Refusal> {
         let (mut input, mut output) = self.socket(tls).await.map_err(Refusal::Final)?;
-        // A session of version 3.1.1 stays with the broker for good, and only QoS 2 gains from it.
-        let clean = clean || (protocol == Protocol::V311 && self.qos != QoS::ExactlyOnce);
         let hello = Hello { clean, ..self.hello.clone() };
         let mut bytes = BytesMut::new();
         wire::connect(protocol, &hello, &mut bytes);

@@ -16,7 +16,7 @@ use super::{
     message::Maker,
     resume::Resume,
     window::{Limits, Window},
-    wire::{self, Protocol},
+    wire::{self, Protocol, QoS},
 };
 use crate::receiver::{Delivery, Outcome, Receiver, ReceiverError};
 
@@ -25,6 +25,9 @@ use crate::receiver::{Delivery, Outcome, Receiver, ReceiverError};
 const WINDOW: usize = 4096;
 /// And bytes of them: four large crops of a 4K frame, or thousands of events.
 const WINDOW_BYTES: usize = 16 << 20;
+/// Messages of QoS 2 in flight in version 3.1.1, where a broker cannot say how many it takes: Mosquitto takes 20 and
+/// answers what is over them as if it had taken them, but has not (PUBREC, with a reason that 3.1.1 does not carry).
+const UNTOLD_MAX: u16 = 10;
 /// At the end, how long the broker has to acknowledge the rest. Within the 10 s that TERM gives Watchpost itself.
 const LAST_ANSWERS: Duration = Duration::from_secs(3);
 /// How long leaving may take besides.
@@ -95,7 +98,10 @@ impl Receiver for MqttReceiver {
         );
         let limits = Limits {
             protocol,
-            receive_max: welcome.receive_max,
+            receive_max: match (protocol, self.target.qos) {
+                (Protocol::V311, QoS::ExactlyOnce) => UNTOLD_MAX,
+                _ => welcome.receive_max,
+            },
             max_packet: welcome.max_packet,
             expiry_s: self.expiry_s,
         };

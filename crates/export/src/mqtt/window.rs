@@ -6,7 +6,7 @@
 //! session is there) keeps its packet identifier, so that a QoS 2 message does not arrive twice.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     num::{NonZeroU16, NonZeroU32},
 };
 
@@ -55,8 +55,11 @@ pub(crate) struct Window {
     unflushed: VecDeque<(u64, u64)>,
     /// Bytes that were encoded for this connection.
     encoded: u64,
-    /// Of the connection before, by position.
-    carried: HashMap<u64, Taken>,
+    /// Of the connections before and not handed over again yet, by position. A connection may end before it has got
+    /// so far; then they wait for the next.
+    carried: BTreeMap<u64, Taken>,
+    /// Something newer came before one of `carried`: that one will not come again.
+    has_leftovers: bool,
     suspects: Suspects,
     /// Bytes of the smallest payload that a broker was found to close connections over: one of that size is sent
     /// alone at once, a group split, and a single further end is enough. Not taken as a limit, for it may have been
@@ -112,7 +115,8 @@ impl Window {
             releases: VecDeque::new(),
             unflushed: VecDeque::new(),
             encoded: 0,
-            carried: HashMap::new(),
+            carried: BTreeMap::new(),
+            has_leftovers: false,
             suspects: Suspects::default(),
             closes_over: None,
             largest_taken: 0,
@@ -133,7 +137,7 @@ impl Window {
 
     /// Whether something of the session before was never claimed: the next session is better a new one.
     pub fn has_leftovers(&self) -> bool {
-        !self.carried.is_empty()
+        self.has_leftovers
     }
 
     /// Whether the broker owes an answer.
@@ -143,31 +147,31 @@ impl Window {
 
     /// A new connection; `remembered`: with the session of the one before.
     pub fn restart(&mut self, remembered: bool, counts: Counts) {
-        self.carried.clear();
+        if std::mem::take(&mut self.has_leftovers) {
+            self.carried.clear();
+        }
         self.ids.clear();
         self.in_flight = 0;
         self.releases.clear();
         self.unflushed.clear();
         self.encoded = 0;
-        for mut taken in self.taken.drain(..) {
-            for message in &mut taken.messages {
-                if matches!(message.state, State::Sent | State::Received) {
-                    message.dup = true;
-                }
-                match message.state {
-                    State::Sent => message.state = State::Waiting,
-                    State::Received if !remembered => message.state = State::Waiting,
-                    _ => {}
-                }
-                if !remembered {
-                    message.id = None;
-                }
-                if let Some(id) = message.id {
-                    // Kept free for it.
-                    self.ids.insert(id, u64::MAX);
-                }
+        self.carried.extend(self.taken.drain(..).map(|taken| (taken.delivery.position, taken)));
+        for message in self.carried.values_mut().flat_map(|taken| &mut taken.messages) {
+            if matches!(message.state, State::Sent | State::Received) {
+                message.dup = true;
             }
-            self.carried.insert(taken.delivery.position, taken);
+            match message.state {
+                State::Sent => message.state = State::Waiting,
+                State::Received if !remembered => message.state = State::Waiting,
+                _ => {}
+            }
+            if !remembered {
+                message.id = None;
+            }
+            if let Some(id) = message.id {
+                // Kept free for it.
+                self.ids.insert(id, u64::MAX);
+            }
         }
         self.first = self.next;
         self.bytes = 0;
@@ -178,6 +182,8 @@ impl Window {
     pub fn take(&mut self, delivery: Delivery) {
         let serial = self.first + self.taken.len() as u64;
         let carried = self.carried.remove(&delivery.position).filter(|carried| carried.is_same(&delivery));
+        self.has_leftovers |=
+            self.carried.first_key_value().is_some_and(|(first, _)| *first < delivery.position);
         let taken = match carried {
             Some(carried) => {
                 for message in &carried.messages {
@@ -306,30 +312,31 @@ impl Window {
 
     /// PUBACK.
     pub fn acked(&mut self, id: u16, reason: &Reason) -> Result<(), PutOff> {
-        self.answered(id, reason, State::Done)
+        self.answered(id, reason, &State::Sent, State::Done)
     }
 
     /// PUBREC.
     pub fn received(&mut self, id: u16, reason: &Reason) -> Result<(), PutOff> {
-        self.answered(id, reason, State::Received)
+        self.answered(id, reason, &State::Sent, State::Received)
     }
 
     /// PUBCOMP. One that the broker does not know any more it has let go before.
     pub fn completed(&mut self, id: u16) {
         let taken = Reason { code: 0, text: None };
-        let _never_put_off = self.answered(id, &taken, State::Done);
+        let _never_put_off = self.answered(id, &taken, &State::Received, State::Done);
     }
 
-    fn answered(&mut self, id: u16, reason: &Reason, taken: State) -> Result<(), PutOff> {
+    /// `of`: the state in which a message waits for this answer. Any other is no news: a broker repeats its PUBREC
+    /// when a session is resumed, and what answers its second PUBREL must not settle the next message of that number.
+    fn answered(&mut self, id: u16, reason: &Reason, of: &State, taken: State) -> Result<(), PutOff> {
         let Some(serial) = self.ids.get(&id).copied() else { return Ok(()) };
         let Some(at) =
             serial.checked_sub(self.first).map(|at| at as usize).filter(|at| *at < self.taken.len())
         else {
             return Ok(());
         };
-        let Some(index) = self.taken[at].messages.iter().position(|message| message.id == Some(id)) else {
-            return Ok(());
-        };
+        let waits = |message: &Message| message.id == Some(id) && message.state == *of;
+        let Some(index) = self.taken[at].messages.iter().position(waits) else { return Ok(()) };
         let message = &mut self.taken[at].messages[index];
         match reason.fate() {
             Fate::Taken if taken == State::Received => {
@@ -479,4 +486,139 @@ fn free_id(ids: &HashMap<u16, u64>, last: &mut u16) -> Option<u16> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use watchpost_schema::{SchemaId, Version};
+    use watchpost_template::Template;
+
+    use super::*;
+    use crate::{Item, ItemKind, format::InstanceInfo, metadata::Data, mqtt::Topics};
+
+    const LIMITS: Limits =
+        Limits { protocol: Protocol::V5, receive_max: u16::MAX, max_packet: 100_000, expiry_s: None };
+
+    fn window(qos: QoS) -> Window {
+        let instance = InstanceInfo {
+            id: "8a329a3f-d9fc-e038-3435-676656695b07".parse().unwrap(),
+            name: "Gate".to_owned(),
+            time_zone: "UTC".to_owned(),
+            lossless: true,
+        };
+        let topics = Topics::new(Template::parse("w/{sys.count}").unwrap(), &instance);
+        Window::new(Maker::new(topics, (qos, false), true, Data::Objects, false))
+    }
+
+    fn delivery(position: u64, items: usize) -> Delivery {
+        let kind = ItemKind::Record("track".parse::<SchemaId>().unwrap(), Version::V2);
+        let item = |n| Item { kind, json: json!({"position": position, "n": n}).to_string().into() };
+        Delivery { position, time_ms: 0, items: (0..items).map(item).collect() }
+    }
+
+    /// Takes them, and sends what may be sent: packet types, with the identifiers of publishes.
+    fn sent(window: &mut Window, positions: std::ops::Range<u64>) -> Vec<(u8, u16)> {
+        positions.for_each(|position| window.take(delivery(position, 1)));
+        let mut out = BytesMut::new();
+        assert!(!window.fill(&LIMITS, true, &mut out, 1 << 20));
+        let mut packets = Vec::new();
+        while out.len() > 1 {
+            // Small packets: one or two bytes of length, then for a PUBLISH the topic and the identifier.
+            let long = usize::from(out[1] >> 7);
+            let length = usize::from(out[1] & 0x7F) + (usize::from(out[1 + long]) * 128) * long;
+            let packet = out.split_to(2 + long + length);
+            let body = &packet[2 + long..];
+            let topic = if packet[0] >> 4 == 3 { 2 + usize::from(body[1]) } else { 0 };
+            packets.push((packet[0], u16::from_be_bytes([body[topic], body[topic + 1]])));
+        }
+        packets
+    }
+
+    fn through(window: &mut Window) -> Option<u64> {
+        window.outcomes().into_iter().find_map(|outcome| match outcome {
+            Outcome::Delivered { through, .. } => Some(through),
+            Outcome::Refused { .. } => None,
+        })
+    }
+
+    const OK: Reason = Reason { code: 0, text: None };
+    const PUBLISH_2: u8 = 0x34;
+    const AGAIN_2: u8 = 0x3C;
+    const RELEASE: u8 = 0x62;
+
+    #[test]
+    fn a_resumed_session_goes_on_with_the_same_identifiers() {
+        let mut window = window(QoS::ExactlyOnce);
+        assert_eq!(sent(&mut window, 0..3), [(PUBLISH_2, 1), (PUBLISH_2, 2), (PUBLISH_2, 3)]);
+        window.received(1, &OK).unwrap();
+        window.received(2, &OK).unwrap();
+        assert_eq!(sent(&mut window, 0..0), [(RELEASE, 1), (RELEASE, 2)]);
+        window.completed(2);
+        assert_eq!(through(&mut window), None, "the first one is not done");
+        window.restart(true, Counts::default());
+        assert_eq!(sent(&mut window, 0..4), [(RELEASE, 1), (AGAIN_2, 3), (PUBLISH_2, 4)]);
+        window.completed(1);
+        assert_eq!(through(&mut window), Some(1));
+    }
+
+    #[test]
+    fn a_connection_that_ends_before_it_was_given_anything_forgets_nothing() {
+        let mut window = window(QoS::ExactlyOnce);
+        sent(&mut window, 0..3);
+        for _ in 0..3 {
+            window.restart(true, Counts::default());
+            assert!(!window.has_leftovers());
+        }
+        assert_eq!(sent(&mut window, 0..1), [(AGAIN_2, 1)]);
+        window.restart(true, Counts::default());
+        assert_eq!(sent(&mut window, 0..4), [(AGAIN_2, 1), (AGAIN_2, 2), (AGAIN_2, 3), (PUBLISH_2, 4)]);
+        // One that never comes again leaves its identifier with the broker.
+        window.restart(true, Counts::default());
+        sent(&mut window, 2..5);
+        assert!(window.has_leftovers());
+    }
+
+    #[test]
+    fn an_answer_that_comes_twice_does_not_settle_the_next_message_of_its_number() {
+        let mut window = window(QoS::ExactlyOnce);
+        sent(&mut window, 0..1);
+        window.received(1, &OK).unwrap();
+        window.received(1, &OK).unwrap();
+        assert_eq!(sent(&mut window, 0..0), [(RELEASE, 1)], "released once");
+        window.completed(1);
+        assert_eq!(through(&mut window), Some(0));
+        window.last_id = 0;
+        assert_eq!(sent(&mut window, 1..2), [(PUBLISH_2, 1)]);
+        window.completed(1);
+        window.acked(9, &OK).unwrap();
+        assert_eq!(through(&mut window), None, "it has not been received yet");
+    }
+
+    #[test]
+    fn without_its_session_everything_unanswered_is_sent_anew_and_nothing_that_was_taken() {
+        let mut window = window(QoS::AtLeastOnce);
+        assert_eq!(sent(&mut window, 0..3).len(), 3);
+        window.acked(2, &OK).unwrap();
+        window.restart(false, Counts::default());
+        assert_eq!(sent(&mut window, 0..4), [(0x3A, 3 + 1), (0x3A, 5), (0x32, 6)]);
+        (4..=6).for_each(|id| window.acked(id, &OK).unwrap());
+        assert_eq!(through(&mut window), Some(3));
+        assert_eq!(window.counts.last(""), 4, "topics were made once");
+    }
+
+    #[test]
+    fn too_large_a_group_is_split_and_too_large_a_record_refused() {
+        let mut window = window(QoS::AtLeastOnce);
+        window.take(delivery(7, 3));
+        let mut out = BytesMut::new();
+        window.fill(&Limits { max_packet: 110, ..LIMITS }, true, &mut out, 1 << 20);
+        assert_eq!(window.in_flight, 3);
+        window.acked(1, &OK).unwrap();
+        window.acked(2, &Reason { code: 0x95, text: None }).unwrap();
+        window.acked(3, &OK).unwrap();
+        let outcomes = window.outcomes();
+        assert!(matches!(&outcomes[0], Outcome::Refused { position: 7, item: Some(1), .. }), "{outcomes:?}");
+        assert_eq!(outcomes[1..].len(), 1);
+    }
 }
