@@ -2,7 +2,6 @@
 //! and nothing is lost or stopped besides it."
 //!
 //! One test per case: the exact words, the exit code, and that everything else went on.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 use serde_json::{Value, json};
 use watchpost_testkit::{Ran, Sandbox, Script, set_mode, wait_until};

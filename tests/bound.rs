@@ -1,7 +1,6 @@
 //! PRODUCT 12 "Limits": "The log is bounded per instance: at the bound a file at pace `fast` waits; with a
 //! live source the receiver furthest behind loses its oldest (counted, state `overflowing`, a `diagnostics`
 //! record), all others go on." And `when_behind: drop_oldest`, the bound that a user sets for one export.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{
     sync::{

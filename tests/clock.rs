@@ -1,5 +1,4 @@
 //! PRODUCT 12 with the clock set back in the middle of a run: nothing is lost, doubled or held back.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 use serde_json::{Value, json};
 use watchpost_testkit::{

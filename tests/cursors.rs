@@ -1,5 +1,4 @@
 //! PRODUCT 12 "Cursors", rule by rule, at a running server.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use serde_json::{Value, json};
 use watchpost_testkit::{

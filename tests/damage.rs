@@ -1,6 +1,5 @@
 //! PRODUCT 12 after the power went at a bad moment: a journal whose last bytes are cut or flipped is opened,
 //! the damage is said aloud, and the rest is delivered.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{fs::File, os::unix::fs::FileExt, path::PathBuf};
 

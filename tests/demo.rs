@@ -1,6 +1,5 @@
 //! The main job (PRODUCT 2): the demo's instance on real footage. Every output is opened with other people's
 //! tools, and what the analysis found is held against what people saw (`demo/truth.json`).
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 use std::{
     collections::{BTreeMap, BTreeSet},

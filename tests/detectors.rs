@@ -1,5 +1,4 @@
 //! PRODUCT 4 and 16: the user's own detector is given frames and answers detections, however it behaves.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 use std::{collections::BTreeSet, path::Path, process::Command, time::Instant};
 

@@ -3,7 +3,6 @@
 //! at pace `fast` waits. The source never stops for a receiver."
 //!
 //! The journal lies on a small disk of its own; everything else does not, so receivers go on.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 use std::{
     sync::{

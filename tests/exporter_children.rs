@@ -1,6 +1,5 @@
 //! PRODUCT 9 end to end, with misbehaving exporters under a real `watchpost run`: dead letters, the poison rule,
 //! secrets, and nothing left in the process table.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use serde_json::{Value, json};
 use watchpost_testkit::{Sandbox, Script, wait_until};

@@ -1,7 +1,5 @@
 //! PRODUCT 2 and 9: `exporter new` makes programs that pass `exporter test` as they are, and `exporter test` says
 //! by its exit code and its table how an exporter does.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-#![allow(clippy::print_stderr, reason = "what is skipped is said aloud")]
 
 use std::{path::PathBuf, process::Command};
 

@@ -1,5 +1,4 @@
 //! PRODUCT 10, HLS: what players fetch from a running server, and what a file at pace `fast` leaves.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{
     io::{Read, Write},

@@ -1,5 +1,4 @@
 //! PRODUCT 13 and 14: where the server answers HTTP, and to whom.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{
     io::{Read, Write},

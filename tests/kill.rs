@@ -3,7 +3,6 @@
 //!
 //! Short proofs; the long one is `cargo xtask soak`. What is checked, and how it is known what must arrive, is
 //! in `watchpost_testkit::proof`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 use watchpost_testkit::{
     Random,

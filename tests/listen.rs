@@ -1,5 +1,4 @@
 //! PRODUCT 2: `listen http` prints what arrives and answers as it is told.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{
     io::{BufRead, BufReader, Read, Write},

@@ -3,7 +3,6 @@
 //!
 //! Two hundred random changes of a running instance, while others take everything it gives: each of these must
 //! have every record and every frame, exactly once where that is promised, in order.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{
     collections::BTreeSet,

@@ -1,5 +1,4 @@
 //! PRODUCT 10: a million rows, and the objects they come from, open in other people's tools with the right types.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{
     fmt::Write as _,

@@ -1,6 +1,5 @@
 //! PRODUCT 10 to 12 for MQTT, against Debian's Mosquitto: whatever the broker does, every record reaches it, in
 //! order, and the export says what it waits for.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,4 @@
 //! PRODUCT 4: a camera goes away and comes back. Who watches stays connected and is told; recordings are complete.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{
     io::{BufRead, BufReader},

@@ -1,5 +1,4 @@
 //! PRODUCT 4: `POST /v1/core/instance/{id}/detections`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{
     io::{Read, Write},

@@ -2,7 +2,6 @@
 //!
 //! A scripted scene causes the same events every time. What they are is known from a run without a command;
 //! what must come out behind one follows from what the command does.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{
     collections::{BTreeSet, HashMap},

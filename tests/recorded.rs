@@ -1,5 +1,4 @@
 //! Recorded detections go in and come out again as they were, by the word of the tools that read these formats.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{path::Path, process::Command};
 

@@ -1,5 +1,4 @@
 //! PRODUCT 10 and 12: files that are rotated and compressed lose, tear, glue and double no line, through kill -9.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{fs::File, io::Read as _, path::Path};
 

@@ -1,5 +1,4 @@
 //! PRODUCT 10, RTMP: against nginx with its RTMP module.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 use std::{
     io::{Read, Write},

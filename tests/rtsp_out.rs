@@ -1,5 +1,4 @@
 //! PRODUCT 10, RTSP: mounts of a running server, and what is wrong with them.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{net::TcpListener, process::Command};
 

@@ -1,6 +1,5 @@
 //! PRODUCT 5 and 10: weekly schedules for areas, lines and exports, by the time at which a frame was taken, on the
 //! night on which the clocks are put back.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::process::Command;
 

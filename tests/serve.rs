@@ -1,5 +1,4 @@
 //! PRODUCT 2 and 3: the server and its data folder.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{
     os::unix::fs::{FileTypeExt, PermissionsExt},

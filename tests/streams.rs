@@ -1,5 +1,4 @@
 //! PRODUCT 6 and 10: every stream as objects and as rows, with pictures left out, inside, or as files.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use serde_json::{Map, Value, json};
 use watchpost_testkit::Sandbox;

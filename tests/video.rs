@@ -1,6 +1,5 @@
 //! PRODUCT 10 and 6: video exports share one encode, the `source` stream is passed on, files play however a run
 //! ends, and one export never disturbs another. ffprobe (Debian package ffmpeg) says what is in the files.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{
     path::{Path, PathBuf},

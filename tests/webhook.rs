@@ -1,6 +1,5 @@
 //! PRODUCT 9 and 12 for the shipped webhook: whatever the server does, every record reaches it, in order, and an
 //! outage makes no dead letter.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{
     io::{BufRead, BufReader},

@@ -1,6 +1,5 @@
 //! PRODUCT 5 and 7: tailgating and objects left or removed, from the keys of an instance file to records in both
 //! versions and the older envelope; and over a crash.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use serde_json::{Value, json};
 use watchpost_testkit::{

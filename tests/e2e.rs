@@ -1,0 +1,34 @@
+//! The end-to-end tests: the built command as its users run it. One module per promise of PRODUCT.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::print_stderr, reason = "what is skipped is said aloud")]
+
+mod bad_input;
+mod bound;
+mod clock;
+mod cursors;
+mod damage;
+mod demo;
+mod detectors;
+mod disk;
+mod exporter_children;
+mod exporters;
+mod hls;
+mod http;
+mod kill;
+mod listen;
+mod live;
+mod million;
+mod mqtt;
+mod no_signal;
+mod posted;
+mod preprocess;
+mod recorded;
+mod rotation;
+mod rtmp;
+mod rtsp_out;
+mod schedules;
+mod serve;
+mod streams;
+mod video;
+mod webhook;
+mod zones;
