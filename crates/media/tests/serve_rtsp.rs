@@ -2,10 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
+#[path = "common/interleaved.rs"]
+mod interleaved;
 
 use std::{
-    io::{Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::TcpListener,
     process::{Command, Output, Stdio},
     sync::{
         Arc,
@@ -127,6 +128,16 @@ fn ffmpeg_frames(url: &str, transport: &str, seconds: f64) -> (u64, String) {
     (frames.unwrap_or(0), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
+/// Frames that ffmpeg receives in the stream's first seconds, decoding none.
+fn ffmpeg_packets(url: &str, transport: &str, seconds: f64) -> (u64, String) {
+    let output = ran(Command::new("ffmpeg")
+        .args(["-v", "warning", "-nostats", "-progress", "-", "-rtsp_transport", transport])
+        .args(["-i", url, "-t", &seconds.to_string(), "-c", "copy", "-f", "null", "-"]));
+    let progress = String::from_utf8_lossy(&output.stdout);
+    let frames = progress.lines().rev().find_map(|line| line.strip_prefix("frame=")?.trim().parse().ok());
+    (frames.unwrap_or(0), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
 /// Time from asking to the first decoded frame, by GStreamer.
 fn first_frame(url: &str) -> Duration {
     use gstreamer::prelude::*;
@@ -233,55 +244,40 @@ fn users_watch_their_own_mount_only_and_mounts_share_a_port() {
 
 #[test]
 fn real_time_twenty_watch_and_a_slow_one_slows_nobody() {
+    const TIME: Duration = Duration::from_secs(5);
     let show = Show::encoded(&options("/crowd"));
-    let url = show.url("/crowd");
+    let (address, url) = (show.mount.address(), show.url("/crowd"));
     // Asks for everything and reads nothing.
-    let slow = reads_nothing(show.mount.address(), "/crowd");
-    let crowd: Vec<_> = (0..20)
-        .map(|n| {
+    let slow = interleaved::play(address, "/crowd");
+    let udp: Vec<_> = (0..4)
+        .map(|_| {
             let url = url.clone();
-            std::thread::spawn(move || ffmpeg_frames(&url, if n % 4 == 0 { "udp" } else { "tcp" }, 4.0))
+            // As many at once as this would not all be decoded in time on a small machine.
+            std::thread::spawn(move || ffmpeg_packets(&url, "udp", TIME.as_secs_f64() - 1.0))
         })
         .collect();
-    for (n, viewer) in crowd.into_iter().enumerate() {
-        let (frames, complaints) = viewer.join().unwrap();
-        // Packets of UDP may be lost where twenty viewers share two cores.
-        let least = if n % 4 == 0 { 50 } else { 90 };
-        assert!((least..=110).contains(&frames), "viewer {n}: {frames} frames of 100\n{complaints}");
+    let tcp: Vec<_> = (0..16)
+        .map(|_| {
+            std::thread::spawn(move || interleaved::receive(&mut interleaved::play(address, "/crowd"), TIME))
+        })
+        .collect();
+    for (n, viewer) in tcp.into_iter().enumerate() {
+        let seen = viewer.join().unwrap();
+        // All of them come within moments: who is not the first waits for the next key frame that is made for
+        // newcomers, and not for that of the schedule, up to two seconds away.
+        let to_see = seen.first_key.unwrap_or_else(|| panic!("viewer {n} saw nothing: {seen:?}"));
+        assert!(to_see < Duration::from_secs(1), "viewer {n}: {seen:?}");
+        assert_eq!(seen.lost, 0, "viewer {n}: {seen:?}");
+        assert!((110..=140).contains(&seen.pictures), "viewer {n}, of 125 pictures: {seen:?}");
+        // Three of the schedule, and for newcomers one in each 300 ms of the two seconds in which they come.
+        assert!(seen.keys <= 10, "newcomers made too many key frames: {seen:?}");
+    }
+    for (n, viewer) in udp.into_iter().enumerate() {
+        let (packets, complaints) = viewer.join().unwrap();
+        assert!((90..=110).contains(&packets), "UDP viewer {n}: {packets} frames of 100\n{complaints}");
     }
     assert_eq!(show.mount.dropped(), 0, "frames were left out for the slow one");
     drop(slow);
-}
-
-/// A client that has everything sent over its connection and never reads it.
-fn reads_nothing(address: SocketAddr, path: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(address).unwrap();
-    let url = format!("rtsp://{address}{path}");
-    let mut ask = |head: String| -> String {
-        stream.write_all(head.as_bytes()).unwrap();
-        let mut answer = Vec::new();
-        let mut byte = [0];
-        while !answer.ends_with(b"\r\n\r\n") {
-            stream.read_exact(&mut byte).unwrap();
-            answer.push(byte[0]);
-        }
-        let answer = String::from_utf8(answer).unwrap();
-        assert!(answer.contains(" 200 "), "{answer}");
-        let length = answer
-            .lines()
-            .find_map(|line| line.strip_prefix("Content-Length: "))
-            .map_or(0, |n| n.parse().unwrap());
-        stream.read_exact(&mut vec![0; length]).unwrap();
-        answer
-    };
-    ask(format!("DESCRIBE {url} RTSP/1.0\r\nCSeq: 1\r\n\r\n"));
-    let answer = ask(format!(
-        "SETUP {url}/stream=0 RTSP/1.0\r\nCSeq: 2\r\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n\r\n"
-    ));
-    let session = answer.lines().find_map(|line| line.strip_prefix("Session: ")).unwrap();
-    let session = session.split(';').next().unwrap().to_owned();
-    ask(format!("PLAY {url} RTSP/1.0\r\nCSeq: 3\r\nSession: {session}\r\n\r\n"));
-    stream
 }
 
 #[test]

@@ -91,15 +91,14 @@ fn role(login: Option<&Login>) -> String {
     )
 }
 
-/// The mount that `path` of a request belongs to: itself, or the one that it is a stream of.
-fn mount_of<'a>(mounts: &'a BTreeMap<String, Option<Login>>, path: &str) -> Option<&'a Option<Login>> {
+/// What there is for the mount that `path` of a request belongs to: itself, or the one that it is a stream of.
+pub(super) fn mount_of<'a, T>(
+    mounts: impl Iterator<Item = (&'a String, &'a T)>,
+    path: &str,
+) -> Option<&'a T> {
     let is_below =
         |mount: &str| path.strip_prefix(mount).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    mounts
-        .iter()
-        .filter(|(mount, _)| is_below(mount))
-        .max_by_key(|(mount, _)| mount.len())
-        .map(|(_, login)| login)
+    mounts.filter(|(mount, _)| is_below(mount)).max_by_key(|(mount, _)| mount.len()).map(|(_, value)| value)
 }
 
 mod imp {
@@ -123,7 +122,8 @@ mod imp {
     impl RTSPAuthImpl for Gate {
         fn authenticate(&self, context: &RTSPContext) -> bool {
             let path = context.uri().map(|uri| path_of(&uri.request_uri()));
-            let open = path.is_some_and(|path| matches!(mount_of(&self.mounts.lock(), &path), Some(None)));
+            let open =
+                path.is_some_and(|path| matches!(mount_of(self.mounts.lock().iter(), &path), Some(None)));
             if open {
                 let token =
                     RTSPToken::builder().field(RTSP_TOKEN_MEDIA_FACTORY_ROLE.as_str(), ANYONE).build();
@@ -136,7 +136,7 @@ mod imp {
 }
 
 /// The path of `rtsp://host:port/path?query`.
-fn path_of(uri: &str) -> String {
+pub(super) fn path_of(uri: &str) -> String {
     let after = uri.split_once("://").map_or(uri, |(_, after)| after);
     let path = after.find('/').map_or("/", |at| &after[at..]);
     path.split(['?', '#']).next().unwrap_or(path).trim_end_matches('/').to_owned()

@@ -29,8 +29,9 @@ use crate::{
 
 /// Encoded frames that may wait for the network: two seconds at 30 frames.
 const MAX_FRAMES: u64 = 60;
-/// Key frames for viewers who come come no more often than this: a viewer should see something within a
-/// second, and many who come at once should not make all others pay.
+/// Key frames for viewers who come are made no more often than this: a viewer should see something within a
+/// second, and many who come at once should not make all others pay. Whoever comes in between waits for the
+/// pause to end, not for the next key frame of the schedule.
 const KEY_PAUSE: Duration = Duration::from_millis(300);
 
 pub(super) struct Mount {
@@ -44,7 +45,15 @@ pub(super) struct Mount {
     watched: Mutex<Vec<Watched>>,
     error: Mutex<Option<MediaError>>,
     dropped: AtomicU64,
-    last_key: Mutex<Option<Instant>>,
+    keys: Mutex<Keys>,
+}
+
+/// Key frames that were asked for.
+#[derive(Default)]
+struct Keys {
+    last: Option<Instant>,
+    /// Somebody has come too soon after it.
+    is_due: bool,
 }
 
 /// A media and how frames get into it.
@@ -74,7 +83,7 @@ impl Mount {
             watched: Mutex::default(),
             error: Mutex::default(),
             dropped: AtomicU64::new(0),
-            last_key: Mutex::default(),
+            keys: Mutex::default(),
         })
     }
 
@@ -126,6 +135,7 @@ impl Mount {
             return;
         };
         stamp_live(&appsrc);
+        self.asks_with_every_frame(&appsrc);
         let input = match &*self.feed.lock() {
             RtspFeed::Encoded(stream) => Input::Encoded { subscription: stream.feed(&appsrc, StartAt::Kept) },
             RtspFeed::Pipeline(_) => {
@@ -145,36 +155,52 @@ impl Mount {
             // Never handled by us: the server does what it does.
             true
         });
-        let mount = Arc::downgrade(self);
-        // A viewer who joins others has to wait for a key frame too.
-        media.connect_new_state(move |_, _| {
-            if let Some(mount) = mount.upgrade() {
-                mount.wants_key();
-            }
-        });
     }
 
     /// A key frame soon, for somebody who has just come.
     pub(super) fn wants_key(&self) {
+        self.keys.lock().is_due = true;
+        self.ask_for_key();
+    }
+
+    /// Asks for the key frame that somebody waits for, unless the last one is too recent. Called with every
+    /// frame.
+    fn ask_for_key(&self) {
         {
-            let mut last = self.last_key.lock();
-            if last.is_some_and(|at| at.elapsed() < KEY_PAUSE) {
+            let mut keys = self.keys.lock();
+            if !keys.is_due || keys.last.is_some_and(|at| at.elapsed() < KEY_PAUSE) {
                 return;
             }
-            *last = Some(Instant::now());
+            *keys = Keys { last: Some(Instant::now()), is_due: false };
         }
         if let RtspFeed::Encoded(stream) = &*self.feed.lock() {
             stream.request_key();
         }
-        for watched in &*self.watched.lock() {
-            if let Input::Raw { pay: Some(pay), .. } = &watched.input
-                && let Some(pad) = pay.static_pad("sink")
-            {
-                let event = gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
-                // Refused where the pipeline encodes nothing.
-                pad.push_event(event);
-            }
+        let payloaders: Vec<_> = {
+            let watched = self.watched.lock();
+            let of = |watched: &Watched| match &watched.input {
+                Input::Raw { pay: Some(pay), .. } => pay.static_pad("sink"),
+                _ => None,
+            };
+            watched.iter().filter_map(of).collect()
+        };
+        for pad in payloaders {
+            let event = gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
+            // Refused where the pipeline encodes nothing.
+            pad.push_event(event);
         }
+    }
+
+    /// Whoever came too soon after a key frame has one when it is time.
+    fn asks_with_every_frame(self: &Arc<Self>, appsrc: &gst_app::AppSrc) {
+        let Some(pad) = appsrc.static_pad("src") else { return };
+        let mount = Arc::downgrade(self);
+        pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+            if let Some(mount) = mount.upgrade() {
+                mount.ask_for_key();
+            }
+            gst::PadProbeReturn::Ok
+        });
     }
 
     pub(super) fn push(&self, image: &Image, pts: StreamTime, fps: Rate) -> Result<(), MediaError> {

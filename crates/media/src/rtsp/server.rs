@@ -14,13 +14,21 @@ use gstreamer::glib;
 use gstreamer_rtsp_server::{RTSPFilterResult, RTSPServer, RTSPSessionPool, RTSPThreadPool, gio, prelude::*};
 use parking_lot::Mutex;
 
-use super::{RtspOptions, TlsFiles, factory::Factory, gate::Gate, mount::Mount};
+use super::{
+    RtspOptions, TlsFiles,
+    factory::Factory,
+    gate::{Gate, mount_of, path_of},
+    mount::Mount,
+};
 use crate::{MediaError, MediaErrorKind as Kind};
 
 /// Clients of one server at once. Each has a thread and, over TCP, up to some megabytes that wait for it.
 const MAX_CLIENTS: usize = 200;
 /// How often sessions are swept that nobody has kept alive. They time out after 60 s (RFC 2326 section 12.37).
 const SWEEP: Duration = Duration::from_secs(5);
+
+/// By path.
+type Mounts = HashMap<String, Weak<Mount>>;
 
 /// One server by address; it lives as long as it has mounts.
 static SERVERS: LazyLock<Mutex<HashMap<SocketAddr, Weak<Server>>>> = LazyLock::new(Mutex::default);
@@ -30,7 +38,7 @@ pub(super) struct Server {
     tls: Option<TlsFiles>,
     rtsp: RTSPServer,
     gate: Gate,
-    mounts: Mutex<HashMap<String, Weak<Mount>>>,
+    mounts: Arc<Mutex<Mounts>>,
     clients: Arc<AtomicUsize>,
     sources: [glib::Source; 2],
 }
@@ -80,11 +88,18 @@ impl Server {
         rtsp.set_session_pool(Some(&sessions));
         let clients = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&clients);
+        let mounts = Arc::new(Mutex::new(Mounts::new()));
+        let played = Arc::downgrade(&mounts);
         rtsp.connect_client_connected(move |_, client| {
             let before = count.fetch_add(1, Ordering::Relaxed);
             let count = Arc::clone(&count);
             client.connect_closed(move |_| {
                 count.fetch_sub(1, Ordering::Relaxed);
+            });
+            let played = Weak::clone(&played);
+            client.connect_play_request(move |_, context| {
+                let (Some(mounts), Some(uri)) = (played.upgrade(), context.uri()) else { return };
+                newcomer(&mounts, &path_of(&uri.request_uri()));
             });
             if before >= MAX_CLIENTS {
                 tracing::warn!("an RTSP client is turned away: {MAX_CLIENTS} are connected already");
@@ -102,8 +117,7 @@ impl Server {
         sweep.attach(Some(&context));
         let port = u16::try_from(rtsp.bound_port()).unwrap_or(asked.port());
         let address = SocketAddr::new(asked.ip(), port);
-        let (tls, mounts) = (options.tls.clone(), Mutex::default());
-        Ok(Self { address, tls, rtsp, gate, mounts, clients, sources: [accept, sweep] })
+        Ok(Self { address, tls: options.tls.clone(), rtsp, gate, mounts, clients, sources: [accept, sweep] })
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -184,6 +198,14 @@ impl Drop for Server {
             source.destroy();
         }
         self.close_clients(None);
+    }
+}
+
+/// Somebody watches `path` from now on. A media that runs already tells nobody of it.
+fn newcomer(mounts: &Mutex<Mounts>, path: &str) {
+    let mount = mount_of(mounts.lock().iter(), path).and_then(Weak::upgrade);
+    if let Some(mount) = mount {
+        mount.wants_key();
     }
 }
 
