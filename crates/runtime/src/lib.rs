@@ -7,6 +7,7 @@ mod armed;
 mod backoff;
 mod claims;
 mod dead;
+pub mod doctor;
 mod entrance;
 mod entry;
 mod exports;

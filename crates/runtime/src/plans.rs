@@ -190,7 +190,7 @@ pub fn check(loaded: &config::Loaded, paths: &Paths, exporters: &[Found]) -> Che
 }
 
 /// Why an exporter's program cannot be executed. One that a setting names is seen when it starts.
-fn no_program(usable: &Usable<'_>) -> Option<Problem> {
+pub(crate) fn no_program(usable: &Usable<'_>) -> Option<Problem> {
     let dir = std::path::absolute(usable.dir).ok()?;
     let words = split(&usable.manifest.command).ok()?;
     if words.first()?.contains("{settings.") {

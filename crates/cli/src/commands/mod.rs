@@ -1,6 +1,8 @@
 //! One file per command; its doc comment is its help.
 
+mod completions;
 mod dead;
+mod doctor;
 mod export;
 mod exporter;
 mod instance;
@@ -37,6 +39,8 @@ pub(crate) enum Command {
     Dead(dead::Dead),
     #[command(subcommand)]
     Listen(listen::Listen),
+    Doctor(doctor::Doctor),
+    Completions(completions::Completions),
     Reference(reference::Reference),
 }
 
@@ -54,6 +58,8 @@ impl Command {
             Self::Replay(command) => command.run(global),
             Self::Dead(command) => command.run(global),
             Self::Listen(command) => command.run(global),
+            Self::Doctor(command) => command.run(global),
+            Self::Completions(command) => command.run(),
             Self::Reference(command) => command.run(),
         }
     }

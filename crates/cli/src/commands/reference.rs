@@ -1,5 +1,6 @@
-use std::fmt::Write as _;
+use std::{fmt::Write as _, path::PathBuf};
 
+use anyhow::Context;
 use clap::{Args, Command, CommandFactory};
 
 use crate::{Cli, exit::Exit};
@@ -7,13 +8,24 @@ use crate::{Cli, exit::Exit};
 /// Print the help of all commands as Markdown: docs/cli.md is made of it
 #[derive(Args)]
 #[command(hide = true)]
-pub(crate) struct Reference {}
+pub(crate) struct Reference {
+    /// Write manual pages into this folder instead, one for each command.
+    #[arg(long, value_name = "DIR")]
+    man: Option<PathBuf>,
+}
 
 /// Columns; wide enough that tables in the help stay whole, narrow enough for a page.
 const WIDTH: usize = 100;
 
 impl Reference {
     pub fn run(self) -> anyhow::Result<Exit> {
+        if let Some(folder) = self.man {
+            // The environment is that of whoever writes the pages, and no part of them.
+            let command = hide_values(Cli::command());
+            clap_mangen::generate_to(command, &folder)
+                .with_context(|| format!("writing manual pages into {}", folder.display()))?;
+            return Ok(Exit::Done);
+        }
         let mut page = String::from(
             "# Command line\n\n<!-- Written by `cargo xtask docs`; change the doc comments in crates/cli instead. -->\n\n\
              Logs go to standard error, everything else to standard output.\n\n\
@@ -26,6 +38,10 @@ impl Reference {
         print!("{page}");
         Ok(Exit::Done)
     }
+}
+
+fn hide_values(command: Command) -> Command {
+    command.mut_args(|one| one.hide_env_values(true)).mut_subcommands(hide_values)
 }
 
 /// A command and those below it. Options of every command are told once, with the first.

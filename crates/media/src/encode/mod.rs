@@ -44,6 +44,13 @@ pub enum Pushed {
     Skipped,
 }
 
+/// Factories of H.264 encoders of this machine, best first, and how many of them (the first ones) are hardware.
+pub(crate) fn on_this_machine() -> (Vec<&'static str>, usize) {
+    let there = choice::candidates(true, |factory| gst::ElementFactory::find(factory).is_some());
+    let hardware = there.iter().filter(|kind| kind.is_hardware()).count();
+    (there.into_iter().map(choice::Kind::factory).collect(), hardware)
+}
+
 /// An encoder at work. Outputs subscribe to its [`EncodedStream`]. Cheap to share in an `Arc`; dropping the last one stops it, and what its
 /// consumers have not got by then is lost: call [`Encoder::finish`] first.
 pub struct Encoder {

@@ -25,6 +25,11 @@ const AREA_ACTIVE: u16 = 96;
 const LABEL: u16 = 216;
 const TRAIL: u16 = 160;
 
+/// Whether this system has any font to draw labels with.
+pub(crate) fn has_font() -> bool {
+    text::has_font()
+}
+
 /// Draws overlays. One for each stream: it keeps the buffers of drawn pictures for reuse.
 #[derive(Default)]
 pub struct Renderer {

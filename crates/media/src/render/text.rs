@@ -77,6 +77,11 @@ impl Labels {
     }
 }
 
+/// Whether there is a font.
+pub(super) fn has_font() -> bool {
+    Rasteriser::new().is_some()
+}
+
 struct Rasteriser {
     fonts: FontSystem,
     glyphs: SwashCache,

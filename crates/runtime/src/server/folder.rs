@@ -99,7 +99,7 @@ async fn settle(changes: &mut mpsc::Receiver<()>) {
 }
 
 /// The files of a folder of instances. Those whose name begins with a dot are not meant.
-pub(super) fn instance_files(folder: &Path) -> io::Result<BTreeSet<PathBuf>> {
+pub(crate) fn instance_files(folder: &Path) -> io::Result<BTreeSet<PathBuf>> {
     let mut files = BTreeSet::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();

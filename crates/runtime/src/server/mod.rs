@@ -21,6 +21,7 @@ use parking_lot::RwLock;
 use tokio::{sync::Mutex, task::JoinSet};
 use watchpost_model::Id;
 
+pub(crate) use self::folder::instance_files;
 pub use self::{
     control::{Client, ClientError, Socket, SocketError},
     operation::{ErrorKind, Operation, OperationError, Reply, SwitchTo, Unusable},
