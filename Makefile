@@ -1,7 +1,7 @@
 # The commands of this project. Each installs what it needs first (Debian packages; no service is started).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test
+.PHONY: help setup demo test install deb
 MAKEFLAGS += --no-print-directory
 
 help: ## this list
@@ -19,3 +19,13 @@ test: ## build, lint and test everything
 	@scripts/setup.sh test
 	@scripts/clip.sh >/dev/null
 	@PATH="$$PATH:$$HOME/.cargo/bin" cargo xtask ci
+
+install: ## build and install below PREFIX (/usr/local); DESTDIR for packages
+	@scripts/setup.sh demo
+	@PATH="$$PATH:$$HOME/.cargo/bin" cargo build --release --locked --quiet --package watchpost-cli
+	@DESTDIR='$(DESTDIR)' PREFIX='$(or $(PREFIX),/usr/local)' scripts/install.sh
+
+deb: ## build a Debian package into target/debian
+	@scripts/setup.sh demo
+	@PATH="$$PATH:$$HOME/.cargo/bin" cargo build --release --locked --quiet --package watchpost-cli
+	@scripts/deb.sh

@@ -30,7 +30,7 @@ packages=(
   fonts-dejavu-core python3
 )
 if [ "$profile" = test ]; then
-  packages+=(ffmpeg jq libfaketime openssl python3-venv gstreamer1.0-tools python3-gi gir1.2-gst-rtsp-server-1.0)
+  packages+=(dpkg-dev binutils ffmpeg jq libfaketime openssl python3-venv gstreamer1.0-tools python3-gi gir1.2-gst-rtsp-server-1.0)
   # A broker and an RTMP server; the tests start their own, on free ports.
   packages+=(mosquitto mosquitto-clients nginx libnginx-mod-rtmp)
 fi

@@ -20,6 +20,7 @@ mod live;
 mod million;
 mod mqtt;
 mod no_signal;
+mod package;
 mod posted;
 mod preprocess;
 mod recorded;

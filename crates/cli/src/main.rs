@@ -5,6 +5,7 @@
 mod ask;
 mod commands;
 mod exit;
+mod interrupts;
 mod load;
 mod logging;
 mod output;

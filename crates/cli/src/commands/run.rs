@@ -10,6 +10,7 @@ use crate::{
     Global,
     commands::{serve::LISTEN, summary},
     exit::Exit,
+    interrupts::{Interrupts, leave_at_once},
     load, logging,
     output::BARS,
 };
@@ -45,6 +46,7 @@ impl Run {
         let Some(loaded) = load::instance(&self.file, global) else { return Ok(Exit::Refused) };
         let tokio = tokio::runtime::Runtime::new().context("starting the tasks that deliver")?;
         tokio.block_on(async {
+            let interrupts = Interrupts::watch().context("watching for Ctrl-C")?;
             let exports = &loaded.instance.output.handlers;
             if exports.iter().any(|export| export.switch == Switch::On && export.uri.starts_with("hls:")) {
                 let listener = watchpost_api::Listener::bind(self.listen).await?;
@@ -54,7 +56,7 @@ impl Run {
             let runtime = Runtime::open(&global.data, load::shipped_exporters(global), guardian)?;
             let instance = runtime.start(&loaded, &self.file).await?;
             let bar = progress_bar(&instance);
-            let end = follow(instance, &bar, Duration::from_secs(self.drain)).await;
+            let end = follow(instance, &bar, Duration::from_secs(self.drain), interrupts).await;
             bar.finish_and_clear();
             runtime.close();
             summary::print(&end, global)?;
@@ -64,14 +66,19 @@ impl Run {
 }
 
 /// Waits for the end, or for Ctrl-C (or TERM): the first stops in order, the second at once.
-async fn follow(mut instance: Instance, bar: &ProgressBar, drain: Duration) -> Final {
+async fn follow(
+    mut instance: Instance,
+    bar: &ProgressBar,
+    drain: Duration,
+    mut interrupts: Interrupts,
+) -> Final {
     let mut redraw = tokio::time::interval(REDRAW);
     let mut stopping = false;
     let ended = loop {
         tokio::select! {
             ended = instance.source_ended() => break ended,
             _ = redraw.tick() => draw(bar, &instance),
-            () = interrupted() => {
+            () = interrupts.next() => {
                 if stopping {
                     leave_at_once();
                 }
@@ -89,32 +96,13 @@ async fn follow(mut instance: Instance, bar: &ProgressBar, drain: Duration) -> F
     if !stopping {
         tokio::select! {
             () = instance.drain(drain) => {}
-            () = interrupted() => {}
+            () = interrupts.next() => {}
         }
     }
     tokio::select! {
         end = instance.shut_down() => end,
-        () = interrupted() => leave_at_once(),
+        () = interrupts.next() => leave_at_once(),
     }
-}
-
-pub(crate) async fn interrupted() {
-    let terminated = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut terminate) => terminate.recv().await,
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminated => {}
-    }
-}
-
-/// The second Ctrl-C. Nothing that was acknowledged is lost: this is what kill -9 does, too.
-#[allow(clippy::disallowed_methods, reason = "at once is what was asked for: nothing is flushed")]
-pub(crate) fn leave_at_once() -> ! {
-    std::process::exit(Exit::Failed as i32)
 }
 
 fn progress_bar(instance: &Instance) -> ProgressBar {

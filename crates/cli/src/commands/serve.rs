@@ -5,7 +5,12 @@ use clap::Args;
 use watchpost_api::Listener;
 use watchpost_runtime::{Guardian, Runtime, Server, Socket};
 
-use crate::{Global, commands::run::interrupted, exit::Exit, load, logging};
+use crate::{
+    Global,
+    exit::Exit,
+    interrupts::{Interrupts, leave_at_once},
+    load, logging,
+};
 
 /// Run all instances of the data folder, until Ctrl-C or TERM
 ///
@@ -30,6 +35,7 @@ impl Serve {
         logging::start(global.log, global.verbose, "info");
         let tokio = tokio::runtime::Runtime::new().context("starting the tasks that deliver")?;
         let served = tokio.block_on(async {
+            let mut interrupts = Interrupts::watch().context("watching for Ctrl-C")?;
             let listener = Listener::bind(self.listen).await?;
             let runtime = Runtime::open(&global.data, load::shipped_exporters(global), guardian)?;
             let server = Server::open(runtime).await?;
@@ -38,13 +44,13 @@ impl Serve {
             tracing::info!("listening on http://{}/", listener.address());
             tokio::select! {
                 () = listener.serve(watchpost_api::router(server.clone())) => {}
-                () = interrupted() => {}
+                () = interrupts.next() => {}
             }
             tracing::info!("stopping; press Ctrl-C again to stop at once");
             drop(socket);
             tokio::select! {
                 () = server.shut_down() => {}
-                () = interrupted() => super::run::leave_at_once(),
+                () = interrupts.next() => leave_at_once(),
             }
             Ok(Exit::Done)
         });
