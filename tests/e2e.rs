@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::print_stderr, reason = "what is skipped is said aloud")]
 
+mod api;
 mod bad_input;
 mod bound;
 mod clock;

@@ -6,29 +6,25 @@
 use std::sync::Arc;
 
 use axum::{
-    Json, Router,
+    Json,
     body::Bytes,
-    extract::{DefaultBodyLimit, Path, State, rejection::BytesRejection},
+    extract::{State, rejection::BytesRejection},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::post,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use watchpost_runtime::{Body, PostError, Posted, Server};
 
-use crate::Problem;
+use crate::{Problem, extract::At};
 
 /// Largest body, in bytes: two of the longest lines.
-const MAX_BODY_BYTES: usize = 32 << 20;
-
-pub(crate) fn routes() -> Router<Arc<Server>> {
-    let limit = DefaultBodyLimit::max(MAX_BODY_BYTES);
-    Router::new().route("/v1/core/instance/{id}/detections", post(detections)).layer(limit)
-}
+pub(crate) const MAX_BODY_BYTES: usize = 32 << 20;
 
 /// What became of a post.
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PostedDetections", extend("examples" = [{"accepted": 2, "refused": 0, "problems": [], "left_bytes": 0}]))]
+pub(crate) struct Answer {
     /// Lines taken.
     accepted: u64,
     /// Lines refused.
@@ -49,16 +45,16 @@ struct Refused {
     answer: Answer,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct LineProblem {
     /// From 1.
     line: u64,
     message: String,
 }
 
-async fn detections(
+pub(crate) async fn detections(
     State(server): State<Arc<Server>>,
-    Path(id): Path<String>,
+    At(id): At<String>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {

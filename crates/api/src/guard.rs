@@ -2,48 +2,76 @@
 //! browser on this machine reaches it for every page it shows.
 
 use axum::{
-    extract::Request,
-    http::{Method, StatusCode, Uri, header},
+    extract::{Request, State},
+    http::{HeaderName, Method, StatusCode, Uri, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 
-use crate::Problem;
+use crate::{App, Problem};
 
 /// Refuses requests under a name that is not this machine's own (a name that somebody has made to lead here:
 /// DNS rebinding), and those that change something on behalf of another site's page.
-pub(crate) async fn check(request: Request, next: Next) -> Response {
-    match refusal(&request) {
+pub(crate) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
+    // An address is never a name that leads elsewhere. Who may ask from where is for others to say.
+    let is_own = |host: &str| is_address(host) || is_local(host) || app.hosts.iter().any(|own| is(host, own));
+    match refusal(&request, is_own) {
         Some(problem) => problem.into_response(),
         None => next.run(request).await,
     }
 }
 
-fn refusal(request: &Request) -> Option<Problem> {
+/// The same where only this machine is served.
+pub(crate) async fn check_local(request: Request, next: Next) -> Response {
+    match refusal(&request, is_local) {
+        Some(problem) => problem.into_response(),
+        None => next.run(request).await,
+    }
+}
+
+fn refusal(request: &Request, is_own: impl Fn(&str) -> bool) -> Option<Problem> {
     let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     let host = text(header::HOST).or_else(|| request.uri().authority().map(|a| a.as_str()));
-    if let Some(host) = host.filter(|host| !is_local(host)) {
-        let detail = format!("`{host}` is not a name of this server; use 127.0.0.1 or localhost");
+    if let Some(host) = host.filter(|host| !is_own(host)) {
+        let detail =
+            format!("`{host}` is not a name of this server; use its address, localhost, or --host-name");
         return Some(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail));
     }
     let reads = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
-    let origin = text(header::ORIGIN);
-    if let (false, Some(origin)) = (reads, origin) {
-        let authority = origin.parse::<Uri>().ok().and_then(|uri| uri.authority().cloned());
-        if authority.is_none_or(|authority| Some(authority.as_str()) != host) {
-            let detail = format!("a page of `{origin}` may not change anything here");
-            return Some(Problem::new(StatusCode::FORBIDDEN, detail));
-        }
+    if reads {
+        return None;
     }
-    None
+    let origin = text(header::ORIGIN);
+    let other_origin = origin.filter(|origin| {
+        let authority = origin.parse::<Uri>().ok().and_then(|uri| uri.authority().cloned());
+        authority.is_none_or(|authority| Some(authority.as_str()) != host)
+    });
+    // Browsers say where a request comes from also where they leave out the origin (Fetch Metadata).
+    let site = text(HeaderName::from_static("sec-fetch-site"));
+    let other_site = site.filter(|site| !["same-origin", "none"].contains(site));
+    let other = other_origin.or(other_site)?;
+    let detail = format!("a page of `{other}` may not change anything here");
+    Some(Problem::new(StatusCode::FORBIDDEN, detail))
+}
+
+fn name_of(host: &str) -> &str {
+    match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or(rest),
+        None => host.split(':').next().unwrap_or(host),
+    }
+}
+
+fn is_address(host: &str) -> bool {
+    name_of(host).parse::<std::net::IpAddr>().is_ok()
+}
+
+fn is(host: &str, own: &str) -> bool {
+    name_of(host).trim_end_matches('.').eq_ignore_ascii_case(own)
 }
 
 /// Whether `host` (with or without a port) means this machine.
 fn is_local(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or(rest),
-        None => host.split(':').next().unwrap_or(host),
-    };
+    let name = name_of(host);
     name.eq_ignore_ascii_case("localhost")
         || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
@@ -58,7 +86,7 @@ mod tests {
     async fn asked(method: Method, headers: &[(&str, &str)]) -> StatusCode {
         let app = Router::new()
             .route("/", get(|| async {}).post(|| async {}))
-            .layer(axum::middleware::from_fn(check));
+            .layer(axum::middleware::from_fn(check_local));
         let mut request = Request::builder().method(method).uri("/");
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -89,5 +117,10 @@ mod tests {
         assert_eq!(asked(Method::POST, &[host, ("origin", "null")]).await, StatusCode::FORBIDDEN);
         assert_eq!(asked(Method::POST, &[host, ("origin", "http://localhost:3546")]).await, StatusCode::OK);
         assert_eq!(asked(Method::POST, &[host]).await, StatusCode::OK);
+        assert_eq!(
+            asked(Method::POST, &[host, ("sec-fetch-site", "cross-site")]).await,
+            StatusCode::FORBIDDEN
+        );
+        assert_eq!(asked(Method::POST, &[host, ("sec-fetch-site", "same-origin")]).await, StatusCode::OK);
     }
 }

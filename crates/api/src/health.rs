@@ -1,11 +1,26 @@
 //! For whoever watches over the process (PRODUCT section 15).
 
-use std::sync::Arc;
+use axum::{
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use watchpost_runtime::JournalState;
 
-use axum::{Router, routing::get};
-use watchpost_runtime::Server;
+use crate::{App, Problem};
 
-/// `/healthz`: the process answers. `/readyz`: its instances are loaded, which they are before it listens.
-pub(crate) fn routes() -> Router<Arc<Server>> {
-    Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(|| async { "ok\n" }))
+/// The process answers.
+pub(crate) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Its instances are loaded, which they are before it listens, and what they deliver can be kept.
+pub(crate) async fn readyz(State(app): State<App>) -> Response {
+    match app.server.health().journal.state {
+        JournalState::Writing => "ok\n".into_response(),
+        JournalState::Blocked => {
+            let detail = "the journal cannot be written; see /api/v1/system";
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).into_response()
+        }
+    }
 }

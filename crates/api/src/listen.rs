@@ -1,40 +1,72 @@
 //! The HTTP server: takes connections and hands requests to a router.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
-use axum::Router;
-use hyper::server::conn::http1;
+use axum::{Router, http::Request};
+use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
 use thiserror::Error;
 use tokio::{net::TcpListener, sync::Semaphore};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        self,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    },
+};
+use tower::ServiceExt;
+
+use crate::auth::Peer;
 
 /// Connections at once: some dozens of pages and players with some each, and far below the 1024 open files
 /// that a process has by default.
 const MAX_CONNECTIONS: usize = 512;
 /// Time to send the head of a request; also how long an idle connection is kept.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// For the handshake of TLS: a slow phone on a bad network.
+const TLS_TIMEOUT: Duration = Duration::from_secs(10);
+/// Browsers send some twenty.
+const MAX_HEADERS: usize = 64;
 /// Pause after a connection could not be taken: too many open files, mostly, and others end meanwhile.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A bound address, before and while it is served.
-#[derive(Debug)]
 pub struct Listener {
     tcp: TcpListener,
     address: SocketAddr,
+    tls: Option<TlsAcceptor>,
+}
+
+/// A certificate and its key, both PEM files.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    /// The certificate, with those that vouch for it behind it.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
 }
 
 /// Why nothing is served.
 #[derive(Debug, Error)]
 pub enum ListenError {
-    /// Everybody who reaches it is admin, so only this machine may.
+    /// Without a user or token everybody who reaches it would be admin, so only this machine may.
     #[error(
-        "{0} can be reached from other machines, and there is no password yet to keep them out: listen on 127.0.0.1 or ::1, \
-         and let others in by way of a proxy that asks them who they are"
+        "{0} can be reached from other machines, and there is no password yet to keep them out: set one with \
+         `watchpost password`, or listen on 127.0.0.1 or ::1"
     )]
     NotLoopback(SocketAddr),
+    /// The certificate or its key cannot be used.
+    #[error("TLS: {0}")]
+    Tls(String),
     /// Another program has it, most likely another Watchpost.
     #[error("{0} is in use by another program; choose another with --listen, or port 0 for a free one")]
     InUse(SocketAddr),
@@ -49,21 +81,27 @@ pub enum ListenError {
 }
 
 impl Listener {
-    /// Binds `address`, which must be of this machine's loopback; port 0 takes a free one.
+    /// Binds `address`; port 0 takes a free one. `has_credentials`: somebody has set up a user or token. Without,
+    /// it must be of this machine's loopback.
     ///
     /// # Errors
     /// See [`ListenError`].
-    pub async fn bind(address: SocketAddr) -> Result<Self, ListenError> {
-        if !address.ip().is_loopback() {
+    pub async fn bind(
+        address: SocketAddr,
+        tls: Option<&TlsFiles>,
+        has_credentials: bool,
+    ) -> Result<Self, ListenError> {
+        if !address.ip().is_loopback() && !has_credentials {
             return Err(ListenError::NotLoopback(address));
         }
+        let tls = tls.map(acceptor).transpose()?;
         let refused = |error: io::Error| match error.kind() {
             io::ErrorKind::AddrInUse => ListenError::InUse(address),
             _ => ListenError::Refused { address, error },
         };
         let tcp = TcpListener::bind(address).await.map_err(refused)?;
         let address = tcp.local_addr().map_err(|error| ListenError::Refused { address, error })?;
-        Ok(Self { tcp, address })
+        Ok(Self { tcp, address, tls })
     }
 
     /// What was bound, with its real port.
@@ -77,8 +115,8 @@ impl Listener {
         loop {
             // Never closed.
             let Ok(permit) = room.clone().acquire_owned().await else { return };
-            let stream = match self.tcp.accept().await {
-                Ok((stream, _)) => stream,
+            let (stream, peer) = match self.tcp.accept().await {
+                Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!("a connection could not be taken: {error}");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -89,11 +127,26 @@ impl Listener {
             if let Err(error) = stream.set_nodelay(true) {
                 tracing::debug!("TCP_NODELAY: {error}");
             }
-            let service = TowerToHyperService::new(router.clone());
+            // Who asks from where decides, without users, whether they may.
+            let peer = Peer(peer.ip().to_canonical());
+            let service = router.clone().map_request(move |mut request: Request<Incoming>| {
+                request.extensions_mut().insert(peer);
+                request
+            });
+            let service = TowerToHyperService::new(service);
+            let tls = self.tls.clone();
             tokio::spawn(async move {
                 let mut server = http1::Builder::new();
-                server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-                if let Err(error) = server.serve_connection(TokioIo::new(stream), service).await {
+                server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_headers(MAX_HEADERS);
+                let served = match tls {
+                    None => server.serve_connection(TokioIo::new(stream), service).await,
+                    Some(tls) => match tokio::time::timeout(TLS_TIMEOUT, tls.accept(stream)).await {
+                        Ok(Ok(stream)) => server.serve_connection(TokioIo::new(stream), service).await,
+                        Ok(Err(error)) => return tracing::debug!("a connection ended: {error}"),
+                        Err(_) => return,
+                    },
+                };
+                if let Err(error) = served {
                     // Clients come and go as they like.
                     tracing::debug!("a connection ended: {error}");
                 }
@@ -101,4 +154,28 @@ impl Listener {
             });
         }
     }
+}
+
+fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, ListenError> {
+    let wrong = |file: &Path, error: String| {
+        ListenError::Tls(format!("{}: {error}; expected a PEM file", file.display()))
+    };
+    let read = |error: rustls::pki_types::pem::Error| error.to_string();
+    let chain = CertificateDer::pem_file_iter(&files.certificate).and_then(Iterator::collect);
+    let chain: Vec<_> = chain.map_err(|error| wrong(&files.certificate, read(error)))?;
+    if chain.is_empty() {
+        return Err(wrong(&files.certificate, "holds no certificate".to_owned()));
+    }
+    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| wrong(&files.key, read(error)))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| ListenError::Tls(error.to_string()))?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(|error| {
+            let files = format!("{} and {}", files.certificate.display(), files.key.display());
+            ListenError::Tls(format!("{files} do not belong together: {error}"))
+        })?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
 }

@@ -21,7 +21,7 @@ pub(crate) enum Answer {
 pub(crate) fn perform(global: &Global, operation: Operation) -> anyhow::Result<Answer> {
     // Before any thread exists: the guardian is a fork of this process (see `watchpost_process`).
     let guardian = Guardian::start().context("starting the guardian of child processes")?;
-    logging::start(global.log, global.verbose, "warn");
+    logging::start(global.log, global.verbose, "warn", None);
     let tokio = tokio::runtime::Runtime::new()?;
     let answer = tokio.block_on(async {
         match connect(global)? {
@@ -61,7 +61,7 @@ pub(crate) fn refused(error: &OperationError) -> Exit {
 
 pub(crate) fn no_server(data: &Path) -> OperationError {
     let message = format!("no server runs on {}; start one with `watchpost serve`", data.display());
-    OperationError { kind: ErrorKind::Failed, message }
+    OperationError { kind: ErrorKind::Failed, message, problems: Vec::new() }
 }
 
 /// What the user calls an instance: its id, its name, or its file.

@@ -47,7 +47,7 @@ pub use manifest::{
 pub use paths::{PathError, Paths, Resolved, Root, looks_absolute, split_scheme};
 pub use problem::Problem;
 pub use render::{Draws, Render};
-pub use save::save;
+pub use save::{save, save_private};
 pub use schedule::read_schedule;
 pub use script::{SCRIPTS, Script};
 pub use secret::redact;

@@ -25,7 +25,7 @@ pub fn save(path: &Path, document: &Map<String, Value>) -> io::Result<()> {
 ///
 /// # Errors
 /// As [`save`].
-pub(crate) fn save_private(path: &Path, document: &Map<String, Value>) -> io::Result<()> {
+pub fn save_private(path: &Path, document: &Map<String, Value>) -> io::Result<()> {
     replace(path, document, OWNER_ONLY)
 }
 

@@ -11,6 +11,7 @@ pub mod doctor;
 mod entrance;
 mod entry;
 mod exports;
+mod glance;
 mod ids;
 mod instance;
 mod intake;
@@ -42,8 +43,10 @@ pub use pipeline::Ended;
 pub use plans::{Checked, check};
 pub use runtime::{OpenError, Runtime};
 pub use server::{
-    Client, ClientError, ErrorKind, Filter, FilterError, InstanceSnapshot, InstanceState, Operation,
-    OperationError, PostError, Reply, Server, Socket, SocketError, SwitchTo, Tap, Tapped, Unusable,
+    Client, ClientError, DiskHealth, Drafted, ErrorKind, ExportSeen, ExporterSeen, Filter, FilterError,
+    Findings, Installed, InstanceSnapshot, InstanceState, JournalHealth, JournalState, Look, Looked,
+    Operation, OperationError, Place, PostError, Reply, Sample, Samples, SeenBox, Server, ServerHealth,
+    SettingSeen, Socket, SocketError, SwitchTo, Tap, TapPlace, Tapped, Tried, Unusable, Use,
 };
 pub use source_status::SourceSnapshot;
 pub use status::ReceiverSnapshot;

@@ -79,6 +79,11 @@ impl Painter {
         *self = new;
     }
 
+    /// Whether parts of the picture are nobody's business.
+    pub fn masks(&self) -> bool {
+        self.scene.as_ref().is_some_and(|scene| !scene.overlay.masks.is_empty())
+    }
+
     /// Whether pictures are drawn on at all.
     pub const fn draws(&self) -> bool {
         self.scene.is_some()

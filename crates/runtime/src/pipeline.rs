@@ -23,7 +23,7 @@ use watchpost_model::{Diagnostics, Frame, Group, Record, StreamTime};
 use watchpost_source::{Item, Next, Source};
 
 use crate::{
-    armed::Schedules, instance::Scene, intake::Intake, keeper::Gate, open_events::OpenEvents,
+    armed::Schedules, glance::Glance, instance::Scene, intake::Intake, keeper::Gate, open_events::OpenEvents,
     pictures::Pictures, recorder::RecordError, source_status::SourceStatus, streams::Streams,
 };
 
@@ -61,6 +61,8 @@ pub(crate) struct Pipeline {
     pub tells_silence: bool,
     /// What can be seen from outside.
     pub status: Arc<SourceStatus>,
+    /// What viewers look at.
+    pub glance: Arc<Glance>,
 }
 
 /// Why a pipeline ended.
@@ -91,6 +93,7 @@ impl Pipeline {
             self.pictures.show_last(&frame, &last);
         }
         self.pictures.finish();
+        self.glance.stopped();
         ended
     }
 
@@ -125,25 +128,40 @@ impl Pipeline {
         let Item { frame, detections, analyse, again } = item;
         if !again {
             self.status.arrived(&frame, self.source.status());
+            self.glance.arrived();
             self.last_shown = self.tells_silence.then(|| (frame.clone(), Instant::now()));
         }
         if !analyse {
             // A frame over `frame_rate_limit`: shown, with what was last seen, but not looked at.
             self.pictures.show_again(&frame, &*self.source);
+            self.let_see(&frame, None);
             return Ok(());
         }
         let began = Instant::now();
         self.schedules.arm(frame.timestamp, &mut self.solution);
         let analysis = self.solution.process(&frame, detections.as_deref());
         self.status.analysed(began.elapsed());
+        self.glance.found(&analysis);
         self.record(Some(&frame), &analysis)?;
         if again {
             self.pictures.show_late(&frame, &analysis);
         } else {
             self.pictures.show(&frame, &analysis, &*self.source);
         }
+        self.let_see(&frame, Some(&analysis));
         self.last_frame = Some(frame);
         Ok(())
+    }
+
+    /// Leaves a frame for viewers; drawn only where one of them wants that.
+    fn let_see(&mut self, frame: &Frame, analysis: Option<&Analysis>) {
+        let masked = self.pictures.painter.masks();
+        let wanted = self.glance.wants_rendered() || masked && self.glance.is_watched();
+        let drawn = wanted.then(|| self.pictures.painter.picture_again(frame, true)).flatten();
+        self.glance.show(frame, drawn.map(|picture| picture.shown), masked, analysis);
+        if self.last_frame.as_ref().is_none_or(|last| last.size != frame.size) {
+            self.glance.codec(self.source.info().codec);
+        }
     }
 
     /// A camera that is away leaves its viewers with a picture that says so, some times a second.

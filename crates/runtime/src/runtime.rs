@@ -135,7 +135,8 @@ impl Runtime {
         }
     }
 
-    pub(crate) fn data(&self) -> &Path {
+    /// The data folder.
+    pub fn data(&self) -> &Path {
         &self.shared.data
     }
 
@@ -163,6 +164,19 @@ impl Runtime {
         let changed = *slot != system;
         *slot = system;
         Ok(changed)
+    }
+
+    /// The values of an exporter's settings; the defaults where they cannot be used.
+    pub(crate) fn settings(
+        &self,
+        manifest: &Manifest,
+    ) -> std::collections::BTreeMap<String, config::SettingValue> {
+        self.shared.system.read().settings(manifest).unwrap_or_default()
+    }
+
+    /// What was set of an exporter's settings, as it is: it may hold secrets.
+    pub fn exporter_values(&self, exporter: &str) -> Map<String, Value> {
+        self.shared.system.read().values(exporter)
     }
 
     /// Checks the settings of an exporter, saves and uses them from now on. Instances that use it are for the

@@ -80,7 +80,7 @@ pub struct ReceiverStatus {
 }
 
 /// The counts of a [`ReceiverStatus`] at one moment.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct ReceiverSnapshot {
     /// The export's or exporter's name.
     pub name: String,

@@ -35,7 +35,8 @@ impl Docs {
             named("docs/sources.md", pages::sources()),
             named("docs/streams.md", pages::streams()),
             named("docs/schemas.md", pages::with_schema_ids("docs/schemas.md")?),
-            named("docs/cli.md", self.command_line()?),
+            named("docs/cli.md", self.command(&["reference"])?),
+            named("docs/openapi.json", self.command(&["reference", "--openapi"])?),
         ];
         pages.extend(formats::pages()?);
         let mut stale = Vec::new();
@@ -56,15 +57,19 @@ impl Docs {
         Ok(())
     }
 
-    /// The command tells of itself: its arguments are known to nobody else.
-    fn command_line(&self) -> anyhow::Result<String> {
+    /// The command tells of itself: its arguments and routes are known to nobody else.
+    fn command(&self, arguments: &[&str]) -> anyhow::Result<String> {
         let mut asked = match &self.program {
             Some(program) => {
                 let mut command = Command::new(program);
-                command.arg("reference");
+                command.args(arguments);
                 command
             }
-            None => cargo(&["run", "--quiet", "--locked", "--package", "watchpost-cli", "--", "reference"]),
+            None => {
+                let mut command = cargo(&["run", "--quiet", "--locked", "--package", "watchpost-cli", "--"]);
+                command.args(arguments);
+                command
+            }
         };
         output(&mut asked).context("asking the command for its reference")
     }

@@ -7,6 +7,7 @@ mod export;
 mod exporter;
 mod instance;
 mod listen;
+mod password;
 mod reference;
 mod replay;
 mod run;
@@ -41,6 +42,7 @@ pub(crate) enum Command {
     Listen(listen::Listen),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
+    Password(password::Password),
     Reference(reference::Reference),
 }
 
@@ -60,6 +62,7 @@ impl Command {
             Self::Listen(command) => command.run(global),
             Self::Doctor(command) => command.run(global),
             Self::Completions(command) => command.run(),
+            Self::Password(command) => command.run(global),
             Self::Reference(command) => command.run(),
         }
     }

@@ -12,6 +12,9 @@ pub(crate) struct Reference {
     /// Write manual pages into this folder instead, one for each command.
     #[arg(long, value_name = "DIR")]
     man: Option<PathBuf>,
+    /// Print the description of the API (OpenAPI 3.1) instead: docs/openapi.json is made of it
+    #[arg(long)]
+    openapi: bool,
 }
 
 /// Columns; wide enough that tables in the help stay whole, narrow enough for a page.
@@ -24,6 +27,10 @@ impl Reference {
             let command = hide_values(Cli::command());
             clap_mangen::generate_to(command, &folder)
                 .with_context(|| format!("writing manual pages into {}", folder.display()))?;
+            return Ok(Exit::Done);
+        }
+        if self.openapi {
+            println!("{:#}", watchpost_api::openapi());
             return Ok(Exit::Done);
         }
         let mut page = String::from(

@@ -42,14 +42,14 @@ impl Run {
         // Before any thread exists: the guardian is a fork of this process (see `watchpost_process`).
         let guardian =
             watchpost_runtime::Guardian::start().context("starting the guardian of child processes")?;
-        logging::start(global.log, global.verbose, "warn");
+        logging::start(global.log, global.verbose, "warn", None);
         let Some(loaded) = load::instance(&self.file, global) else { return Ok(Exit::Refused) };
         let tokio = tokio::runtime::Runtime::new().context("starting the tasks that deliver")?;
         tokio.block_on(async {
             let interrupts = Interrupts::watch().context("watching for Ctrl-C")?;
             let exports = &loaded.instance.output.handlers;
             if exports.iter().any(|export| export.switch == Switch::On && export.uri.starts_with("hls:")) {
-                let listener = watchpost_api::Listener::bind(self.listen).await?;
+                let listener = watchpost_api::Listener::bind(self.listen, None, false).await?;
                 tracing::info!("listening on http://{}/", listener.address());
                 tokio::spawn(listener.serve(watchpost_api::video_router()));
             }

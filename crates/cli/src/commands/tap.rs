@@ -24,7 +24,7 @@ pub(crate) struct Tap {
 
 impl Tap {
     pub fn run(self, global: &Global) -> anyhow::Result<Exit> {
-        logging::start(global.log, global.verbose, "warn");
+        logging::start(global.log, global.verbose, "warn", None);
         let filter = match self.parse() {
             Ok(filter) => filter,
             Err(wrong) => {

@@ -50,9 +50,10 @@ struct LetterItem<'a> {
 }
 
 /// How many dead letters a receiver has.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LetterBox {
     /// The instance's id.
+    #[schemars(with = "String", extend("format" = "uuid"))]
     pub instance: Id,
     /// The export's or exporter's name, or `preprocess`.
     pub receiver: String,

@@ -86,7 +86,7 @@ pub(crate) struct Wishes<'a> {
 }
 
 /// An export that is gone.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Removed {
     /// Its name.
     pub name: String,

@@ -109,6 +109,7 @@ impl Instance {
             statuses: exports.statuses(),
             preprocess: Arc::new(RwLock::new(preprocess.as_ref().map(PreprocessTask::seen))),
             source: Arc::default(),
+            glance: Arc::default(),
         };
         let mut instance = Self {
             keeper: around.tokio.spawn(async {}),
@@ -145,6 +146,7 @@ impl Instance {
                 intake: self.intake.clone(),
                 pictures: self.exports.pictures(),
                 gate: self.gate.clone(),
+                glance: self.view.glance.clone(),
             },
         )?;
         *self.view.source.write() = Some(run.status.clone());

@@ -17,6 +17,7 @@ use watchpost_source::{Source, SourceInfo};
 
 use crate::{
     armed::Schedules,
+    glance::Glance,
     intake::Intake,
     keeper::Gate,
     open_events::OpenEvents,
@@ -50,6 +51,7 @@ pub(super) struct Surrounded<'a> {
     pub intake: Arc<Intake>,
     pub pictures: PictureExports,
     pub gate: Arc<Gate>,
+    pub glance: Arc<Glance>,
 }
 
 impl Run {
@@ -59,7 +61,7 @@ impl Run {
         stop: Arc<AtomicBool>,
         around: Surrounded<'_>,
     ) -> std::io::Result<Self> {
-        let Surrounded { wishes, info, wanted, intake, pictures, gate } = around;
+        let Surrounded { wishes, info, wanted, intake, pictures, gate, glance } = around;
         let status = Arc::new(SourceStatus::new(source.info().fps));
         let frames_expected = frames_expected(&source.info(), wishes.input.looping);
         let scene = Scene::default();
@@ -77,6 +79,7 @@ impl Run {
             last_shown: None,
             tells_silence: wishes.input.no_signal_picture,
             status: status.clone(),
+            glance,
         };
         let (tell, ended) = watch::channel(None);
         let stopped = stop.clone();

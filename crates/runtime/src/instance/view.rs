@@ -7,6 +7,7 @@ use watchpost_export::Written;
 
 use crate::{
     exports::Statuses,
+    glance::Glance,
     log::InstanceLog,
     pipeline::Ended,
     preprocess,
@@ -23,6 +24,7 @@ pub struct View {
     pub(super) statuses: Statuses,
     pub(super) preprocess: Arc<RwLock<Option<preprocess::Seen>>>,
     pub(super) source: Arc<RwLock<Option<Arc<SourceStatus>>>>,
+    pub(super) glance: Arc<Glance>,
 }
 
 impl View {
@@ -43,6 +45,11 @@ impl View {
     pub fn preprocess(&self) -> Option<ReceiverSnapshot> {
         let preprocess = self.preprocess.read();
         preprocess.as_ref().map(|seen| seen.status.snapshot(seen.inbox.store().end()))
+    }
+
+    /// What viewers look at.
+    pub(crate) fn glance(&self) -> &Arc<Glance> {
+        &self.glance
     }
 
     /// The instance's log, for those who read along.

@@ -6,11 +6,7 @@ use serde_json::{Map, Value};
 use watchpost_config::{self as config, Base, Loaded};
 use watchpost_model::Id;
 
-use super::{
-    OperationError, Reply, Server,
-    edit::{self, no_export},
-};
-use crate::plans;
+use super::{OperationError, Reply, Server};
 
 impl Server {
     /// Edits the document of an instance, checks and saves it, and brings the instance to it.
@@ -56,30 +52,9 @@ impl Server {
         name: &str,
         export: Map<String, Value>,
     ) -> Result<Reply, OperationError> {
-        let (runtime, file) = (&self.runtime, self.find(instance)?.file.clone());
-        self.change(instance, |loaded| {
-            let document = edit::set_export(loaded, name, export)?;
-            let new = config::load_document(document.clone(), &file, Base::DataFolder)
-                .map_err(|problems| OperationError::problems(&problems))?;
-            let around = runtime.surroundings(&file, Base::DataFolder);
-            let info = plans::info(&new.instance, false);
-            let wishes = plans::wishes(&new);
-            let wish = wishes.iter().find(|wish| wish.name == name);
-            let planned = wish.map(|w| plans::plan(w, &info, plans::available(&new.instance), &around));
-            match planned {
-                Some(Ok(_)) => {
-                    let files = plans::files(&wishes, &info, &around.paths);
-                    let file = files.iter().find(|file| file.export == name);
-                    match file.and_then(|file| around.claims().conflict(new.instance.id, file)) {
-                        Some(taken) => Err(OperationError::problems(&[taken])),
-                        None => Ok((document, Vec::new())),
-                    }
-                }
-                Some(Err(problems)) => Err(OperationError::problems(&problems)),
-                None => Err(no_export(&new, name)),
-            }
-        })
-        .await
+        let file = self.find(instance)?.file.clone();
+        let with = |loaded: &Loaded| self.with_export(&file, loaded, name, export);
+        self.change(instance, |loaded| Ok((with(loaded)?.document, Vec::new()))).await
     }
 }
 

@@ -153,7 +153,7 @@ fn handlers(document: &mut Document) -> Result<&mut Value, OperationError> {
     Ok(output(document)?.entry("handlers").or_insert_with(|| json!({})))
 }
 
-fn document_pointer<'a>(document: &'a mut Document, path: &str) -> Option<&'a mut Value> {
+pub(super) fn document_pointer<'a>(document: &'a mut Document, path: &str) -> Option<&'a mut Value> {
     let (first, rest) = path.strip_prefix('/')?.split_once('/')?;
     document.get_mut(first)?.pointer_mut(&format!("/{rest}"))
 }

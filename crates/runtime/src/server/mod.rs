@@ -6,28 +6,41 @@
 
 mod change;
 mod control;
+mod draft;
 mod edit;
 mod folder;
+mod health;
 mod instances;
+mod look;
 mod offline;
 mod operation;
 mod posted;
+mod samples;
+mod seen;
 mod slot;
 mod tap;
+mod try_source;
 
 use std::{collections::BTreeMap, io, path::PathBuf, sync::Arc, time::Duration};
 
 use parking_lot::RwLock;
+use serde_json::{Map, Value};
 use tokio::{sync::Mutex, task::JoinSet};
 use watchpost_model::Id;
 
 pub(crate) use self::folder::instance_files;
 pub use self::{
     control::{Client, ClientError, Socket, SocketError},
-    operation::{ErrorKind, Operation, OperationError, Reply, SwitchTo, Unusable},
+    draft::{Drafted, Findings},
+    health::{DiskHealth, JournalHealth, JournalState, ServerHealth},
+    look::{Look, Looked, SeenBox},
+    operation::{ErrorKind, Operation, OperationError, Place, Reply, SwitchTo, Unusable},
     posted::PostError,
+    samples::{Sample, Samples},
+    seen::{ExportSeen, ExporterSeen, Installed, SettingSeen, Use},
     slot::{InstanceSnapshot, InstanceState},
-    tap::{Filter, FilterError, Tap, Tapped},
+    tap::{Filter, FilterError, Place as TapPlace, Tap, Tapped},
+    try_source::Tried,
 };
 use self::{edit::no_export, slot::Slot};
 use crate::{
@@ -164,6 +177,32 @@ impl Server {
                 Ok(Reply::Count { count: count.map_err(OperationError::failed)? })
             }
         }
+    }
+
+    /// What all instances share.
+    pub const fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// The id of an instance, by that or by a name that only it has.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn id_of(&self, instance: &str) -> Result<Id, OperationError> {
+        self.find(instance).map(|slot| slot.id)
+    }
+
+    /// Edits the document of an instance: what `edit` makes of it is checked, saved and applied, and nobody else
+    /// changes it meanwhile.
+    ///
+    /// # Errors
+    /// See [`OperationError`]; what `edit` itself says against it.
+    pub async fn edit_document(
+        &self,
+        instance: &str,
+        edit: impl FnOnce(&Map<String, Value>) -> Result<Map<String, Value>, OperationError>,
+    ) -> Result<Reply, OperationError> {
+        self.change(instance, |loaded| Ok((edit(&loaded.document)?, Vec::new()))).await
     }
 
     /// Ends all instances, at the same time, and lets go of the data folder.

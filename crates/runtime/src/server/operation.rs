@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use watchpost_config::Problem;
@@ -150,7 +151,7 @@ pub enum Operation {
 }
 
 /// What an export can be switched to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SwitchTo {
     /// Delivers.
@@ -205,7 +206,7 @@ pub enum Reply {
 }
 
 /// A file among the instances that is none.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Unusable {
     /// Which.
     pub file: PathBuf,
@@ -221,6 +222,27 @@ pub struct OperationError {
     pub kind: ErrorKind,
     /// For people: what, what was expected, and the fix.
     pub message: String,
+    /// The same place by place, where there are places.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<Place>,
+}
+
+/// What is wrong at one place of a document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Place {
+    /// JSON pointer (RFC 6901); empty for the whole document.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
+    /// What was expected, or what to do; may be empty.
+    #[serde(default)]
+    pub fix: String,
+}
+
+impl From<&Problem> for Place {
+    fn from(problem: &Problem) -> Self {
+        Self { path: problem.path.clone(), message: problem.message.clone(), fix: problem.fix.clone() }
+    }
 }
 
 /// Kinds of [`OperationError`].
@@ -236,20 +258,24 @@ pub enum ErrorKind {
 }
 
 impl OperationError {
-    pub(crate) fn unknown(message: impl Into<String>) -> Self {
-        Self { kind: ErrorKind::Unknown, message: message.into() }
+    /// Nothing there of that name.
+    pub fn unknown(message: impl Into<String>) -> Self {
+        Self { kind: ErrorKind::Unknown, message: message.into(), problems: Vec::new() }
     }
 
-    pub(crate) fn invalid(message: impl Into<String>) -> Self {
-        Self { kind: ErrorKind::Invalid, message: message.into() }
+    /// Not possible as it was written.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self { kind: ErrorKind::Invalid, message: message.into(), problems: Vec::new() }
     }
 
-    pub(crate) fn failed(error: impl std::fmt::Display) -> Self {
-        Self { kind: ErrorKind::Failed, message: error.to_string() }
+    /// Something failed.
+    pub fn failed(error: impl std::fmt::Display) -> Self {
+        Self { kind: ErrorKind::Failed, message: error.to_string(), problems: Vec::new() }
     }
 
-    pub(crate) fn problems(problems: &[Problem]) -> Self {
+    /// Not possible, for these reasons.
+    pub fn problems(problems: &[Problem]) -> Self {
         let lines: Vec<_> = problems.iter().map(Problem::to_string).collect();
-        Self::invalid(lines.join("\n"))
+        Self { problems: problems.iter().map(Place::from).collect(), ..Self::invalid(lines.join("\n")) }
     }
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use parking_lot::RwLock;
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::{sync::Mutex, task::AbortHandle};
 use watchpost_config::{self as config, Base, Loaded};
@@ -27,7 +28,7 @@ use crate::{
 const GOOD_RUN: Duration = Duration::from_secs(60);
 
 /// What an instance is doing (PRODUCT section 3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InstanceState {
     /// By the user, or never started. It delivers what is in its log all the same.
@@ -42,6 +43,20 @@ pub enum InstanceState {
     Failed,
     /// Its file has ended.
     Finished,
+}
+
+impl InstanceState {
+    /// Its name in page, API and tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Restarting => "restarting",
+            Self::Failed => "failed",
+            Self::Finished => "finished",
+        }
+    }
 }
 
 /// One instance of a server.
@@ -66,6 +81,10 @@ pub(super) struct Inner {
 /// What can be seen without waiting for a change to be done with.
 struct Seen {
     name: String,
+    /// Without a password.
+    source: String,
+    auto_start: bool,
+    restarts: u64,
     state: InstanceState,
     problem: Option<String>,
     /// What is wrong with the file, which is not what runs then.
@@ -74,9 +93,17 @@ struct Seen {
 }
 
 /// Everything about an instance at one moment.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Instance", extend("examples" = [{
+    "id": "3f0e8d2c-6b1a-4957-8e0d-1c2b3a495867", "name": "Main gate", "state": "running",
+    "file": "watchpost-data/instances/gate.json", "source": "rtsp://camera/1", "auto_start": true,
+    "frames": 1200, "analysed": 1200, "skipped": 0, "fps": 12.4, "tracks": 3, "events_last_hour": 17,
+    "position_ms": 96000.0, "width": 1920, "height": 1080, "codec": "H.264", "malformed": 0, "lost": 0,
+    "restarts": 0, "log_bytes": 52011, "exports": [],
+}]))]
 pub struct InstanceSnapshot {
     /// `InstanceId`.
+    #[schemars(with = "String", extend("format" = "uuid"))]
     pub id: Id,
     /// `DisplayName`.
     pub name: String,
@@ -96,6 +123,35 @@ pub struct InstanceSnapshot {
     pub analysed: u64,
     /// Frames that a live source could not wait with.
     pub skipped: u64,
+    /// Where its frames come from, without a password.
+    pub source: String,
+    /// Whether it starts with the server.
+    pub auto_start: bool,
+    /// Frames that arrive per second now.
+    pub fps: f64,
+    /// Established tracks in the last frame.
+    pub tracks: u64,
+    /// Events within the last hour.
+    pub events_last_hour: u64,
+    /// The last frame's stream time, ms.
+    pub position_ms: f64,
+    /// Pixels in a row of the source's pictures, once one has come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub width: Option<u32>,
+    /// Rows of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
+    /// How they were encoded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub codec: Option<String>,
+    /// Lines and detections of the source that were malformed.
+    pub malformed: u64,
+    /// Records and objects for which the journal had no room.
+    pub lost: u64,
+    /// Times the source was opened again after a failure.
+    pub restarts: u64,
+    /// Bytes of its log.
+    pub log_bytes: u64,
     /// Every export and exporter.
     pub exports: Vec<ReceiverSnapshot>,
     /// The preprocess command.
@@ -114,6 +170,9 @@ impl Slot {
         let instance = Instance::open(&loaded, around.clone()).await?;
         let seen = RwLock::new(Seen {
             name: instance.name().to_owned(),
+            source: shown_source(&loaded),
+            auto_start: loaded.instance.auto_start,
+            restarts: 0,
             state: InstanceState::Stopped,
             problem: None,
             file_problem: None,
@@ -157,7 +216,12 @@ impl Slot {
         let failed = self.seen.read().state == InstanceState::Failed && *before != loaded.instance.input;
         let applied = inner.instance.apply(&loaded, renames).await.map_err(OperationError::failed)?;
         inner.loaded = loaded;
-        self.seen.write().name = inner.instance.name().to_owned();
+        {
+            let mut seen = self.seen.write();
+            seen.name = inner.instance.name().to_owned();
+            seen.source = shown_source(&inner.loaded);
+            seen.auto_start = inner.loaded.instance.auto_start;
+        }
         self.file_is(None);
         if applied.reopen || failed {
             if let Some(driver) = inner.driver.take() {
@@ -213,6 +277,10 @@ impl Slot {
         self.seen.write().file_problem = wrong;
     }
 
+    pub fn state(&self) -> InstanceState {
+        self.seen.read().state
+    }
+
     pub fn name(&self) -> String {
         self.seen.read().name.clone()
     }
@@ -223,8 +291,22 @@ impl Slot {
 
     pub fn snapshot(&self) -> InstanceSnapshot {
         let seen = self.seen.read();
-        let source = seen.view.source();
+        let (source, glance) = (seen.view.source(), seen.view.glance());
+        let (codec, size) = glance.source();
         InstanceSnapshot {
+            source: seen.source.clone(),
+            auto_start: seen.auto_start,
+            fps: glance.fps(),
+            tracks: glance.tracks(),
+            events_last_hour: glance.events_last_hour(),
+            position_ms: source.position.as_ms(),
+            width: size.map(|size| size.width),
+            height: size.map(|size| size.height),
+            codec,
+            malformed: source.refused,
+            lost: source.lost,
+            restarts: seen.restarts,
+            log_bytes: seen.view.log().store().bytes(),
             id: self.id,
             name: seen.name.clone(),
             state: seen.state,
@@ -245,8 +327,16 @@ impl Slot {
             Some(problem) => tracing::warn!(instance = %seen.name, "{problem}"),
             None => tracing::info!(instance = %seen.name, ?state, "state changed"),
         }
+        if state == InstanceState::Restarting {
+            seen.restarts += 1;
+        }
         (seen.state, seen.problem) = (state, problem);
     }
+}
+
+/// Where an instance's frames come from, as everybody may see it.
+fn shown_source(loaded: &Loaded) -> String {
+    config::redact(&loaded.instance.input.uri)
 }
 
 impl Inner {

@@ -1,7 +1,11 @@
 //! Records and objects of a running instance, looked at while they come. A tap keeps nobody waiting and nothing
 //! in the log; one that is slower than the log is kept loses, and is told how much.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt,
+    str::FromStr,
+};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -64,9 +68,35 @@ pub struct Tap {
     selection: Selection,
     filter: Filter,
     next: u64,
-    ready: VecDeque<Tapped>,
+    ready: VecDeque<(Place, Tapped)>,
+    /// Somebody has seen everything up to here before.
+    after: Option<Place>,
     /// While it is held, what the tap selects is logged.
     _wanted: Guard,
+}
+
+/// Where in an instance's log something stands: to go on behind it another time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The log entry.
+    pub position: u64,
+    /// Which of its records.
+    pub index: u32,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.position, self.index)
+    }
+}
+
+impl FromStr for Place {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (position, index) = text.split_once('.').ok_or(())?;
+        Ok(Self { position: position.parse().map_err(|_| ())?, index: index.parse().map_err(|_| ())? })
+    }
 }
 
 /// What a [`Tap`] yields.
@@ -128,18 +158,39 @@ impl Server {
     /// # Errors
     /// No such instance, or a filter that nothing can pass.
     pub fn tap(&self, instance: &str, filter: Filter) -> Result<Tap, OperationError> {
+        self.tap_after(instance, filter, None)
+    }
+
+    /// As [`Server::tap`], from behind `after` on as far as that is still kept.
+    ///
+    /// # Errors
+    /// As [`Server::tap`].
+    pub fn tap_after(
+        &self,
+        instance: &str,
+        filter: Filter,
+        after: Option<Place>,
+    ) -> Result<Tap, OperationError> {
         let selection = filter.selection().map_err(|error| OperationError::invalid(error.to_string()))?;
         let view = self.find(instance)?.view();
         let (log, wanted) = (view.log().clone(), view.wanted());
         let wanted = Wanted::also(&wanted, &selection);
-        let next = log.end();
-        Ok(Tap { log, selection, filter, next, ready: VecDeque::new(), _wanted: wanted })
+        let end = log.end();
+        // A place of another log, or of one that was lost in a crash, is none.
+        let after = after.filter(|after| after.position < end);
+        let next = after.map_or(end, |after| after.position);
+        Ok(Tap { log, selection, filter, next, ready: VecDeque::new(), after, _wanted: wanted })
     }
 }
 
 impl Tap {
     /// Waits for the next one; `None` when the instance is deleted or the server ends.
     pub async fn next(&mut self) -> Option<Tapped> {
+        self.next_placed().await.map(|(_, tapped)| tapped)
+    }
+
+    /// The same with its place.
+    pub async fn next_placed(&mut self) -> Option<(Place, Tapped)> {
         loop {
             if let Some(tapped) = self.ready.pop_front() {
                 return Some(tapped);
@@ -147,11 +198,17 @@ impl Tap {
             self.log.wait_past(self.next).await.ok()?;
             let batch = self.log.read(self.next, READ_ENTRIES, READ_BYTES).ok()?;
             if batch.lost > 0 {
-                self.ready.push_back(Tapped::Lost(batch.lost));
+                let place = Place { position: batch.next.saturating_sub(1), index: u32::MAX };
+                self.ready.push_back((place, Tapped::Lost(batch.lost)));
             }
-            for (_, entry) in &batch.entries {
-                let passes = self.select(&entry.body).into_iter().filter(|json| self.filter.passes(json));
-                self.ready.extend(passes.map(Tapped::Json));
+            for (position, entry) in &batch.entries {
+                let placed = (0..).zip(self.select(&entry.body)).map(|(index, json)| {
+                    let position = *position;
+                    (Place { position, index }, json)
+                });
+                let new = placed.filter(|(place, _)| self.after.is_none_or(|after| *place > after));
+                let passes = new.filter(|(_, json)| self.filter.passes(json));
+                self.ready.extend(passes.map(|(place, json)| (place, Tapped::Json(json))));
             }
             self.next = batch.next;
         }

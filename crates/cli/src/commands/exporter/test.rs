@@ -54,7 +54,7 @@ impl Test {
     pub fn run(self, global: &Global) -> anyhow::Result<Exit> {
         // Before any thread exists: the guardian is a fork of this process (see `watchpost_process`).
         let guardian = Guardian::start().context("starting the guardian of child processes")?;
-        logging::start(global.log, global.verbose, "error");
+        logging::start(global.log, global.verbose, "error", None);
         let dir = std::path::absolute(&self.dir)?;
         let (manifest, settings) = match self.read(&dir, global) {
             Ok(read) => read,

@@ -1,0 +1,102 @@
+//! Who may use a route, and the note in the audit log of who changed something by it.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request, State},
+    http::{HeaderValue, StatusCode, header},
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse, Response},
+    routing::MethodRouter,
+};
+
+use crate::{
+    App, Problem,
+    audit::Entry,
+    auth::{Caller, Peer, Role},
+    route::Route,
+};
+
+/// What a route needs to be asked.
+#[derive(Clone)]
+struct Guarded {
+    app: App,
+    role: Role,
+    id: &'static str,
+    /// It changes something: the audit log tells of it.
+    changes: bool,
+}
+
+/// A handler that only those may reach who may use its route.
+pub(crate) fn guarded(handler: MethodRouter<App>, route: Route, app: &App) -> MethodRouter<App> {
+    let state = Guarded { app: app.clone(), role: route.role, id: route.id, changes: route.changes() };
+    handler
+        .layer(DefaultBodyLimit::max(route.body_bytes))
+        .route_layer(from_fn_with_state(Arc::new(state), check))
+}
+
+/// Routes that a part of the API puts together by itself: for who may look.
+pub(crate) fn viewers_only(routes: Router<App>, app: &App) -> Router<App> {
+    let state = Guarded { app: app.clone(), role: Role::Viewer, id: "", changes: false };
+    routes.route_layer(from_fn_with_state(Arc::new(state), check))
+}
+
+async fn check(State(guarded): State<Arc<Guarded>>, mut request: Request, next: Next) -> Response {
+    let Guarded { app, role, id, changes } = &*guarded;
+    let peer = request.extensions().get::<Peer>().copied();
+    let caller = match app.auth.identify(request.headers(), peer) {
+        Ok(caller) => caller,
+        Err(problem) => return problem.into_response(),
+    };
+    let path = request.uri().path().to_owned();
+    let refused = match caller.role {
+        has if has >= *role => None,
+        Role::Public => Some(not_known()),
+        has => Some(Problem::new(
+            StatusCode::FORBIDDEN,
+            format!("this is for the role `{}`; you are `{}`: ask an admin", role.name(), has.name()),
+        )),
+    };
+    request.extensions_mut().insert(caller.clone());
+    let response = match refused {
+        Some(problem) => {
+            let mut response = problem.into_response();
+            if response.status() == StatusCode::UNAUTHORIZED {
+                // RFC 9110 section 15.5.2. No browser asks for a bearer token by itself.
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            response
+        }
+        None => next.run(request).await,
+    };
+    // Who is nobody changes nothing: what strangers knock at would only bury what counts.
+    if *changes && caller.role != Role::Public {
+        app.audit.write(entry(&caller, id, path, response.status(), peer));
+    }
+    response
+}
+
+/// That nobody knows who asks.
+fn not_known() -> Problem {
+    let detail = "log in first: POST /api/v1/session with user and password, or send a bearer token";
+    Problem::new(StatusCode::UNAUTHORIZED, detail)
+}
+
+pub(crate) fn entry(
+    caller: &Caller,
+    id: &str,
+    path: String,
+    status: StatusCode,
+    peer: Option<Peer>,
+) -> Entry {
+    Entry {
+        time: jiff::Timestamp::now().strftime("%FT%T%.3fZ").to_string(),
+        user: caller.name.clone(),
+        role: caller.role.name().to_owned(),
+        action: id.to_owned(),
+        path,
+        status: status.as_u16(),
+        address: peer.map(|Peer(address)| address.to_string()),
+    }
+}

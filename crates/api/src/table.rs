@@ -1,0 +1,237 @@
+//! The table of all routes: the router, who may use each, OpenAPI and the tests that try each are made from it.
+
+use axum::{
+    Json,
+    http::Method,
+    routing::{self as on},
+};
+
+use crate::{
+    auth::Role::{Admin, Operator, Public, Viewer},
+    checks, detections, document, exporters, exports, frame, health, instances, live, receivers,
+    route::Route,
+    schemas, session, system, tables, users,
+};
+
+fn get(path: &'static str, role: crate::Role, id: &'static str, summary: &'static str) -> Route {
+    Route::new(Method::GET, path, role, id, summary)
+}
+
+fn post(path: &'static str, role: crate::Role, id: &'static str, summary: &'static str) -> Route {
+    Route::new(Method::POST, path, role, id, summary)
+}
+
+fn put(path: &'static str, role: crate::Role, id: &'static str, summary: &'static str) -> Route {
+    Route::new(Method::PUT, path, role, id, summary)
+}
+
+fn delete(path: &'static str, role: crate::Role, id: &'static str, summary: &'static str) -> Route {
+    Route::new(Method::DELETE, path, role, id, summary)
+}
+
+fn patch(path: &'static str, role: crate::Role, id: &'static str, summary: &'static str) -> Route {
+    Route::new(Method::PATCH, path, role, id, summary)
+}
+
+/// Every route, ours first.
+pub(crate) fn routes() -> Vec<Route> {
+    [
+        process(),
+        session(),
+        instances(),
+        exports(),
+        receivers(),
+        tables(),
+        system(),
+        users(),
+        reference(),
+        hls(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+#[rustfmt::skip]
+fn process() -> Vec<Route> {
+    vec![
+        get("/healthz", Public, "healthz", "Whether the process answers")
+            .gives_bytes(200, "text/plain; charset=utf-8").by(|| on::get(health::healthz)),
+        get("/readyz", Public, "readyz", "Whether its instances are loaded and what they deliver can be kept")
+            .gives_bytes(200, "text/plain; charset=utf-8").by(|| on::get(health::readyz)),
+        get("/openapi.json", Public, "openapi", "This description")
+            .gives_bytes(200, "application/json").by(|| on::get(async || Json(crate::openapi()))),
+    ]
+}
+
+#[rustfmt::skip]
+fn session() -> Vec<Route> {
+    vec![
+        get("/api/v1/session", Public, "showSession", "Who asks, as what, and whether there is a login")
+            .gives::<session::Session>(200).by(|| on::get(session::show)),
+        post("/api/v1/session", Public, "login", "Log in; the session is a cookie")
+            .takes::<session::Login>().up_to(8 << 10).gives::<session::Session>(200).by(|| on::post(session::begin)),
+        delete("/api/v1/session", Public, "logout", "Log out")
+            .gives_nothing(204).by(|| on::delete(session::end)),
+    ]
+}
+
+#[rustfmt::skip]
+fn instances() -> Vec<Route> {
+    vec![
+        get("/api/v1/instances", Viewer, "listInstances", "All instances, how they and their exports are doing")
+            .query::<instances::Page>().gives::<instances::Listed>(200).by(|| on::get(instances::list)),
+        post("/api/v1/instances", Operator, "addInstance", "Make an instance of a document")
+            .takes::<document::Document>().up_to(document::MAX_BYTES)
+            .gives::<watchpost_runtime::InstanceSnapshot>(201).by(|| on::post(instances::add)),
+        get("/api/v1/instances/{id}", Viewer, "showInstance", "How an instance is doing")
+            .gives::<watchpost_runtime::InstanceSnapshot>(200).by(|| on::get(instances::show)),
+        delete("/api/v1/instances/{id}", Operator, "deleteInstance", "Delete an instance, its log and what waits")
+            .versioned().gives::<instances::Deleted>(200).by(|| on::delete(instances::delete)),
+        post("/api/v1/instances/{id}/start", Operator, "startInstance", "Start its source")
+            .gives::<watchpost_runtime::InstanceSnapshot>(200).by(|| on::post(instances::start)),
+        post("/api/v1/instances/{id}/stop", Operator, "stopInstance", "Stop its source and analytics; deliveries go on")
+            .gives::<watchpost_runtime::InstanceSnapshot>(200).by(|| on::post(instances::stop)),
+        post("/api/v1/instances/{id}/restart", Operator, "restartInstance", "Stop, then start")
+            .gives::<watchpost_runtime::InstanceSnapshot>(200).by(|| on::post(instances::restart)),
+        get("/api/v1/instances/{id}/document", Viewer, "showDocument", "The instance's file, passwords hidden")
+            .gives::<document::Document>(200).by(|| on::get(document::show)),
+        put("/api/v1/instances/{id}/document", Operator, "putDocument", "Bring an instance to a whole new document; only what differs is touched")
+            .takes::<document::Document>().up_to(document::MAX_BYTES).versioned()
+            .gives::<document::Document>(200).by(|| on::put(document::put)),
+        patch("/api/v1/instances/{id}/document", Operator, "patchDocument", "Change parts of the document (RFC 7396: null takes a key out)")
+            .takes::<document::Document>().up_to(document::MAX_BYTES).versioned()
+            .gives::<document::Document>(200).by(|| on::patch(document::patch)),
+        get("/api/v1/instances/{id}/frame.jpg", Viewer, "showFrame", "The last picture")
+            .query::<frame::Wanted>().gives_bytes(200, "image/jpeg").gives_nothing(204).by(|| on::get(frame::frame)),
+        get("/api/v1/instances/{id}/view", Viewer, "showView", "The last picture and exactly what is in it")
+            .query::<frame::Wanted>().gives::<frame::View>(200).gives_nothing(204).by(|| on::get(frame::view)),
+        get("/api/v1/instances/{id}/live", Viewer, "live", "Records or a stream's objects as they come, as server-sent events")
+            .query::<live::Wanted>().gives_bytes(200, "text/event-stream").by(|| on::get(live::live)),
+        get("/api/v1/instances/{id}/samples", Viewer, "samples", "What its objects and records look like: the last ones, or made-up ones")
+            .gives::<watchpost_runtime::Samples>(200).by(|| on::get(checks::samples)),
+        post("/api/v1/validate", Viewer, "validate", "Everything that would be said against an instance document")
+            .takes::<document::Document>().up_to(document::MAX_BYTES)
+            .gives::<watchpost_runtime::Findings>(200).by(|| on::post(checks::validate)),
+        post("/api/v1/source-test", Operator, "testSource", "Open a source, take its first picture, close it; at most 3 s")
+            .takes::<checks::Trial>().gives::<watchpost_runtime::Tried>(200).by(|| on::post(checks::source)),
+    ]
+}
+
+#[rustfmt::skip]
+fn exports() -> Vec<Route> {
+    vec![
+        get("/api/v1/instances/{id}/exports", Viewer, "listExports", "Its custom exports")
+            .gives::<exports::Exports>(200).by(|| on::get(exports::list)),
+        get("/api/v1/instances/{id}/exports/{name}", Viewer, "showExport", "One of them")
+            .gives::<exports::Export>(200).by(|| on::get(exports::show)),
+        put("/api/v1/instances/{id}/exports/{name}", Operator, "putExport", "Add an export or change it; nothing else is touched")
+            .takes::<exports::NewExport>().gives::<exports::Export>(200).by(|| on::put(exports::put)),
+        delete("/api/v1/instances/{id}/exports/{name}", Operator, "deleteExport", "Delete it with what waits for it; dead letters stay 7 days")
+            .gives::<exports::Gone>(200).by(|| on::delete(exports::delete)),
+        post("/api/v1/instances/{id}/exports/{name}/switch", Operator, "switchExport", "Switch it on, pause it, switch it off")
+            .takes::<exports::Switch>().gives::<exports::Export>(200).by(|| on::post(exports::switch)),
+        post("/api/v1/instances/{id}/exports/{name}/rename", Operator, "renameExport", "Give it another name; its place in the log moves along")
+            .takes::<exports::Name>().gives::<exports::Export>(200).by(|| on::post(exports::rename)),
+        post("/api/v1/instances/{id}/exports/{name}/duplicate", Operator, "duplicateExport", "Copy it under another name, switched off")
+            .takes::<exports::Name>().gives::<exports::Export>(200).by(|| on::post(exports::duplicate)),
+        post("/api/v1/instances/{id}/export-check", Operator, "checkExport", "Whether an export would work; nothing is saved")
+            .takes::<exports::Draft>().gives::<watchpost_runtime::Drafted>(200).by(|| on::post(checks::export)),
+        get("/api/v1/instances/{id}/exporters", Viewer, "listExportersOfInstance", "Every exporter and what has become of it in this instance")
+            .gives::<exporters::OfInstance>(200).by(|| on::get(exporters::of_instance)),
+        post("/api/v1/instances/{id}/exporters/{name}/switch", Operator, "switchExporter", "Switch an exporter on, pause it, switch it off for this instance")
+            .takes::<exports::Switch>().gives::<watchpost_runtime::ExporterSeen>(200).by(|| on::post(exporters::switch)),
+        get("/api/v1/exporters", Viewer, "listExporters", "Installed exporters with their settings, secrets left out")
+            .gives::<exporters::All>(200).by(|| on::get(exporters::list)),
+        get("/api/v1/exporters/{name}", Viewer, "showExporter", "One of them")
+            .gives::<watchpost_runtime::Installed>(200).by(|| on::get(exporters::show)),
+        put("/api/v1/exporters/{name}/settings", Admin, "putExporterSettings", "Give it its settings, for all instances; only it is restarted")
+            .takes::<exporters::Settings>().gives::<watchpost_runtime::Installed>(200).by(|| on::put(exporters::set)),
+    ]
+}
+
+#[rustfmt::skip]
+fn receivers() -> Vec<Route> {
+    vec![
+        get("/api/v1/dead", Viewer, "listDead", "Who has dead letters, and how many")
+            .gives::<receivers::Boxes>(200).by(|| on::get(receivers::boxes)),
+        get("/api/v1/instances/{id}/receivers/{name}/dead", Viewer, "showDead", "What an export, an exporter or `preprocess` has refused for good")
+            .query::<receivers::Which>().gives::<receivers::Letters>(200).by(|| on::get(receivers::dead)),
+        post("/api/v1/instances/{id}/receivers/{name}/dead/resend", Operator, "resendDead", "Send dead letters again")
+            .takes::<receivers::Chosen>().gives::<receivers::Count>(200).by(|| on::post(receivers::resend)),
+        post("/api/v1/instances/{id}/receivers/{name}/dead/drop", Operator, "dropDead", "Throw dead letters away")
+            .takes::<receivers::Chosen>().gives::<receivers::Count>(200).by(|| on::post(receivers::throw_away)),
+        post("/api/v1/instances/{id}/replay", Operator, "replay", "Deliver logged records again")
+            .takes::<receivers::Replay>().gives::<receivers::Count>(200).by(|| on::post(receivers::replay)),
+    ]
+}
+
+#[rustfmt::skip]
+fn tables() -> Vec<Route> {
+    vec![
+        get("/api/v1/formats", Viewer, "listFormats", "Ways out, their settings and what they take")
+            .gives::<tables::Formats>(200).by(|| on::get(tables::formats)),
+        get("/api/v1/sources", Viewer, "listSources", "Ways in")
+            .gives::<tables::Sources>(200).by(|| on::get(tables::sources)),
+        get("/api/v1/streams", Viewer, "listStreams", "What can be exported beside records")
+            .gives::<tables::Streams>(200).by(|| on::get(tables::streams)),
+        get("/api/v1/schemas", Viewer, "listSchemas", "Records: ids, versions, a sample of each")
+            .gives::<schemas::All>(200).by(|| on::get(schemas::list)),
+        get("/schema/{file}", Public, "showSchema", "The JSON Schema of one version")
+            .gives_bytes(200, "application/schema+json").by(|| on::get(schemas::file)),
+        post("/api/v1/records/validate", Viewer, "validateRecord", "Hold a record against its schema")
+            .takes::<schemas::Record>().gives::<schemas::Held>(200).by(|| on::post(schemas::hold)),
+    ]
+}
+
+#[rustfmt::skip]
+fn system() -> Vec<Route> {
+    vec![
+        get("/api/v1/system", Viewer, "showSystem", "How the server as a whole is doing")
+            .gives::<system::System>(200).by(|| on::get(system::show)),
+        get("/api/v1/system/log", Operator, "showLog", "What the program has logged lately")
+            .query::<system::WhichLines>().gives::<system::Lines>(200).by(|| on::get(system::log)),
+        get("/api/v1/system/audit", Admin, "showAudit", "Who changed what, newest first")
+            .query::<system::HowMany>().gives::<system::Entries>(200).by(|| on::get(system::audit)),
+    ]
+}
+
+#[rustfmt::skip]
+fn users() -> Vec<Route> {
+    vec![
+        get("/api/v1/users", Admin, "listUsers", "Who may log in")
+            .gives::<users::Users>(200).by(|| on::get(users::list)),
+        put("/api/v1/users/{name}", Admin, "putUser", "Make a user, or change role or password")
+            .takes::<users::NewUser>().up_to(8 << 10).gives::<users::User>(200).by(|| on::put(users::put)),
+        delete("/api/v1/users/{name}", Admin, "deleteUser", "Take a user out; open sessions end")
+            .gives_nothing(204).by(|| on::delete(users::delete)),
+        get("/api/v1/tokens", Admin, "listTokens", "Tokens for programs, but for the tokens themselves")
+            .gives::<users::Tokens>(200).by(|| on::get(users::tokens)),
+        post("/api/v1/tokens", Admin, "addToken", "Make a token; it is shown this once")
+            .takes::<users::NewToken>().gives::<users::MadeToken>(201).by(|| on::post(users::make_token)),
+        delete("/api/v1/tokens/{id}", Admin, "deleteToken", "Take a token out")
+            .gives_nothing(204).by(|| on::delete(users::delete_token)),
+    ]
+}
+
+#[rustfmt::skip]
+fn reference() -> Vec<Route> {
+    vec![
+        post("/v1/core/instance/{id}/detections", Operator, "postDetections", "The user's own detections, one JSON object a line")
+            .takes_bytes("application/x-ndjson").up_to(detections::MAX_BODY_BYTES)
+            .gives::<detections::Answer>(200).by(|| on::post(detections::detections)),
+    ]
+}
+
+/// What players fetch; `hls.rs` puts its routes together itself, for it also serves without the rest.
+#[rustfmt::skip]
+fn hls() -> Vec<Route> {
+    vec![
+        get("/hls/{playlist}", Viewer, "hlsFirst", "The playlist of an instance's first HLS export")
+            .gives_bytes(200, "application/vnd.apple.mpegurl"),
+        get("/hls/{instance}/{playlist}", Viewer, "hlsByName", "The playlist of one of its HLS exports")
+            .gives_bytes(200, "application/vnd.apple.mpegurl"),
+        get("/hls/{instance}/{name}/{file}", Viewer, "hlsFile", "A piece of it")
+            .gives_bytes(200, "video/mp4"),
+    ]
+}

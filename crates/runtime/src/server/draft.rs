@@ -1,0 +1,107 @@
+//! What is asked before something is saved: whether an instance or an export would work, and what it would do.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use watchpost_config::{self as config, Base, Loaded, Paths};
+use watchpost_export as export;
+
+use super::{
+    OperationError, Server,
+    edit::{self, no_export},
+    operation::Place,
+};
+use crate::plans;
+
+/// What is wrong with a document, and what is doubtful.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+pub struct Findings {
+    /// What keeps it, or a part of it, from working.
+    pub errors: Vec<Place>,
+    /// What works, but is probably not meant.
+    pub warnings: Vec<Place>,
+}
+
+/// What an export that is not saved would be.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Drafted {
+    /// Its format's name.
+    pub format: String,
+    /// What works, but is probably not meant.
+    pub warnings: Vec<Place>,
+    /// The file it would write to, dynamic strings as they are written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+}
+
+impl Server {
+    /// Everything that would be said against an instance document.
+    pub fn examine(&self, document: Map<String, Value>) -> Findings {
+        let file = self.folder.join("new.json");
+        let places = |problems: &[config::Problem]| problems.iter().map(Place::from).collect();
+        match config::load_document(document, &file, Base::DataFolder) {
+            Err(problems) => Findings { errors: places(&problems), warnings: Vec::new() },
+            Ok(loaded) => {
+                let paths = Paths::new(self.runtime.data(), &file, Base::DataFolder);
+                let checked = plans::check(&loaded, &paths, &self.runtime.exporters());
+                let errors: Vec<_> = checked.fatal.into_iter().chain(checked.errors).collect();
+                Findings { errors: places(&errors), warnings: places(&checked.warnings) }
+            }
+        }
+    }
+
+    /// What the export `name` of `instance` would be with these settings; nothing is saved.
+    ///
+    /// # Errors
+    /// What [`Server::perform`] would say against it.
+    pub async fn draft_export(
+        &self,
+        instance: &str,
+        name: &str,
+        export: Map<String, Value>,
+    ) -> Result<Drafted, OperationError> {
+        let slot = self.find(instance)?;
+        let loaded = slot.inner.lock().await.loaded.clone();
+        let new = self.with_export(&slot.file, &loaded, name, export)?;
+        let around = self.runtime.surroundings(&slot.file, Base::DataFolder);
+        let info = plans::info(&new.instance, false);
+        let handler = new.instance.output.handlers.iter().find(|handler| handler.name == name);
+        let Some(handler) = handler else { return Err(no_export(&new, name)) };
+        let request = export::Request { handler, paths: &around.paths, instance: &info };
+        let plan = export::plan(&request).map_err(|problems| OperationError::problems(&problems))?;
+        Ok(Drafted {
+            format: plan.format.name.to_owned(),
+            warnings: plan.warnings.iter().map(Place::from).collect(),
+            file: export::file_of(&request),
+        })
+    }
+
+    /// The instance with this export in it, if it may be.
+    pub(super) fn with_export(
+        &self,
+        file: &std::path::Path,
+        loaded: &Loaded,
+        name: &str,
+        export: Map<String, Value>,
+    ) -> Result<Loaded, OperationError> {
+        let document = edit::set_export(loaded, name, export)?;
+        let new = config::load_document(document, file, Base::DataFolder)
+            .map_err(|problems| OperationError::problems(&problems))?;
+        let around = self.runtime.surroundings(file, Base::DataFolder);
+        let info = plans::info(&new.instance, false);
+        let wishes = plans::wishes(&new);
+        let Some(wish) = wishes.iter().find(|wish| wish.name == name) else {
+            return Err(no_export(&new, name));
+        };
+        plans::plan(wish, &info, plans::available(&new.instance), &around)
+            .map_err(|problems| OperationError::problems(&problems))?;
+        let files = plans::files(&wishes, &info, &around.paths);
+        let file = files.iter().find(|file| file.export == name);
+        match file.and_then(|file| around.claims().conflict(new.instance.id, file)) {
+            Some(taken) => Err(OperationError::problems(&[taken])),
+            None => Ok(new),
+        }
+    }
+}

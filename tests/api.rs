@@ -1,0 +1,348 @@
+//! PRODUCT 13 and 14: the API, as programs and the page use it.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use watchpost_testkit::{Sandbox, Watchpost, wait_until};
+
+/// An answer.
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {} {}", self.head, String::from_utf8_lossy(&self.body)))
+    }
+
+    pub fn header(&self, name: &str) -> Option<String> {
+        let named = |line: &str| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
+        };
+        self.head.lines().find_map(named)
+    }
+}
+
+/// Asks once, with more headers, a line each.
+pub fn ask(address: SocketAddr, method: &str, path: &str, headers: &[&str], body: &[u8]) -> Answer {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    for line in headers {
+        head += &format!("{line}\r\n");
+    }
+    head += &format!("Content-Length: {}\r\n\r\n", body.len());
+    stream.write_all(head.as_bytes()).unwrap();
+    // Who is refused for the length of what they send is not listened to until they are done.
+    let _refused_early = stream.write_all(body);
+    let mut answer = Vec::new();
+    let _reset_after_it = stream.read_to_end(&mut answer);
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap_or_else(|| {
+        panic!("{method} {path}: no answer but {:?}", String::from_utf8_lossy(&answer));
+    });
+    let head = String::from_utf8_lossy(&answer[..end]).into_owned();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    let mut body = answer.split_off(end + 4);
+    if head.to_ascii_lowercase().contains("transfer-encoding: chunked") {
+        body = unchunked(&body);
+    }
+    Answer { status, head, body }
+}
+
+fn unchunked(mut body: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::new();
+    while let Some(end) = body.windows(2).position(|window| window == b"\r\n") {
+        let length = usize::from_str_radix(&String::from_utf8_lossy(&body[..end]), 16).unwrap();
+        whole.extend_from_slice(&body[end + 2..end + 2 + length]);
+        body = &body[end + 4 + length..];
+    }
+    whole
+}
+
+/// With a JSON body, as somebody on this machine.
+pub fn json(address: SocketAddr, method: &str, path: &str, body: &Value) -> Answer {
+    ask(address, method, path, &["Content-Type: application/json"], body.to_string().as_bytes())
+}
+
+pub fn get(address: SocketAddr, path: &str) -> Answer {
+    ask(address, "GET", path, &[], b"")
+}
+
+pub fn serve() -> (Sandbox, Watchpost, SocketAddr) {
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_watchpost"));
+    let server = sandbox.spawn(&["serve"]);
+    let address = sandbox.http_address();
+    (sandbox, server, address)
+}
+
+/// Two seconds of a moving pattern.
+fn clip(sandbox: &Sandbox) -> std::path::PathBuf {
+    let path = sandbox.data().join("clip.mp4");
+    let made = std::process::Command::new("ffmpeg")
+        .args(["-v", "error", "-y", "-f", "lavfi", "-i", "testsrc=size=320x240:rate=25:duration=2"])
+        .args(["-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "ultrafast"])
+        .arg(&path)
+        .status();
+    assert!(made.expect("ffmpeg (Debian package ffmpeg) is needed by this test").success());
+    path
+}
+
+/// An instance that waits for posted detections.
+pub fn gate() -> Value {
+    json!({
+        "DisplayName": "gate", "AutoStart": true, "Input": {"uri": "ndjson+post://"},
+        "Output": {"handlers": {"tracks": {"uri": "json:///tracks.jsonl", "sink": "output-tracks",
+            "config": {"append_only": true, "minify": true}}}},
+    })
+}
+
+#[test]
+fn an_instance_is_made_changed_and_deleted_and_no_change_is_lost() {
+    let (_sandbox, _server, address) = serve();
+    let made = json(address, "POST", "/api/v1/instances", &gate());
+    assert_eq!(made.status, 201, "{}", made.json());
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    assert_eq!(made.header("location").unwrap(), format!("/api/v1/instances/{id}"));
+    let path = format!("/api/v1/instances/{id}/document");
+    let read = get(address, &path);
+    let tag = read.header("etag").unwrap();
+    assert_eq!(tag, made.header("etag").unwrap());
+    let mut document = read.json();
+    document["DisplayName"] = "yard".into();
+    // Without the tag nothing is overwritten; with it, once.
+    assert_eq!(json(address, "PUT", &path, &document).status, 428);
+    let put = |tag: &str, document: &Value| {
+        let matches = format!("If-Match: {tag}");
+        let headers = ["Content-Type: application/json", matches.as_str()];
+        ask(address, "PUT", &path, &headers, document.to_string().as_bytes())
+    };
+    let written = put(&tag, &document);
+    assert_eq!(written.status, 200, "{}", written.json());
+    assert_eq!(written.json()["DisplayName"], "yard");
+    document["DisplayName"] = "lost".into();
+    assert_eq!(put(&tag, &document).status, 412);
+    // The same once more is the same: PUT is idempotent.
+    let tag = written.header("etag").unwrap();
+    let again = put(&tag, &written.json());
+    assert_eq!((again.status, again.header("etag").unwrap()), (200, tag));
+    let patched = json(address, "PATCH", &path, &json!({"DisplayName": "gate", "Zone": {"Zones": {}}}));
+    assert_eq!(patched.json()["DisplayName"], "gate");
+    let wrong = json(address, "PATCH", &path, &json!({"Input": {"uri": 7}}));
+    assert_eq!(wrong.status, 422);
+    assert_eq!(wrong.json()["problems"][0]["path"], "/Input/uri", "{}", wrong.json());
+    assert_eq!(wrong.header("content-type").unwrap(), "application/problem+json");
+    for (action, state) in [("stop", "stopped"), ("start", "starting"), ("restart", "starting")] {
+        let done = ask(address, "POST", &format!("/api/v1/instances/{id}/{action}"), &[], b"");
+        assert_eq!(done.status, 200);
+        // It may run already.
+        let now = done.json()["state"].as_str().unwrap().to_owned();
+        assert!(now == state || now == "running", "{action}: {now}");
+    }
+    assert_eq!(get(address, "/api/v1/instances").json()["instances"].as_array().unwrap().len(), 1);
+    let gone = ask(address, "DELETE", &format!("/api/v1/instances/{id}"), &[], b"");
+    assert_eq!((gone.status, gone.json()["removed"][0]["name"].clone()), (200, "tracks".into()));
+    assert_eq!(get(address, &format!("/api/v1/instances/{id}")).status, 404);
+}
+
+#[test]
+fn lists_have_pages_and_passwords_are_never_read() {
+    let (sandbox, _server, address) = serve();
+    for name in ["a", "b", "c"] {
+        let document = json!({"DisplayName": name, "Input": {"uri": format!("rtsp://me:hush@{name}.invalid/1")},
+            "Output": {"handlers": {"m": {"uri": "mqtt://broker.invalid/t", "sink": "output-tracks", "enabled": false,
+                "config": {"username": "u", "password": "hush2"}}}}});
+        let made = json(address, "POST", "/api/v1/instances", &document);
+        assert_eq!(made.status, 201, "{}", made.json());
+    }
+    let mut names = Vec::new();
+    let mut next = String::new();
+    loop {
+        let page = get(address, &format!("/api/v1/instances?limit=2{next}")).json();
+        let page_names = page["instances"].as_array().unwrap().iter();
+        names.extend(page_names.map(|one| one["name"].as_str().unwrap().to_owned()));
+        let Some(after) = page["next"].as_str() else { break };
+        next = format!("&after={after}");
+    }
+    names.sort();
+    assert_eq!(names, ["a", "b", "c"]);
+    for path in [
+        "/api/v1/instances",
+        "/api/v1/instances/a",
+        "/api/v1/instances/a/document",
+        "/api/v1/instances/a/exports",
+        "/api/v1/system/log",
+    ] {
+        let text = String::from_utf8(get(address, path).body).unwrap();
+        assert!(!text.contains("hush"), "{path}: {text}");
+    }
+    // What is hidden stays when it is written back, and goes nowhere else.
+    let export = get(address, "/api/v1/instances/a/exports/m").json();
+    let put = |uri: &str| {
+        let body = json!({"uri": uri, "sink": export["sink"], "switch": "off", "config": export["config"]});
+        json(address, "PUT", "/api/v1/instances/a/exports/m", &body)
+    };
+    assert_eq!(put("mqtt://broker.invalid/other").status, 200);
+    assert_eq!(put("mqtt://elsewhere.invalid/t").status, 422);
+    let id = get(address, "/api/v1/instances/a").json()["id"].as_str().unwrap().to_owned();
+    let kept = std::fs::read_to_string(sandbox.data().join(format!("instances/{id}.json"))).unwrap();
+    assert!(kept.contains("hush2") && kept.contains("/other"), "{kept}");
+}
+
+#[test]
+fn exports_are_checked_added_renamed_duplicated_and_fill() {
+    let (_sandbox, _server, address) = serve();
+    assert_eq!(json(address, "POST", "/api/v1/instances", &gate()).status, 201);
+    let base = "/api/v1/instances/gate";
+    let csv = json!({"uri": "csv:///tracks.csv", "sink": "output-tracks"});
+    let draft =
+        json(address, "POST", &format!("{base}/export-check"), &json!({"name": "rows", "export": csv}));
+    assert_eq!((draft.status, draft.json()["format"].clone()), (200, "csv".into()), "{}", draft.json());
+    let bad = json!({"name": "rows", "export": {"uri": "csv:///x.csv", "sink": "output-tracks", "config": {"separator": 5}}});
+    let refused = json(address, "POST", &format!("{base}/export-check"), &bad);
+    assert_eq!(refused.status, 422);
+    assert!(
+        refused.json()["problems"][0]["path"].as_str().unwrap().ends_with("/config/separator"),
+        "{}",
+        refused.json()
+    );
+    assert_eq!(json(address, "PUT", &format!("{base}/exports/rows"), &csv).status, 200);
+    let renamed = json(address, "POST", &format!("{base}/exports/rows/rename"), &json!({"to": "all rows"}));
+    assert_eq!(renamed.json()["name"], "all rows");
+    let copied =
+        json(address, "POST", &format!("{base}/exports/all%20rows/duplicate"), &json!({"to": "copy"}));
+    assert_eq!(copied.json()["switch"], "off", "{}", copied.json());
+    let paused = json(address, "POST", &format!("{base}/exports/tracks/switch"), &json!({"to": "paused"}));
+    assert_eq!(
+        (paused.json()["switch"].clone(), paused.json()["status"]["state"].clone()),
+        ("paused".into(), "paused".into())
+    );
+    wait_until("it runs", || get(address, base).json()["state"] == "running");
+    let frames: String = (0..30).map(|frame| format!("{{\"frame_id\":{frame},\"timestamp_ms\":{},\"detections\":[{{\"label\":\"person\",\"confidence\":0.9,\"x\":0.4,\"y\":0.4,\"width\":0.1,\"height\":0.2}}]}}\n", frame * 100)).collect();
+    let posted = ask(address, "POST", "/v1/core/instance/gate/detections", &[], frames.as_bytes());
+    assert_eq!((posted.status, posted.json()["accepted"].clone()), (200, 30.into()));
+    wait_until("rows are written", || {
+        let export = get(address, &format!("{base}/exports/all%20rows")).json();
+        export["status"]["delivered"].as_u64().unwrap() > 0 && export["status"]["waiting"] == 0
+    });
+    let samples = get(address, &format!("{base}/samples")).json();
+    assert_eq!(samples["streams"]["output-tracks"]["real"], true, "{samples}");
+    assert_eq!(samples["records"]["event-tailgating"]["real"], false);
+    let deleted = ask(address, "DELETE", &format!("{base}/exports/copy"), &[], b"");
+    assert_eq!(deleted.status, 200, "{}", deleted.json());
+    assert_eq!(get(address, &format!("{base}/exports/copy")).status, 404);
+}
+
+#[test]
+fn live_objects_come_as_events_and_go_on_where_a_client_left() {
+    let (_sandbox, _server, address) = serve();
+    assert_eq!(json(address, "POST", "/api/v1/instances", &gate()).status, 201);
+    wait_until("it runs", || get(address, "/api/v1/instances/gate").json()["state"] == "running");
+    let path = "/api/v1/instances/gate/live?stream=output-tracks";
+    let follow = |last: Option<&str>| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let last = last.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\n{last}\r\n").unwrap();
+        let mut lines = BufReader::new(stream).lines().map(Result::unwrap);
+        assert!(lines.any(|line| line.is_empty()), "the head ends");
+        lines
+    };
+    let post = |from: u64, to: u64| {
+        let line = |frame: u64| {
+            format!("{{\"frame_id\":{frame},\"timestamp_ms\":{},\"detections\":[]}}\n", frame * 100)
+        };
+        let body: String = (from..to).map(line).collect();
+        assert_eq!(
+            ask(address, "POST", "/v1/core/instance/gate/detections", &[], body.as_bytes()).status,
+            200
+        );
+    };
+    // Each event: its id, and the frame it tells of.
+    let next = |lines: &mut dyn Iterator<Item = String>| {
+        let mut id = String::new();
+        loop {
+            let line = lines.next().unwrap();
+            if let Some(of) = line.strip_prefix("id: ") {
+                id = of.to_owned();
+            }
+            if let Some(data) = line.strip_prefix("data: ") {
+                let data: Value = serde_json::from_str(data).unwrap();
+                return (id, data["frame_id"].as_u64().unwrap());
+            }
+        }
+    };
+    let mut lines = follow(None);
+    post(0, 5);
+    let seen: Vec<_> = (0..3).map(|_| next(&mut lines)).collect();
+    assert_eq!(seen.iter().map(|(_, frame)| *frame).collect::<Vec<_>>(), [0, 1, 2]);
+    drop(lines);
+    let mut lines = follow(Some(&seen[2].0));
+    assert_eq!((next(&mut lines).1, next(&mut lines).1), (3, 4), "what came meanwhile is not lost");
+    post(5, 6);
+    assert_eq!(next(&mut lines).1, 5);
+    for vain in ["?stream=nonsense", "?types=nonsense"] {
+        assert_eq!(get(address, &format!("/api/v1/instances/gate/live{vain}")).status, 422, "{vain}");
+    }
+}
+
+#[test]
+fn sources_are_tried_and_pictures_seen() {
+    let (sandbox, _server, address) = serve();
+    let clip = clip(&sandbox);
+    let tried = json(address, "POST", "/api/v1/source-test", &json!({"uri": clip.to_str().unwrap()}));
+    let found = tried.json();
+    assert_eq!(tried.status, 200, "{found}");
+    assert!(found["picture"].as_str().unwrap().starts_with("data:image/jpeg;base64,/9j/"), "{found}");
+    assert!(found["width"].as_u64().unwrap() > 0 && found["took_ms"].as_u64().unwrap() < 3000, "{found}");
+    let began = std::time::Instant::now();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("rtsp://{}/x", silent.local_addr().unwrap());
+    let refused = json(address, "POST", "/api/v1/source-test", &json!({"uri": uri}));
+    assert_eq!((refused.status, refused.json()["problems"][0]["path"].clone()), (422, "/Input/uri".into()));
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    let document = json!({"DisplayName": "clip", "AutoStart": true, "Input": {"uri": clip, "loop": true}});
+    assert_eq!(json(address, "POST", "/api/v1/instances", &document).status, 201);
+    let path = "/api/v1/instances/clip/frame.jpg";
+    wait_until("a picture", || get(address, path).status == 200);
+    let first = get(address, &format!("{path}?width=64"));
+    assert!(first.body.starts_with(&[0xff, 0xd8]) && first.header("content-type").unwrap() == "image/jpeg");
+    let id = first.header("watchpost-frame-id").unwrap();
+    let other = get(address, &format!("{path}?width=64&after={id}"));
+    assert!(other.status == 200 && other.header("watchpost-frame-id").unwrap() != id);
+    let view = get(address, "/api/v1/instances/clip/view?rendered=true").json();
+    assert!(view["boxes"].is_array() && view["width"].as_u64().unwrap() > 0, "{view}");
+}
+
+#[test]
+fn tables_schemas_and_the_description_of_the_api_are_there() {
+    let (_sandbox, _server, address) = serve();
+    let formats = get(address, "/api/v1/formats").json();
+    let csv = formats["formats"].as_array().unwrap().iter().find(|format| format["name"] == "csv").unwrap();
+    assert!(csv["fits"].as_array().unwrap().contains(&"output-tracks".into()), "{csv}");
+    assert!(csv["settings"]["properties"]["separator"].is_object(), "{csv}");
+    for table in ["sources", "streams", "schemas", "exporters"] {
+        let all = get(address, &format!("/api/v1/{table}")).json();
+        assert!(!all[table].as_array().unwrap().is_empty(), "{table}");
+    }
+    assert_eq!(get(address, "/schema/event-intrusion-v1.json").json()["type"], "object");
+    assert_eq!(get(address, "/schema/event-intrusion-v9.json").status, 404);
+    let held = json(address, "POST", "/api/v1/records/validate", &json!({"$id": "track", "$version": 1}));
+    assert!(!held.json()["violations"].as_array().unwrap().is_empty(), "{}", held.json());
+    let found = json(address, "POST", "/api/v1/validate", &json!({"Input": {"uri": "nope://x"}}));
+    assert!(found.json()["errors"].to_string().contains("/Input/uri"), "{}", found.json());
+    let description = get(address, "/openapi.json").json();
+    assert_eq!(description["openapi"], "3.1.0");
+    let committed = include_str!("../docs/openapi.json");
+    assert_eq!(description, serde_json::from_str::<Value>(committed).unwrap(), "run `cargo xtask docs`");
+    let page = ask(address, "GET", "/anything", &["Accept: text/html"], b"");
+    assert_eq!(page.status, 200);
+    assert!(page.header("content-security-policy").unwrap().contains("default-src 'self'"));
+}
