@@ -58,10 +58,9 @@ impl Server {
     pub async fn try_source(&self, input: Map<String, Value>) -> Result<Tried, OperationError> {
         let began = Instant::now();
         let late = || {
-            let seconds = PATIENCE.as_secs() + 1;
-            OperationError::invalid(format!(
-                "/Input/uri: no picture within {seconds} s; check address, user and password, and that the camera is on"
-            ))
+            let message = format!("no picture within {} s", PATIENCE.as_secs() + 1);
+            let fix = "check address, user and password, and that the camera is on";
+            OperationError::problems(&[config::Problem::at("/Input/uri", message, fix)])
         };
         let document = json!({"DisplayName": "source test", "Input": input});
         let Value::Object(document) = document else { return Err(late()) };
