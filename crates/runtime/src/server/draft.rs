@@ -17,6 +17,7 @@ use crate::plans;
 
 /// What is wrong with a document, and what is doubtful.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+#[schemars(extend("examples" = [{"errors": [{"path": "/Input/uri", "message": "is a number", "fix": "expected a string"}], "warnings": []}]))]
 pub struct Findings {
     /// What keeps it, or a part of it, from working.
     pub errors: Vec<Place>,
@@ -26,6 +27,7 @@ pub struct Findings {
 
 /// What an export that is not saved would be.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(extend("examples" = [{"format": "json", "warnings": [], "file": "watchpost-data/exports/events.jsonl"}]))]
 pub struct Drafted {
     /// Its format's name.
     pub format: String,

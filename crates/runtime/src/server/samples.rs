@@ -20,6 +20,7 @@ const LOOK_BACK_BYTES: usize = 8 << 20;
 
 /// One of each kind.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(extend("examples" = [{"streams": {"zone_stats": {"real": true, "object": {"frame_id": 7}}}, "records": {}}]))]
 pub struct Samples {
     /// By stream; those of pictures have none.
     pub streams: BTreeMap<String, Sample>,

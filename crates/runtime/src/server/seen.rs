@@ -47,6 +47,7 @@ pub struct ExporterSeen {
 
 /// An installed exporter with its settings.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(extend("examples" = [{"name": "json", "description": "Writes records as JSON files", "folder": "exporters/json", "problems": [], "events": {"track": [1]}, "command": "python3 jsonexport.py", "acknowledge": true, "settings": [], "instances": []}]))]
 pub struct Installed {
     /// Its name; that of its folder where its manifest cannot be used.
     pub name: String,

@@ -23,6 +23,7 @@ const PICTURE_WIDTH: u32 = 640;
 
 /// What a source that works is.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+#[schemars(extend("examples" = [{"kind": "rtsp", "live": true, "picture": "data:image/jpeg;base64,", "width": 1920, "height": 1080, "codec": "H.264", "fps": 25.0, "took_ms": 812}]))]
 pub struct Tried {
     /// Its name in the table of sources.
     pub kind: String,
