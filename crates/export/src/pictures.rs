@@ -5,7 +5,7 @@ use watchpost_media::{MediaError, MediaErrorKind};
 
 use crate::{
     common::Common,
-    files::{Names, key_of},
+    files::{Names, Retention, key_of},
     format::{Format, Output, Plan, Request, Selection, VideoOutput},
     metadata::path_template,
     picture::{PictureError, PictureSink},
@@ -65,6 +65,18 @@ pub(crate) fn target(
     let key = key_of(&[base.as_os_str().as_encoded_bytes(), instance, name]);
     let names = Names::new(template, base, request.instance);
     Some((selection?, Target { names, key }))
+}
+
+/// `retention` without a bound would keep everything and look as if it did not.
+pub(crate) fn check_retention(
+    request: &Request<'_>,
+    retention: Option<Retention>,
+    problems: &mut Vec<Problem>,
+) {
+    if retention.is_some_and(|retention| retention.is_empty()) {
+        let fix = "set `age_days`, `bytes` or `files`";
+        problems.push(problem(request.handler, "/config/retention", "has no bound", fix));
+    }
 }
 
 /// The plan of a picture export.

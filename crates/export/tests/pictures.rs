@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use common::Sandbox;
 use serde_json::{Value, json};
-use watchpost_export::{Moment, Output, Picture, PictureSink, Written};
+use watchpost_export::{Moment, Output, Picture, PictureSink, VideoOutput, Written};
 use watchpost_media::{EncodePace, Encoder};
 use watchpost_model::{Frame, Image, PixelFormat, Plane, Size, StreamTime, Timestamp};
 
@@ -48,8 +48,17 @@ fn picture(id: u64) -> Picture {
 
 /// A video export as the runtime runs it: an encoder, and a look at every frame.
 fn record(sandbox: &Sandbox, handler: &Value, frames: u64) -> Vec<Written> {
-    let plan = sandbox.plan(handler).unwrap_or_else(|problems| panic!("{problems:?}"));
-    let Output::Video(output) = plan.output else { panic!("no video export") };
+    record_by(&video(sandbox, handler), frames)
+}
+
+fn video(sandbox: &Sandbox, handler: &Value) -> VideoOutput {
+    match sandbox.plan(handler).unwrap_or_else(|problems| panic!("{problems:?}")).output {
+        Output::Video(output) => output,
+        Output::Receiver(_) | Output::Pictures(_) => panic!("no video export"),
+    }
+}
+
+fn record_by(output: &VideoOutput, frames: u64) -> Vec<Written> {
     let size = Size { width: 64, height: 48 };
     let encoder = Encoder::start(output.video.encoder(size, None, EncodePace::Fast)).unwrap();
     let mut sink = (output.make)();
@@ -210,4 +219,68 @@ fn retention_keeps_so_many_pictures() {
     }
     sink.finish().unwrap();
     assert!(sandbox.files().contains(&"p/0059.jpg".to_owned()));
+}
+
+#[test]
+fn retention_keeps_so_many_videos_and_their_numbers_go_up() {
+    for config in [
+        json!({"segment": {"seconds": 1}, "codec": {"keyframe_s": 0.4}, "retention": {"files": 3}}),
+        json!({"clip": {"before_s": 0, "after_s": 0}, "codec": {"keyframe_s": 0.2}, "retention": {"files": 3}}),
+    ] {
+        let sandbox = Sandbox::new();
+        std::fs::create_dir_all(sandbox.exports()).unwrap();
+        std::fs::write(sandbox.exports().join("theirs.mp4"), "of somebody else").unwrap();
+        let handler = json!({"uri": "mp4:///a.mp4", "sink": "output-image", "config": config});
+        let of_export = |files: &[String]| files.iter().filter(|name| name.starts_with("a")).count();
+        let mut last = 0;
+        for turn in 1..=5 {
+            let output = video(&sandbox, &handler);
+            let written = record_by(&output, 60);
+            assert!(!written.is_empty(), "turn {turn}");
+            let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+            while of_export(&sandbox.files()) > 3 {
+                assert!(std::time::Instant::now() < until, "turn {turn}: {:?}", sandbox.files());
+                std::thread::park_timeout(std::time::Duration::from_millis(20));
+            }
+            last += written.len();
+        }
+        let files = sandbox.files();
+        // A file that was ready for a segment that never came has counted too.
+        let left = of_export(&files);
+        assert!((2..=3).contains(&left), "{files:?}");
+        let kept: Vec<String> = (last - left..last).map(|number| format!("a-{number:05}.mp4")).collect();
+        assert_eq!(files[..left], kept, "the newest are left, those of one run before those of the next");
+        assert_eq!(files[left..], ["theirs.mp4"]);
+    }
+    let error = |config: Value| {
+        let handler = json!({"uri": "mp4:///a.mp4", "sink": "output-image", "config": config});
+        Sandbox::new().plan(&handler).map(|_| ()).unwrap_err()[0].to_string()
+    };
+    assert!(error(json!({"retention": {}})).contains("/config/retention: has no bound"));
+}
+
+#[test]
+fn retention_leaves_the_video_that_is_being_written() {
+    let sandbox = Sandbox::new();
+    let handler = json!({"uri": "mp4:///a.mp4", "sink": "output-image", "config": {
+        "segment": {"seconds": 1}, "codec": {"keyframe_s": 0.4}, "retention": {"bytes": 1}}});
+    let output = video(&sandbox, &handler);
+    let size = Size { width: 64, height: 48 };
+    let encoder = Encoder::start(output.video.encoder(size, None, EncodePace::Fast)).unwrap();
+    let mut sink = (output.make)();
+    sink.begin(encoder.stream()).unwrap();
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let mut id = 0;
+    // As long as no file has gone, and some frames more: the last two are the open ones.
+    while sandbox.files().first().is_none_or(|first| first == "a.mp4") || id < 100 {
+        assert!(std::time::Instant::now() < until, "{:?}", sandbox.files());
+        let Picture { frame, shown, .. } = picture(id);
+        encoder.push(&shown, frame.time).unwrap();
+        sink.look(&Moment { time: frame.time, timestamp: frame.timestamp, events: Vec::new() }).unwrap();
+        id += 1;
+    }
+    encoder.finish().unwrap();
+    let written = sink.finish().unwrap();
+    let frames: u64 = written.iter().map(|file| file.count).sum();
+    assert_eq!(frames, id, "no file lost a frame by it: {written:?}");
 }

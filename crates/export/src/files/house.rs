@@ -28,7 +28,7 @@ const RETRY: Duration = Duration::from_secs(30);
 const WALK_SHARE: u32 = 20;
 /// Files that wait to be compressed; beyond them the folder is walked for them later.
 const MAX_WAITING: usize = 4096;
-/// As deep as retention goes.
+/// A folder tree deeper than this is none that a path of ours leads to.
 const MAX_DEPTH: usize = 32;
 
 /// An export's share in it; cheap to clone. Ends with the last clone.
@@ -38,6 +38,8 @@ pub(crate) struct House(Arc<Shared>);
 struct Shared {
     /// All files lie below.
     root: PathBuf,
+    /// In so many folders under one another; 0: in the root itself.
+    depth: usize,
     /// Whose files they are: see [`mark`].
     key: u64,
     retention: Option<Retention>,
@@ -81,6 +83,20 @@ impl House {
         retention: Option<Retention>,
         compress: Option<Compress>,
     ) -> Option<Self> {
+        Self::at((root, MAX_DEPTH), key, retention, compress)
+    }
+
+    /// For files that all lie in `folder` itself.
+    pub(crate) fn of_folder(folder: PathBuf, key: u64, retention: Option<Retention>) -> Option<Self> {
+        Self::at((folder, 0), key, retention, None)
+    }
+
+    fn at(
+        (root, depth): (PathBuf, usize),
+        key: u64,
+        retention: Option<Retention>,
+        compress: Option<Compress>,
+    ) -> Option<Self> {
         let retention = retention.filter(|retention| !retention.is_empty());
         if retention.is_none() && compress.is_none() {
             return None;
@@ -96,7 +112,7 @@ impl House {
             kept: 0,
             leftovers: None,
         };
-        let shared = Arc::new(Shared { root, key, retention, compress, state: Mutex::new(state) });
+        let shared = Arc::new(Shared { root, depth, key, retention, compress, state: Mutex::new(state) });
         HOUSES.all.lock().push(Arc::downgrade(&shared));
         HOUSES.start();
         Some(Self(shared))
@@ -124,7 +140,7 @@ impl House {
         }
     }
 
-    /// These are being written.
+    /// These are being written. Said before a file is marked, so that retention never meets one unawares.
     pub(crate) fn active(&self, paths: Vec<PathBuf>) {
         self.0.state.lock().active = paths;
     }
@@ -229,7 +245,7 @@ impl Shared {
             return;
         }
         let mut found = Vec::new();
-        let walked = walk(&self.root, MAX_DEPTH, &mut |path, _| {
+        let walked = walk(&self.root, self.depth, &mut |path, _| {
             if found.len() < MAX_WAITING && self.is_leftover(&path, compress, kept) {
                 found.push(path);
             }
@@ -264,7 +280,7 @@ impl Shared {
 
     fn sweep(&self, retention: &Retention) {
         let now = Instant::now();
-        let active = {
+        {
             let mut state = self.state.lock();
             let due = match state.extent {
                 None => true,
@@ -276,9 +292,9 @@ impl Shared {
                 return;
             }
             state.meanwhile = Extent::default();
-            state.active.clone()
-        };
-        let swept = retention.sweep(&self.root, self.key, &active);
+        }
+        let is_active = |path: &Path| self.state.lock().active.iter().any(|active| active == path);
+        let swept = retention.sweep((&self.root, self.depth), self.key, &is_active);
         let took = now.elapsed();
         let mut state = self.state.lock();
         state.next_walk = Instant::now() + (took * WALK_SHARE).max(LOOK);

@@ -19,7 +19,7 @@ mod each;
 mod fault;
 mod folder;
 mod house;
-mod mark;
+pub(crate) mod mark;
 mod names;
 mod pending_note;
 mod receiver;

@@ -31,8 +31,6 @@ pub struct Retention {
 
 /// Files that are remembered in one walk: what is deleted at once. Of more, the rest goes in further walks.
 const MAX_OLDEST: usize = 4096;
-/// A folder tree deeper than this is none that a path of ours leads to.
-const MAX_DEPTH: usize = 32;
 
 /// What is there of an export.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,12 +62,17 @@ impl Retention {
         Some((age / 20).clamp(Duration::from_secs(5), Duration::from_secs(3600)))
     }
 
-    /// Deletes what is over the bounds below `root`, of the export `key` and none of `kept`. Memory is bounded,
-    /// however many files there are.
-    pub(crate) fn sweep(&self, root: &Path, key: u64, kept: &[PathBuf]) -> io::Result<Extent> {
+    /// Deletes what is over the bounds in `root` and `depth` folders below it, of the export `key`. `kept` is asked
+    /// just before a file goes: one may have been begun meanwhile. Memory is bounded, however many files there are.
+    pub(crate) fn sweep(
+        &self,
+        (root, depth): (&Path, usize),
+        key: u64,
+        kept: &dyn Fn(&Path) -> bool,
+    ) -> io::Result<Extent> {
         loop {
             let mut oldest = Oldest::default();
-            walk(root, MAX_DEPTH, &mut |path, found| {
+            walk(root, depth, &mut |path, found| {
                 // One that is just being made is marked already.
                 if !is_part(&path) && mark::of(&path, key).is_some() {
                     oldest.add(path, found);
@@ -90,7 +93,7 @@ impl Retention {
             || self.age_days.is_some()
     }
 
-    fn delete(&self, oldest: Oldest, kept: &[PathBuf]) -> Extent {
+    fn delete(&self, oldest: Oldest, kept: &dyn Fn(&Path) -> bool) -> Extent {
         let mut left = oldest.extent;
         let expired = self.age().and_then(|age| SystemTime::now().checked_sub(age));
         for Aged { written, bytes, path } in oldest.heap.into_sorted_vec() {
@@ -100,7 +103,7 @@ impl Retention {
             if !is_over {
                 break;
             }
-            if kept.contains(&path) {
+            if kept(&path) {
                 continue;
             }
             match fs::remove_file(&path) {
@@ -221,7 +224,7 @@ mod tests {
         ] {
             let folder = tempfile::tempdir().unwrap();
             files(folder.path(), 10);
-            let extent = retention.sweep(folder.path(), 7, &[]).unwrap();
+            let extent = retention.sweep((folder.path(), 9), 7, &|_| false).unwrap();
             assert_eq!(left(folder.path()), expected.clone().collect::<Vec<_>>(), "{retention:?}");
             assert_eq!(
                 extent,
@@ -238,7 +241,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         files(folder.path(), 5);
         let retention = Retention { files: Some(1), ..Retention::default() };
-        retention.sweep(folder.path(), 7, &[folder.path().join("0/0000.ours")]).unwrap();
+        retention.sweep((folder.path(), 0), 7, &|_| false).unwrap();
+        assert_eq!(left(folder.path()).len(), 5, "the folders below were not asked for");
+        let first = folder.path().join("0/0000.ours");
+        retention.sweep((folder.path(), 9), 7, &|path| path == first).unwrap();
         assert_eq!(left(folder.path()), [0]);
     }
 
@@ -250,6 +256,6 @@ mod tests {
             mark::put(&file, 7, Kind::Written);
         }
         let retention = Retention { files: Some(10), ..Retention::default() };
-        assert_eq!(retention.sweep(folder.path(), 7, &[]).unwrap().files, 10);
+        assert_eq!(retention.sweep((folder.path(), 0), 7, &|_| false).unwrap().files, 10);
     }
 }

@@ -88,6 +88,7 @@ pub(super) fn plan(
     let target = pictures::target(format, request, true, &mut problems);
     let (settings, coding) = settings.unzip();
     if let Some(settings) = &settings {
+        pictures::check_retention(request, settings.retention, &mut problems);
         let mut refuse = |key: &str, message: &str, fix: &str| {
             problems.push(problem(request.handler, &format!("/config/{key}"), message, fix));
         };

@@ -106,9 +106,9 @@ impl ClipRecorder {
         }
     }
 
-    /// Whether a clip is being written.
-    pub const fn is_writing(&self) -> bool {
-        self.open.is_some()
+    /// The clip that is being written.
+    pub fn writing(&self) -> Option<&Mp4Writer> {
+        self.open.as_ref().map(|clip| &clip.writer)
     }
 
     /// Encoded frames that clips lack because they were written too slowly.

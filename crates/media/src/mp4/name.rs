@@ -8,13 +8,17 @@ use std::{
 
 use crate::{MediaError, MediaErrorKind as Kind};
 
-/// Most numbers tried for one name; a folder with more recordings of one name wants retention.
-const MAX_NUMBER: u32 = 99_999;
+/// Greatest number behind a name: three years of segments of ten seconds.
+const MAX_NUMBER: u32 = 9_999_999;
+
+/// Names tried behind the last one that was there: other writers of the same name may be as quick.
+const MAX_TRIES: u32 = 1000;
 
 /// What happens if the file is there already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Overwrite {
-    /// `name.mp4`, `name-00001.mp4`, `name-00002.mp4`, ...
+    /// `name.mp4`, `name-00001.mp4`, `name-00002.mp4`, ...: behind the last one that is there, so that a name which
+    /// retention has made free is not the newest file's.
     #[default]
     Number,
     /// `name-2026-07-01_120000.mp4`, in UTC; numbered if that is there too.
@@ -56,7 +60,8 @@ pub(super) fn create(path: &Path, overwrite: Overwrite) -> Result<PathBuf, Media
         Overwrite::Number => path.to_owned(),
         Overwrite::Time => beside(path, &jiff::Timestamp::now().strftime("%F_%H%M%S").to_string()),
     };
-    for number in 0..=MAX_NUMBER {
+    let first = last_number(&path).map_or(0, |last| last + 1);
+    for number in first..=MAX_NUMBER.min(first.saturating_add(MAX_TRIES)) {
         let candidate = if number == 0 { path.clone() } else { beside(&path, &format!("{number:05}")) };
         match OpenOptions::new().write(true).create_new(true).open(&candidate) {
             Ok(_) => return Ok(candidate),
@@ -64,8 +69,30 @@ pub(super) fn create(path: &Path, overwrite: Overwrite) -> Result<PathBuf, Media
             Err(error) => return Err(storage(&candidate, &error)),
         }
     }
-    let message = format!("{}: {MAX_NUMBER} files of this name are there; move some away", path.display());
+    let message =
+        format!("{}: the numbers behind this name are used up; move the files away", path.display());
     Err(MediaError::new(Kind::Storage, message, ""))
+}
+
+/// The greatest number behind the name of `path` in its folder; 0 if only `path` itself is there.
+fn last_number(path: &Path) -> Option<u32> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (stem, extension) = (path.file_stem()?, path.extension());
+    let number = |name: PathBuf| -> Option<u32> {
+        if name.extension() != extension {
+            return None;
+        }
+        let rest = name.file_stem()?.as_encoded_bytes().strip_prefix(stem.as_encoded_bytes())?;
+        match rest {
+            [] => Some(0),
+            [b'-', digits @ ..] if digits.len() >= 5 && digits.iter().all(u8::is_ascii_digit) => {
+                std::str::from_utf8(digits).ok()?.parse().ok().filter(|number| *number < MAX_NUMBER)
+            }
+            _ => None,
+        }
+    };
+    let entries = std::fs::read_dir(folder).ok()?;
+    entries.flatten().filter_map(|entry| number(PathBuf::from(entry.file_name()))).max()
 }
 
 /// `folder/stem-suffix.ext`.
@@ -117,7 +144,13 @@ mod tests {
         let by_time = create(&path, Overwrite::Time).unwrap();
         assert!(by_time.to_string_lossy().contains("out-20"), "{by_time:?}");
         assert_ne!(create(&path, Overwrite::Time).unwrap(), by_time);
-        let error = create(&path.join("x.mp4"), Overwrite::Number).unwrap_err();
+        for (gone, next) in [("out.mp4", "out-00003.mp4"), ("out-00003.mp4", "out-00003.mp4")] {
+            std::fs::remove_file(path.with_file_name(gone)).unwrap();
+            std::fs::write(path.with_file_name("out-side-00007.mp4"), "another name").unwrap();
+            assert_eq!(create(&path, Overwrite::Number).unwrap(), path.with_file_name(next));
+        }
+        let file = path.with_file_name("out-00003.mp4");
+        let error = create(&file.join("x.mp4"), Overwrite::Number).unwrap_err();
         assert!(error.message.contains("is a file"), "{error}");
         assert_eq!(create(folder.path(), Overwrite::Replace).unwrap_err().kind, Kind::BadSetting);
     }

@@ -1,6 +1,7 @@
 //! MP4 files: a video of all there is, in one piece or in segments, or clips around events; playable up to
 //! their last second however a run ends.
 
+mod kept;
 mod sink;
 
 use garde::Validate;
@@ -13,6 +14,7 @@ use watchpost_template::Counts;
 
 use self::sink::{Files, Mp4Sink, Shape};
 use crate::{
+    files::Retention,
     format::{DataKind, Format, Plan, Request, VideoOutput},
     pictures,
     settings::{self, problem},
@@ -46,6 +48,9 @@ struct Settings {
     /// Only clips around events, a file each; events that follow one another share one. Absent: everything.
     #[garde(dive)]
     clip: Option<Clip>,
+    /// How many of its files stay, those of earlier runs counted. Absent: all.
+    #[garde(dive)]
+    retention: Option<Retention>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -94,6 +99,8 @@ fn plan(request: &Request<'_>) -> Result<Plan, Vec<Problem>> {
     let target = pictures::target(&FORMAT, request, false, &mut problems);
     let video = settings.as_ref().and_then(|(video, _)| video.check(request.handler, &mut problems));
     let shape = settings.as_ref().and_then(|(_, settings)| shape(settings, request, &mut problems));
+    let retention = settings.as_ref().and_then(|(_, settings)| settings.retention);
+    pictures::check_retention(request, retention, &mut problems);
     let (Some((selection, target)), Some(video), Some((_, settings)), Some(shape), true) =
         (target, video, settings, shape, problems.is_empty())
     else {
@@ -105,7 +112,7 @@ fn plan(request: &Request<'_>) -> Result<Plan, Vec<Problem>> {
         OverwriteWord::Time => Overwrite::Time,
         OverwriteWord::Replace => Overwrite::Replace,
     };
-    let files = Files::new(path, overwrite);
+    let files = Files::new(path, overwrite, target.key, retention);
     let output = VideoOutput {
         video,
         carries: &[Codec::H264, Codec::H265],

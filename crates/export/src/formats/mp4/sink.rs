@@ -1,9 +1,9 @@
 //! What an MP4 export writes while its video comes.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
 };
@@ -11,7 +11,11 @@ use std::{
 use watchpost_media::{ClipRecorder, EncodedStream, MediaError, Mp4Summary, Mp4Writer, Overwrite};
 use watchpost_model::StreamTime;
 
-use crate::picture::{Moment, PictureError, VideoSink, Written};
+use super::kept::Kept;
+use crate::{
+    files::{House, Retention},
+    picture::{Moment, PictureError, VideoSink, Written},
+};
 
 /// The next segment's file is opened so long before it begins, so that a slow disk loses no frame of it.
 const LEAD: StreamTime = StreamTime::from_nanos(3_000_000_000);
@@ -34,6 +38,11 @@ pub(super) struct Files {
     path: PathBuf,
     overwrite: Overwrite,
     count: Arc<AtomicU32>,
+    /// Whose they are: see [`crate::files::mark`].
+    key: u64,
+    retention: Option<Retention>,
+    /// Goes on between two videos and while the export rests; begun with the first file.
+    house: Arc<OnceLock<Option<House>>>,
 }
 
 pub(super) struct Mp4Sink {
@@ -43,6 +52,7 @@ pub(super) struct Mp4Sink {
     /// The last frame that was looked at.
     last: StreamTime,
     done: Vec<Written>,
+    kept: Kept,
 }
 
 enum Job {
@@ -57,8 +67,15 @@ enum Job {
 }
 
 impl Files {
-    pub(super) fn new(path: PathBuf, overwrite: Overwrite) -> Self {
-        Self { path, overwrite, count: Arc::default() }
+    pub(super) fn new(path: PathBuf, overwrite: Overwrite, key: u64, retention: Option<Retention>) -> Self {
+        Self { path, overwrite, count: Arc::default(), key, retention, house: Arc::default() }
+    }
+
+    /// Lets go of what retention does not keep.
+    fn house(&self) -> Option<House> {
+        let folder = self.path.parent().unwrap_or(Path::new("")).to_owned();
+        let house = self.house.get_or_init(|| House::of_folder(folder, self.key, self.retention));
+        house.as_ref().inspect(|house| house.opened(0)).cloned()
     }
 
     /// With `replace` only what was there before is replaced, not what this export has written itself.
@@ -80,7 +97,9 @@ impl VideoSink for Mp4Sink {
             }
             Shape::Whole | Shape::Segments { .. } => {
                 let (path, overwrite) = self.files.next();
+                self.kept.begins(&path);
                 let writer = Mp4Writer::start(&path, overwrite, video)?;
+                self.kept.opened(writer.path());
                 Job::Writes { stream: video.clone(), writer, next: None }
             }
         };
@@ -95,6 +114,7 @@ impl VideoSink for Mp4Sink {
                 if let Some(error) = writer.error().or_else(|| stream.error()) {
                     return Err(error.into());
                 }
+                self.kept.grown(writer.path(), writer.bytes());
                 self.segment()?;
             }
             Job::Waits(stream, clips) => {
@@ -102,7 +122,18 @@ impl VideoSink for Mp4Sink {
                     return Err(error.into());
                 }
                 if !moment.events.is_empty() {
-                    clips.event(moment.time, || self.files.next())?;
+                    let is_new = clips.writing().is_none();
+                    clips.event(moment.time, || {
+                        let next = self.files.next();
+                        self.kept.begins(&next.0);
+                        next
+                    })?;
+                    if let (true, Some(writer)) = (is_new, clips.writing()) {
+                        self.kept.opened(writer.path());
+                    }
+                }
+                if let Some(writer) = clips.writing() {
+                    self.kept.grown(writer.path(), writer.bytes());
                 }
                 let done = clips.advance()?;
                 self.done(done);
@@ -119,7 +150,8 @@ impl VideoSink for Mp4Sink {
 
 impl Mp4Sink {
     pub(super) fn new(files: Files, shape: Shape) -> Self {
-        Self { files, shape, job: Job::Nothing, last: StreamTime::ZERO, done: Vec::new() }
+        let kept = Kept::new(files.house(), files.key);
+        Self { files, shape, job: Job::Nothing, last: StreamTime::ZERO, done: Vec::new(), kept }
     }
 
     /// Gets the next file ready in time, and completes the one that it has followed.
@@ -131,7 +163,10 @@ impl Mp4Sink {
                 || bytes.is_some_and(|bytes| writer.bytes() >= bytes / 2);
             if writer.frames() > 0 && soon {
                 let (path, overwrite) = self.files.next();
-                *next = Some(writer.start_next(&path, overwrite, stream, (after, bytes))?);
+                self.kept.begins(&path);
+                let follower = writer.start_next(&path, overwrite, stream, (after, bytes))?;
+                self.kept.opened(follower.path());
+                *next = Some(follower);
             }
         }
         if writer.has_ended()
@@ -169,9 +204,12 @@ impl Mp4Sink {
     }
 
     fn done(&mut self, file: Option<Mp4Summary>) {
-        let Some(Mp4Summary { path, frames, bytes, .. }) = file.filter(|file| file.frames > 0) else {
+        let Some(Mp4Summary { path, frames, bytes, .. }) = file else { return };
+        self.kept.grown(&path, bytes);
+        self.kept.closed(&path);
+        if frames == 0 {
             return;
-        };
+        }
         if self.done.len() < MAX_LISTED {
             self.done.push(Written { path, count: frames, bytes });
             return;
