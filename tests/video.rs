@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use watchpost_testkit::{Control, Sandbox, wait_until};
 
 /// A clip of `frames` frames, 320 x 240, H.264 with B-frames, a key frame every second.
-fn clip(sandbox: &Sandbox, name: &str, frames: u32, more: &[&str]) -> PathBuf {
+pub(crate) fn clip(sandbox: &Sandbox, name: &str, frames: u32, more: &[&str]) -> PathBuf {
     let path = sandbox.path().join(name);
     let done = Command::new("ffmpeg")
         .args(["-v", "error", "-y", "-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25"])
@@ -24,24 +24,25 @@ fn clip(sandbox: &Sandbox, name: &str, frames: u32, more: &[&str]) -> PathBuf {
     path
 }
 
-fn instance(uri: &Path, handlers: Value) -> Value {
+pub(crate) fn instance(uri: &Path, handlers: Value) -> Value {
     json!({
         "DisplayName": "video", "Solution": "securt", "Input": {"uri": uri},
         "Output": {"handlers": handlers}
     })
 }
 
-fn mp4(name: &str, sink: &str, config: Value) -> Value {
+pub(crate) fn mp4(name: &str, sink: &str, config: Value) -> Value {
     json!({"uri": format!("mp4:///{name}"), "sink": sink, "config": config})
 }
 
 /// When each frame is shown, in ms from the first, in the order in which they are shown; from the packets, after
 /// all of them were decoded without a complaint.
-fn times(file: &Path) -> Vec<i64> {
+pub(crate) fn times(file: &Path) -> Vec<i64> {
     let decoded = Command::new("ffmpeg")
         .args(["-v", "error", "-i"])
         .arg(file)
-        .args(["-f", "null", "-"])
+        // Times as they are: frames of a camera may be closer together than its rate says.
+        .args(["-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "null", "-"])
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&decoded.stderr).into_owned();
@@ -59,7 +60,7 @@ fn times(file: &Path) -> Vec<i64> {
     times.iter().map(|time| time - first).collect()
 }
 
-fn run(sandbox: &Sandbox, document: &Value) -> Value {
+pub(crate) fn run(sandbox: &Sandbox, document: &Value) -> Value {
     let file = sandbox.instance(document);
     let ran = sandbox.run(&["run".as_ref(), file.as_os_str(), "--json".as_ref()]);
     assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);

@@ -1,7 +1,7 @@
 //! The solution: from a frame to everything that is to be said of it.
 
 use watchpost_model::{
-    Area, Detection, Frame, Id, Instant, Line, ObjectClass, StreamTime, Track, TrackPhase,
+    Area, Detection, Frame, Id, Instant, Line, ObjectClass, Point, StreamTime, Track, TrackPhase,
 };
 
 use crate::{
@@ -53,7 +53,7 @@ impl Securt {
             motion,
             tracker: Tracker::new(settings.track_namespace),
             zones,
-            crops: BestShots::default(),
+            crops: BestShots::masked(settings.masks),
             outbox: Outbox::new(settings.debug),
             tracks: Vec::new(),
             postures: Vec::new(),
@@ -128,6 +128,12 @@ impl Securt {
         }
         self.summarise(&mut out);
         out
+    }
+
+    /// Crops show nothing of what lies in `masks`, polygons in parts of the frame, from now on. Those that were taken
+    /// with other masks are gone.
+    pub fn set_masks(&mut self, masks: Vec<Vec<Point>>) {
+        self.crops.set_masks(masks);
     }
 
     /// Arms or disarms an area or line from the next frame on (schedules are the runtime's, which

@@ -1,6 +1,6 @@
 //! What an instance chooses.
 
-use watchpost_model::{Area, Id, Line, ObjectClass};
+use watchpost_model::{Area, Id, Line, ObjectClass, Point};
 
 use crate::IdSource;
 
@@ -13,6 +13,8 @@ pub struct Settings {
     pub lines: Vec<Line>,
     /// The class of objects found by motion (`Input.motion_class`).
     pub motion_class: ObjectClass,
+    /// Privacy masks, polygons in parts of the frame: crops do not show what lies in them. The analysis sees it.
+    pub masks: Vec<Vec<Point>>,
     /// Noise control off: every locked track, attribute and crop is reported
     /// (`SolutionManager.enable_debug`).
     pub debug: bool,

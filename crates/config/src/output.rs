@@ -43,8 +43,8 @@ pub(crate) fn output(check: &mut Check<'_>, root: &mut Object<'_>) -> (Output, V
         output.handlers.iter().find(|handler| handler.sink.as_deref() == Some("source")),
         output.render.masks.is_empty(),
     ) {
-        let message = "the source's own video is passed on as it is: privacy_masks do not cover it";
-        check.warn(&handler.path, message, "export output-image to have them drawn");
+        let message = "privacy_masks hide a part of the source's own video: it is not passed on as it is but encoded anew";
+        check.warn(&handler.path, message, "export output-image, which is encoded anyway");
     }
     exporters(check, &mut object, &mut output);
     let events = output.handlers.iter().find(|handler| handler.sink.as_deref() == Some("eventsExport"));

@@ -25,10 +25,40 @@ const TRAIL_POINTS: usize = 30;
 pub(crate) struct Painter {
     /// `None`: pictures are clean.
     scene: Option<Scene>,
+    /// `None`: nothing of a picture is hidden.
+    masks: Option<Masks>,
     /// For pictures without a signal; made when the first is drawn.
     silence: Option<Renderer>,
     time_zone: TimeZone,
     instance: InstanceInfo,
+}
+
+/// How somebody wants a picture.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wants {
+    /// With everything that is drawn.
+    pub drawn: bool,
+    /// With nothing but the privacy masks.
+    pub clean: bool,
+}
+
+impl Wants {
+    pub const fn any(self) -> bool {
+        self.drawn || self.clean
+    }
+}
+
+/// `Output.privacy_masks`: in every picture that leaves the instance.
+struct Masks {
+    renderer: Renderer,
+    overlay: Overlay,
+}
+
+impl Masks {
+    fn of(masks: &[Vec<Point>]) -> Option<Self> {
+        let overlay = Overlay { masks: masks.to_vec(), ..Overlay::default() };
+        (!masks.is_empty()).then(|| Self { renderer: Renderer::new(), overlay })
+    }
 }
 
 /// Everything that is drawn, and what it is drawn with.
@@ -39,35 +69,38 @@ struct Scene {
     /// When each track was last matched.
     matched: HashMap<Id, StreamTime>,
     flashes: Vec<(StreamTime, Flash)>,
-    /// `None`: only masks.
-    draws: Option<Draws>,
+    draws: Draws,
+    /// The frame that it was brought up to date with.
+    updated: Option<(u64, StreamTime)>,
 }
 
 impl Painter {
     pub fn new(wishes: &config::Instance, instance: &InstanceInfo) -> Self {
         let render = &wishes.output.render;
-        let scene = (render.draws.is_some() || !render.masks.is_empty()).then(|| Scene {
+        let scene = render.draws.map(|draws| Scene {
             renderer: Renderer::new(),
             overlay: Overlay {
                 masks: render.masks.clone(),
-                areas: match render.draws {
-                    Some(Draws { areas: true, .. }) => wishes.areas.iter().map(Into::into).collect(),
-                    _ => Vec::new(),
+                areas: match draws.areas {
+                    true => wishes.areas.iter().map(Into::into).collect(),
+                    false => Vec::new(),
                 },
-                lines: match render.draws {
-                    Some(Draws { lines: true, .. }) => wishes.lines.iter().map(Into::into).collect(),
-                    _ => Vec::new(),
+                lines: match draws.lines {
+                    true => wishes.lines.iter().map(Into::into).collect(),
+                    false => Vec::new(),
                 },
                 ..Overlay::default()
             },
             trails: HashMap::new(),
             matched: HashMap::new(),
             flashes: Vec::new(),
-            draws: render.draws,
+            draws,
+            updated: None,
         });
         // The name was checked when the instance was loaded.
         let time_zone = TimeZone::get(&wishes.input.time_zone).unwrap_or(TimeZone::UTC);
-        Self { scene, silence: None, time_zone, instance: instance.clone() }
+        let masks = Masks::of(&render.masks);
+        Self { scene, masks, silence: None, time_zone, instance: instance.clone() }
     }
 
     /// Goes on with other areas, lines, colours or another name.
@@ -79,21 +112,21 @@ impl Painter {
         *self = new;
     }
 
-    /// Whether parts of the picture are nobody's business.
-    pub fn masks(&self) -> bool {
-        self.scene.as_ref().is_some_and(|scene| !scene.overlay.masks.is_empty())
-    }
-
     /// Whether pictures are drawn on at all.
     pub const fn draws(&self) -> bool {
         self.scene.is_some()
     }
 
-    /// The picture of an analysed frame; `None` if the frame has none. `draw`: somebody looks at it.
-    pub fn picture(&mut self, frame: &Frame, analysis: &Analysis, draw: bool) -> Option<Picture> {
+    /// Whether a part of the picture is nobody's business: then the source's own video is not passed on.
+    pub const fn hides(&self) -> bool {
+        self.masks.is_some()
+    }
+
+    /// The picture of an analysed frame; `None` if the frame has none. A frame may be asked for more than once.
+    pub fn picture(&mut self, frame: &Frame, analysis: &Analysis, wants: Wants) -> Option<Picture> {
         self.update(frame, analysis);
         let events = analysis.groups.iter().flat_map(|group| self.events(group)).collect();
-        self.draw(frame, events, false, draw)
+        self.draw(frame, events, false, wants)
     }
 
     /// Draws from now on what was found in `frame`.
@@ -104,14 +137,14 @@ impl Painter {
     }
 
     /// The last picture once more, for events that come when the source has ended.
-    pub fn last_picture(&mut self, frame: &Frame, analysis: &Analysis, draw: bool) -> Option<Picture> {
+    pub fn last_picture(&mut self, frame: &Frame, analysis: &Analysis, wants: Wants) -> Option<Picture> {
         let events = analysis.groups.iter().flat_map(|group| self.events(group)).collect();
-        self.draw(frame, events, true, draw)
+        self.draw(frame, events, true, wants)
     }
 
     /// The picture of a frame that was not analysed, with what was found last.
-    pub fn picture_again(&mut self, frame: &Frame, draw: bool) -> Option<Picture> {
-        self.draw(frame, Vec::new(), false, draw)
+    pub fn picture_again(&mut self, frame: &Frame, wants: Wants) -> Option<Picture> {
+        self.draw(frame, Vec::new(), false, wants)
     }
 
     /// The last frame, darkened, with words that no other has come since; `now` is where the stream's clock would be.
@@ -120,7 +153,7 @@ impl Painter {
         let vertices = corners.map(|(x, y)| Point { x, y }).to_vec();
         let shade = OverlayArea { vertices, color: Color::DARK, label: String::new(), active: true };
         let overlay = Overlay {
-            masks: self.scene.as_ref().map(|scene| scene.overlay.masks.clone()).unwrap_or_default(),
+            masks: self.masks.as_ref().map(|masks| masks.overlay.masks.clone()).unwrap_or_default(),
             areas: vec![shade],
             timestamp: format!("No signal since {}", clock(frame.timestamp, &self.time_zone)),
             ..Overlay::default()
@@ -132,16 +165,27 @@ impl Painter {
         Some(self.finish(&frame, frame.image.clone()?, Vec::new(), false))
     }
 
-    fn draw(&mut self, frame: &Frame, events: Vec<bytes::Bytes>, again: bool, draw: bool) -> Option<Picture> {
+    fn draw(
+        &mut self,
+        frame: &Frame,
+        events: Vec<bytes::Bytes>,
+        again: bool,
+        wants: Wants,
+    ) -> Option<Picture> {
         let image = frame.image.as_ref()?;
-        let shown = match &mut self.scene {
-            Some(scene) if draw => {
-                scene.stamp(frame, &self.time_zone);
-                scene.renderer.draw(image, &scene.overlay)
-            }
-            _ => image.clone(),
+        let drawn = self.scene.as_mut().filter(|_| wants.drawn).map(|scene| {
+            scene.stamp(frame, &self.time_zone);
+            scene.renderer.draw(image, &scene.overlay)
+        });
+        // No picture leaves without its masks, wanted or not.
+        let clean = match (&mut self.masks, &drawn) {
+            (None, _) => image.clone(),
+            (Some(_), Some(drawn)) if !wants.clean => drawn.clone(),
+            (Some(masks), _) => masks.renderer.draw(image, &masks.overlay),
         };
-        Some(self.finish(frame, shown, events, again))
+        let shown = drawn.unwrap_or_else(|| clean.clone());
+        let frame = Frame { image: Some(clean), ..frame.clone() };
+        Some(self.finish(&frame, shown, events, again))
     }
 
     fn finish(&self, frame: &Frame, shown: Image, events: Vec<bytes::Bytes>, again: bool) -> Picture {
@@ -174,13 +218,16 @@ fn clock(at: Timestamp, zone: &TimeZone) -> String {
 impl Scene {
     /// The time goes on with every frame, analysed or not.
     fn stamp(&mut self, frame: &Frame, time_zone: &TimeZone) {
-        if self.draws.is_some_and(|draws| draws.timestamp) {
+        if self.draws.timestamp {
             self.overlay.timestamp = clock(frame.timestamp, time_zone);
         }
     }
 
     fn update(&mut self, frame: &Frame, analysis: &Analysis) {
-        let Some(draws) = self.draws else { return };
+        let draws = self.draws;
+        if self.updated.replace((frame.id, frame.time)) == Some((frame.id, frame.time)) {
+            return;
+        }
         for track in analysis.tracks.iter().filter(|track| track.phase == TrackPhase::Locked) {
             self.matched.insert(track.id, frame.time);
             let trail = self.trails.entry(track.id).or_default();

@@ -24,7 +24,7 @@ use watchpost_source::{Item, Next, Source};
 
 use crate::{
     armed::Schedules, glance::Glance, instance::Scene, intake::Intake, keeper::Gate, open_events::OpenEvents,
-    pictures::Pictures, recorder::RecordError, source_status::SourceStatus, streams::Streams,
+    overlay::Wants, pictures::Pictures, recorder::RecordError, source_status::SourceStatus, streams::Streams,
 };
 
 /// How long to wait for a frame before looking whether to stop.
@@ -155,9 +155,10 @@ impl Pipeline {
 
     /// Leaves a frame for viewers; drawn only where one of them wants that.
     fn let_see(&mut self, frame: &Frame, analysis: Option<&Analysis>) {
-        let masked = self.pictures.painter.masks();
+        let masked = self.pictures.painter.hides();
         let wanted = self.glance.wants_rendered() || masked && self.glance.is_watched();
-        let drawn = wanted.then(|| self.pictures.painter.picture_again(frame, true)).flatten();
+        let wants = Wants { drawn: true, clean: false };
+        let drawn = wanted.then(|| self.pictures.painter.picture_again(frame, wants)).flatten();
         self.glance.show(frame, drawn.map(|picture| picture.shown), masked, analysis);
         if self.last_frame.as_ref().is_none_or(|last| last.size != frame.size) {
             self.glance.codec(self.source.info().codec);
@@ -179,6 +180,7 @@ impl Pipeline {
         let Some(change) = self.scene.lock().take() else { return Ok(()) };
         let (wishes, info) = *change;
         let ended = self.solution.set_zones(wishes.areas.clone(), wishes.lines.clone());
+        self.solution.set_masks(wishes.output.render.masks.clone());
         self.schedules.change(&wishes, &mut self.solution);
         self.pictures.painter.change(&wishes, &info);
         self.streams.rename(info.name);
@@ -206,10 +208,10 @@ impl Pipeline {
         let state = self.open_events.changes(analysis);
         let mut objects = match frame {
             Some(frame) => {
-                let wants = self.streams.wants_picture();
-                let picture = wants.then(|| self.pictures.painter.picture(frame, analysis, true)).flatten();
-                let shown = picture.as_ref().map(|picture| &picture.shown);
-                self.streams.objects(frame, analysis, Some(&mut self.solution), shown)
+                let painter = &mut self.pictures.painter;
+                let wants = Wants { drawn: self.streams.wants_picture(), clean: self.streams.wants_parts() };
+                let picture = wants.any().then(|| painter.picture(frame, analysis, wants)).flatten();
+                self.streams.objects(frame, analysis, Some(&mut self.solution), picture.as_ref())
             }
             None => Vec::new(),
         };

@@ -273,6 +273,7 @@ pub(crate) fn solution(wishes: &config::Instance) -> analytics::Settings {
         areas: wishes.areas.clone(),
         lines: wishes.lines.clone(),
         motion_class: wishes.input.motion_class,
+        masks: wishes.output.render.masks.clone(),
         debug: wishes.debug,
         motion: analytics::MotionSettings {
             max_pixels: wishes.input.input_pixel_limit,

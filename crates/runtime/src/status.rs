@@ -64,6 +64,8 @@ pub struct ReceiverStatus {
     state: watch::Sender<(State, Option<String>)>,
     /// What is wrong with its settings although it runs.
     note: Mutex<Option<String>>,
+    /// What is other than asked for in what it is given now: true as long as that is, whatever becomes of its settings.
+    remark: Mutex<Option<String>>,
     /// First log position not yet done with.
     cursor: watch::Sender<u64>,
     written: Mutex<Vec<Written>>,
@@ -121,6 +123,7 @@ impl ReceiverStatus {
             format,
             state: watch::Sender::new((State::Running, None)),
             note: Mutex::default(),
+            remark: Mutex::default(),
             cursor: watch::Sender::new(0),
             written: Mutex::default(),
             last_loss: Mutex::default(),
@@ -148,6 +151,15 @@ impl ReceiverStatus {
             tracing::warn!(receiver = %self.name, "{note}");
         }
         *self.note.lock() = note;
+    }
+
+    /// What is other than asked for in what it is given from now on; shown while nothing else is.
+    pub(crate) fn remark(&self, remark: Option<String>) {
+        let mut now = self.remark.lock();
+        if let Some(remark) = remark.as_ref().filter(|remark| now.as_ref() != Some(*remark)) {
+            tracing::warn!(receiver = %self.name, "{remark}");
+        }
+        *now = remark;
     }
 
     /// Its state now.
@@ -259,7 +271,7 @@ impl ReceiverStatus {
             name: self.name.clone(),
             format: self.format,
             state: state.name(),
-            problem: problem.or_else(|| self.note.lock().clone()),
+            problem: problem.or_else(|| self.note.lock().clone()).or_else(|| self.remark.lock().clone()),
             retry_in_ms,
             delivered: get(&self.delivered),
             bytes: get(&self.bytes),

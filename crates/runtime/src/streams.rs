@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use watchpost_analytics::{Analysis, Occupancy, Securt};
-use watchpost_export::InstanceInfo;
+use watchpost_export::{InstanceInfo, Picture};
 use watchpost_model::{Detection, Frame, Image, Instant, Record, Rect, StreamTime, Track, TrackPhase};
 use watchpost_schema::{
     Context,
@@ -49,14 +49,19 @@ impl Streams {
         self.wanted.stream(StreamName::Detections) && self.wanted.whole_picture(StreamName::Detections)
     }
 
-    /// The objects of one analysed frame. `solution` has the tracks' best pictures and events; `shown` is the frame
-    /// as it is rendered, where that is wanted.
+    /// Whether an object carries parts of the clean picture.
+    pub fn wants_parts(&self) -> bool {
+        self.wanted.stream(StreamName::Detections) && self.wanted.crops(StreamName::Detections)
+    }
+
+    /// The objects of one analysed frame. `solution` has the tracks' best pictures and events; `picture` is the frame
+    /// as others may see it, where that is wanted.
     pub fn objects(
         &mut self,
         frame: &Frame,
         analysis: &Analysis,
         mut solution: Option<&mut Securt>,
-        shown: Option<&Image>,
+        picture: Option<&Picture>,
     ) -> Vec<Encoded> {
         let at =
             Instant { frame_id: frame.id, time: frame.time, timestamp: frame.timestamp, size: frame.size };
@@ -93,14 +98,16 @@ impl Streams {
             true
         });
         add(StreamName::Detections, &mut |out| {
-            let image = frame.image.as_ref().filter(|_| self.wanted.crops(StreamName::Detections));
+            let clean = picture.and_then(|picture| picture.frame.image.as_ref());
+            let image = clean.filter(|_| self.wanted.crops(StreamName::Detections));
             let crop = |detection: &Detection| jpeg(image?, Some(detection.rect));
             let crops: Vec<_> = analysis.detections.iter().take(MAX_CROPS).map(crop).collect();
             let items = analysis.detections.iter().enumerate().map(|(index, detection)| DetectionItem {
                 detection,
                 crop: crops.get(index).and_then(Option::as_deref),
             });
-            let whole = shown.and_then(|shown| jpeg(shown, None));
+            let whole = picture.filter(|_| self.wanted.whole_picture(StreamName::Detections));
+            let whole = whole.and_then(|picture| jpeg(&picture.shown, None));
             streams::encode_detections(&at, &context, items, whole.as_deref(), out);
             true
         });

@@ -3,11 +3,12 @@
 //! Pixels are copied when a frame shows a track clearly better than all before; a JPEG file is made
 //! only when an event wants one, and once per picture.
 
+mod hidden;
 mod picture;
 
 use std::collections::HashMap;
 
-use watchpost_model::{Crop, Id, Image, Rect, StreamTime};
+use watchpost_model::{Crop, Id, Image, Point, Rect, StreamTime};
 
 use self::picture::Picture;
 
@@ -27,6 +28,8 @@ const GOOD_SHARPNESS: f32 = 14.0;
 pub(crate) struct BestShots {
     shots: HashMap<Id, Shot>,
     bytes: usize,
+    /// Polygons that no picture shows, in parts of the frame.
+    masks: Vec<Vec<Point>>,
 }
 
 #[derive(Debug)]
@@ -39,6 +42,18 @@ struct Shot {
 }
 
 impl BestShots {
+    /// Without pictures yet; none that is taken shows what lies in `masks`.
+    pub fn masked(masks: Vec<Vec<Point>>) -> Self {
+        Self { masks, ..Self::default() }
+    }
+
+    /// Goes on with other masks. Pictures that were taken with fewer are gone.
+    pub fn set_masks(&mut self, masks: Vec<Vec<Point>>) {
+        if masks != self.masks {
+            *self = Self::masked(masks);
+        }
+    }
+
     /// Takes a picture of `track` if it is the best so far. `occluded` if something else is in it.
     pub fn consider(&mut self, track: Id, image: &Image, rect: &Rect, occluded: bool, time: StreamTime) {
         let confidence = confidence(image, rect, occluded);
@@ -47,7 +62,7 @@ impl BestShots {
         }
         let (dx, dy) = (rect.width * PADDING, rect.height * PADDING);
         let padded = Rect::new(rect.x - dx, rect.y - dy, rect.width + 2.0 * dx, rect.height + 2.0 * dy);
-        let Some(picture) = Picture::copy(image, &padded) else { return };
+        let Some(picture) = Picture::copy(image, &padded, &self.masks) else { return };
         let bytes =
             self.bytes - self.shots.get(&track).map_or(0, |shot| shot.picture.bytes()) + picture.bytes();
         if bytes <= MAX_BYTES {

@@ -1,7 +1,9 @@
 //! A piece of a frame, copied out of it and later made a JPEG file.
 
 use jpeg_encoder::{ChromaSubsamplingMethod, Encoder, ImageBuffer, JpegColorType, SamplingFactor};
-use watchpost_model::{Image, PixelFormat, Rect};
+use watchpost_model::{Image, PixelFormat, Point, Rect};
+
+use super::hidden::{self, Place};
 
 /// The longer side of a crop in pixels: larger pieces are made smaller when they are copied, which
 /// bounds both memory and the size of records.
@@ -20,8 +22,8 @@ pub(crate) struct Picture {
 }
 
 impl Picture {
-    /// Copies `rect` out of `image`. `None` if nothing of it is inside.
-    pub fn copy(image: &Image, rect: &Rect) -> Option<Self> {
+    /// Copies `rect` out of `image`, without what lies in `masks`. `None` if nothing of it is inside.
+    pub fn copy(image: &Image, rect: &Rect, masks: &[Vec<Point>]) -> Option<Self> {
         let rect = rect.clamped();
         let (w, h) = (image.size.width as usize, image.size.height as usize);
         let pixel = |part: f32, size: usize| ((part * size as f32).round() as usize).min(size);
@@ -34,18 +36,30 @@ impl Picture {
         }
         let step = wide.max(high).div_ceil(LONGEST);
         let (width, height) = ((wide / step) & !1, (high / step) & !1);
-        let luma =
+        let mut luma =
             Sampler { plane: 0, pixel_stride: 1, offset: 0 }.copy(image, left, top, width, height, step);
         let of_chroma = |plane, pixel_stride, offset| {
             let sampler = Sampler { plane, pixel_stride, offset };
             sampler.copy(image, left / 2, top / 2, width / 2, height / 2, step)
         };
-        let chroma = match image.format {
+        let mut chroma = match image.format {
             PixelFormat::I420 => Some([of_chroma(1, 1, 0), of_chroma(2, 1, 0)]),
             PixelFormat::Nv12 => Some([of_chroma(1, 2, 0), of_chroma(1, 2, 1)]),
             PixelFormat::Gray8 => None,
         };
+        let place = Place { frame: image.size, left, top, step };
+        hidden::hide(masks, &place, (width, height), &mut luma, chroma.as_mut());
         Some(Self { width, height, luma, chroma })
+    }
+
+    #[cfg(test)]
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.width, self.height)
+    }
+
+    #[cfg(test)]
+    pub(super) fn luma(&self) -> &[u8] {
+        &self.luma
     }
 
     /// Bytes it takes.

@@ -59,3 +59,34 @@ fn large_crops_are_made_smaller() {
     assert!(width.max(height) <= 640 && height > 400, "{width}x{height}");
     assert!((0.0..=1.0).contains(&crop.confidence));
 }
+
+#[test]
+fn a_mask_hides_its_part_of_every_crop_whatever_its_size() {
+    let track = Id::from_u128(1);
+    let points = |corners: &[(f32, f32)]| corners.iter().map(|(x, y)| Point::new(*x, *y)).collect::<Vec<_>>();
+    // The right half of the frame, and a triangle that lies elsewhere.
+    let masks = vec![
+        points(&[(0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0)]),
+        points(&[(0.0, 0.0), (0.05, 0.0), (0.0, 0.05)]),
+    ];
+    for (width, height) in [(640, 360), (1920, 1080), (322, 182)] {
+        let rect = Rect::new(0.3, 0.3, 0.4, 0.4);
+        let image = image(width, height, 60);
+        let bare = Picture::copy(&image, &rect, &[]).unwrap();
+        let masked = Picture::copy(&image, &rect, &masks).unwrap();
+        let (wide, _) = masked.size();
+        for (at, (before, after)) in bare.luma().iter().zip(masked.luma()).enumerate() {
+            match at % wide {
+                x if x + 2 < wide / 2 => assert_eq!(before, after, "{x} of {wide}"),
+                x if x > wide / 2 + 1 => assert!(*before >= 100 && *after == 30, "{x} of {wide}"),
+                _ => {}
+            }
+        }
+    }
+    let mut shots = BestShots::masked(masks);
+    let rect = Rect::new(0.6, 0.4, 0.1, 0.2);
+    shots.consider(track, &image(640, 360, 20), &rect, false, StreamTime::ZERO);
+    assert!(shots.crop(track, track).is_some());
+    shots.set_masks(Vec::new());
+    assert!(shots.crop(track, track).is_none(), "what was taken with other masks is gone");
+}

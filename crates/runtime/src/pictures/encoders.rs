@@ -22,6 +22,17 @@ pub(super) enum Looks {
     Shown,
 }
 
+/// What is done to an instance's pictures.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct How {
+    /// They are drawn on.
+    pub drawn: bool,
+    /// They have privacy masks.
+    pub hidden: bool,
+    /// At pace `fast`.
+    pub lossless: bool,
+}
+
 /// What makes outputs share an encoder.
 type Key = (Looks, EncoderSettings);
 
@@ -43,17 +54,19 @@ pub(super) enum Target {
 }
 
 impl Encoders {
-    /// The stream that `export` should take, started if need be. `own`: the source's own video. `drawn`:
-    /// whether pictures are drawn on at all.
+    /// The stream that `export` should take, started if need be. `own`: the source's own video.
     pub fn target(
         &mut self,
         export: &VideoExport,
         picture: &Picture,
         own: Option<&EncodedStream>,
-        (drawn, lossless): (bool, bool),
+        how: How,
         info: &dyn Fn() -> SourceInfo,
     ) -> Target {
         let note = match (export.is_source(), own) {
+            (true, Some(_)) if how.hidden => Some(
+                "privacy_masks hide a part of the source's video: it is encoded anew with them".to_owned(),
+            ),
             (true, Some(own)) => match not_as_it_is(export, own) {
                 None => match own.error() {
                     Some(error) => return Target::Refused(error),
@@ -70,9 +83,9 @@ impl Encoders {
             }
             (false, _) => None,
         };
-        let looks = if drawn && !export.is_source() { Looks::Shown } else { Looks::Clean };
+        let looks = if how.drawn && !export.is_source() { Looks::Shown } else { Looks::Clean };
         let size = picture.frame.image.as_ref().map_or(picture.shown.size, |image| image.size);
-        let pace = if lossless { EncodePace::Fast } else { EncodePace::Live };
+        let pace = if how.lossless { EncodePace::Fast } else { EncodePace::Live };
         let encoder = |rate| (looks, export.video.encoder(size, rate, pace));
         // The rate is asked for only where it is not known from what runs.
         let fps = || info().fps.and_then(Rate::from_f64);

@@ -86,7 +86,7 @@ pub(super) enum Shown {
 /// What goes to its thread.
 pub(super) enum Takes {
     Pictures { queue: SyncSender<Message<Picture>>, looks: Looks },
-    Video(VideoExport),
+    Video(Box<VideoExport>),
 }
 
 pub(super) struct VideoExport {
@@ -102,6 +102,8 @@ pub(super) struct VideoExport {
 struct Now {
     stream: Option<EncodedStream>,
     key: Option<(Looks, EncoderSettings)>,
+    /// How that differs from what was asked for.
+    remark: Option<String>,
     /// Said once, not with every frame.
     refused: Option<MediaError>,
 }
@@ -128,7 +130,7 @@ impl PictureExports {
                 let (queue, items) = sync_channel(LOOKS);
                 let worker = Worker::video(make, items, status.clone());
                 let export = VideoExport { queue, video, carries, stream, now: Mutex::default() };
-                (Takes::Video(export), Box::new(|| worker.run()))
+                (Takes::Video(Box::new(export)), Box::new(|| worker.run()))
             }
         };
         let thread = std::thread::Builder::new().name(name).spawn(worker)?;
@@ -179,7 +181,10 @@ impl Removed {
     /// Completes its files, once everybody has let go of it. Waits for the encoder.
     pub fn complete(self) {
         encoders::finish(&self.encoders);
+        let status = self.export.status.clone();
         self.export.complete();
+        // What it says of its video ends with that.
+        status.remark(None);
     }
 }
 
@@ -279,16 +284,20 @@ impl VideoExport {
         }
     }
 
-    /// Gives it `stream`, if it has not got it. At pace `fast` waits until it has subscribed, so that it misses
+    /// Gives it `stream`, if it has not got it; `remark`: how that differs from what was asked for. At pace `fast` waits until it has subscribed, so that it misses
     /// nothing.
     pub(super) fn begin(
         &self,
         export: &PictureExport,
         stream: &EncodedStream,
-        note: Option<String>,
+        remark: Option<String>,
         lossless: bool,
     ) {
         let mut now = self.now.lock();
+        if now.remark != remark {
+            export.status.remark(remark.clone());
+            now.remark = remark;
+        }
         if now.stream.as_ref().is_some_and(|before| before.is(stream)) {
             return;
         }
@@ -304,9 +313,6 @@ impl VideoExport {
         if !is_sent {
             // Its thread is busy: with the next frame.
             return;
-        }
-        if note.is_some() || now.refused.is_some() {
-            export.status.note(note);
         }
         (now.stream, now.refused) = (Some(stream.clone()), None);
         drop(now);

@@ -23,11 +23,14 @@ use watchpost_model::{Frame, Image, StreamTime};
 use watchpost_source::Source;
 
 use self::{
-    encoders::{Looks, Target},
+    encoders::{How, Looks, Target},
     exports::{PictureExport, Shown, Takes},
     worker::VideoItem,
 };
-use crate::{overlay::Painter, status::add};
+use crate::{
+    overlay::{Painter, Wants},
+    status::add,
+};
 
 pub(crate) use self::exports::{Made, PictureExports, Shows};
 
@@ -48,12 +51,12 @@ impl Pictures {
 
     /// Gives a frame to all exports, with what was found in it.
     pub fn show(&mut self, frame: &Frame, analysis: &Analysis, source: &dyn Source) {
-        self.give(frame, Shown::Frame, source, |painter, draw| painter.picture(frame, analysis, draw));
+        self.give(frame, Shown::Frame, source, |painter, wants| painter.picture(frame, analysis, wants));
     }
 
     /// As `show`, for a frame that was not analysed: what was found last is drawn again.
     pub fn show_again(&mut self, frame: &Frame, source: &dyn Source) {
-        self.give(frame, Shown::Frame, source, |painter, draw| painter.picture_again(frame, draw));
+        self.give(frame, Shown::Frame, source, |painter, wants| painter.picture_again(frame, wants));
     }
 
     /// Nothing comes since `frame`: viewers get it with words to that effect, and recordings rest. `now` is where
@@ -77,8 +80,7 @@ impl Pictures {
         if exports.is_empty() {
             return;
         }
-        let draw = exports.iter().any(|export| export.wants_drawn());
-        let Some(picture) = self.painter.last_picture(frame, analysis, draw) else { return };
+        let Some(picture) = self.painter.last_picture(frame, analysis, wants(&exports)) else { return };
         for export in exports.iter() {
             self.hand_out(export, &picture);
         }
@@ -89,7 +91,7 @@ impl Pictures {
         frame: &Frame,
         shown: Shown,
         source: &dyn Source,
-        paint: impl FnOnce(&mut Painter, bool) -> Option<Picture>,
+        paint: impl FnOnce(&mut Painter, Wants) -> Option<Picture>,
     ) {
         let exports = self.exports.at(frame.timestamp, shown);
         self.follow_source(&exports, source);
@@ -98,8 +100,7 @@ impl Pictures {
             self.exports.encoders().drop_unused(&exports);
             return;
         }
-        let draw = exports.iter().any(|export| export.wants_drawn());
-        let Some(picture) = paint(&mut self.painter, draw) else { return };
+        let Some(picture) = paint(&mut self.painter, wants(&exports)) else { return };
         let encoders = self.aim(&exports, &picture, source);
         for (looks, shared, members) in encoders {
             self.encode(looks, &shared, &members, &picture);
@@ -112,7 +113,7 @@ impl Pictures {
 
     /// Only what somebody may take is kept of the source's own video.
     fn follow_source(&mut self, exports: &[Arc<PictureExport>], source: &dyn Source) {
-        let wanted = exports.iter().any(|export| export.wants_source());
+        let wanted = !self.painter.hides() && exports.iter().any(|export| export.wants_source());
         let stream = source.encoded();
         let is_known = match (&self.source, &stream) {
             (Some((known, _)), Some(stream)) => known.is(stream),
@@ -143,8 +144,9 @@ impl Pictures {
         let mut used: Vec<Aimed> = Vec::new();
         for export in exports {
             let Takes::Video(video) = &export.takes else { continue };
-            let pace = (self.painter.draws(), self.lossless);
-            match encoders.target(video, picture, own, pace, &|| source.info()) {
+            let how =
+                How { drawn: self.painter.draws(), hidden: self.painter.hides(), lossless: self.lossless };
+            match encoders.target(video, picture, own, how, &|| source.info()) {
                 Target::Stream { stream, encoder, note } => {
                     video.begin(export, &stream, note, self.lossless);
                     if let Some((looks, encoder)) = encoder {
@@ -212,6 +214,12 @@ impl Pictures {
             export.complete();
         }
     }
+}
+
+/// How `exports` want to have a picture.
+fn wants(exports: &[Arc<PictureExport>]) -> Wants {
+    let drawn = |export: &Arc<PictureExport>| export.wants_drawn();
+    Wants { drawn: exports.iter().any(drawn), clean: !exports.iter().all(drawn) }
 }
 
 /// An encoder that is to have a picture, how it shall look, and whose it is.
