@@ -150,6 +150,13 @@ fn a_live_playlist_moves_on_by_the_rules() {
         playlist(address, &path).is_some_and(|text| text.contains("#EXT-X-DISCONTINUITY\n"))
     });
     obeys(&playlist(address, &path).unwrap());
+    // An export that is switched off or deleted is gone with its last piece, at once.
+    let piece = format!("/hls/{ID}/HLS/{}.m4s", obeys(&playlist(address, &path).unwrap()).0);
+    assert!(get(address, &piece).0.starts_with("http/1.1 200 "));
+    control.does(&json!({"op": "switch_export", "instance": "a", "name": "a small one", "to": "off"}));
+    assert!(playlist(address, &second).is_none());
+    control.does(&json!({"op": "delete_export", "instance": "a", "name": "HLS"}));
+    assert!(playlist(address, &path).is_none() && get(address, &piece).0.starts_with("http/1.1 404 "));
 }
 
 #[test]

@@ -115,7 +115,11 @@ fn both_ways_reach_nginx_and_survive_its_end() {
         "gstreamer:///appsrc name=cvedia-rt ! videoconvert ! x264enc tune=zerolatency key-int-max=25 ! \
          flvmux streamable=true ! rtmpsink location='{server}{KEY}-own live=1'"
     );
+    // Takes connections, and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = silent.local_addr().unwrap().port();
     let handlers = json!({
+        "silent": {"uri": format!("rtmp://127.0.0.1:{nobody}/live/s3cret"), "sink": "output-image"},
         "plain": {"uri": format!("{server}{KEY}"), "sink": "output-image"},
         "own": {"uri": pipeline, "sink": "output-image", "config": {"fps": 10, "debug": "2"}},
         "wrong": {"uri": format!("{server}gu3ssed"), "sink": "output-image"},
@@ -126,6 +130,7 @@ fn both_ways_reach_nginx_and_survive_its_end() {
     let _server = sandbox.spawn(&["serve"]);
     let mut control = Control::connect(&sandbox);
     let own = format!("{KEY}-own");
+    wait_until("it is begun", || control.export("a", "silent")["dropped"].as_u64().unwrap() > 0);
     for _ in 0..2 {
         for (export, key) in [("plain", KEY), ("own", &own)] {
             control.reaches("a", export, "running");
@@ -147,6 +152,11 @@ fn both_ways_reach_nginx_and_survive_its_end() {
     for export in ["plain", "own"] {
         control.reaches("a", export, "running");
     }
+    // Long since: nothing was ever shown as sent to whom has not taken the stream.
+    let shown = control.export("a", "silent");
+    assert_eq!((&shown["state"], &shown["delivered"]), (&json!("waiting"), &json!(0)), "{shown}");
+    let problem = shown["problem"].as_str().unwrap();
+    assert!(problem == "connecting" || problem.contains("not connected within 20 s"), "{shown}");
     for export in ["wrong", "nowhere"] {
         wait_until(export, || {
             let shown = control.export("a", export);
@@ -154,7 +164,8 @@ fn both_ways_reach_nginx_and_survive_its_end() {
         });
         let shown = control.export("a", export);
         assert_eq!(shown["delivered"], 0, "{shown}");
-        eprintln!("{export}: {}", shown["problem"]);
+        let fix = if export == "wrong" { "check its key" } else { "check that the address is right" };
+        assert!(shown["problem"].as_str().unwrap().contains(fix), "{shown}");
     }
     let log = std::fs::read_to_string(sandbox.path().join("stderr.log")).unwrap();
     let list = control.does(&json!({"op": "list"})).to_string();

@@ -197,4 +197,7 @@ pub struct VideoOutput {
     pub carries: &'static [Codec],
     /// Makes the sink, again after a failure.
     pub make: Box<dyn Fn() -> Box<dyn VideoSink> + Send + Sync>,
+    /// Called when the export is taken out or switched off, not when only its source ends: whoever watches it is
+    /// to see it go at once.
+    pub gone: Option<Box<dyn Fn() + Send + Sync>>,
 }

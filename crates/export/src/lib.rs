@@ -30,6 +30,7 @@ mod schedule;
 mod selection;
 mod settings;
 mod sieve;
+mod tls_pair;
 mod video;
 
 pub use common::{BehindMax, Common, Crops, Shape, WhenBehind};

@@ -36,6 +36,15 @@ fn from_resource(
     let remote = place.contains("://") && !place.starts_with("file://");
     // rtspsrc and souphttpsrc put the status line into the debug text only.
     let refused = ["401", "403", "nauthorized", "orbidden"].iter().any(|word| debug.contains(word));
+    // `rtmp2sink` names the command that the server did not grant, or broke off at (RTMP 1.0, section 7.2).
+    for (command, what) in [
+        ("publish", "this stream: check its key, the last part of the address"),
+        ("connect", "this application: check the part of the address after the host"),
+    ] {
+        if error.message().contains(&format!("'{command}' cmd failed")) {
+            return (Kind::Network, format!("{place}: the server refuses {what} ({error})"));
+        }
+    }
     match resource {
         R::NotAuthorized => (Kind::Permission, format!("{place}: access refused; check user and password")),
         _ if remote && refused && resource != R::NoSpaceLeft => {

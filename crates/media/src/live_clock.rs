@@ -46,7 +46,10 @@ impl LiveClock {
     fn stamp(&mut self, buffer: &mut gst::BufferRef, segment: &gst::Segment, now: gst::ClockTime) {
         let Some(segment) = segment.downcast_ref::<gst::ClockTime>() else { return };
         let Some(pts) = buffer.pts() else { return };
-        let Some(running) = segment.to_running_time(pts) else { return };
+        // Where pictures are sent in another order than they are shown in, only DTS goes on evenly.
+        let in_order = buffer.dts().unwrap_or(pts);
+        let running = segment.to_running_time(in_order).or_else(|| segment.to_running_time(pts));
+        let Some(running) = running else { return };
         let placed = gst::ClockTime::from_nseconds(self.place(running.nseconds(), now.nseconds()));
         let moved =
             |time: gst::ClockTime| (time + placed).checked_sub(running).unwrap_or(gst::ClockTime::ZERO);

@@ -39,9 +39,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// Frames waiting to be sent for longer than this: the connection is dead, whatever it says.
 const STALL_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// `rtmp2sink` takes frames while it still connects; a server that refuses a key says so within this.
-const SETTLED: Duration = Duration::from_secs(1);
-
 /// A pipeline at work. Dropping it tears it down, without waiting for it.
 pub struct Outbound {
     shared: Arc<Shared>,
@@ -49,7 +46,6 @@ pub struct Outbound {
     /// Dropped, it tells the pipeline's thread to end it.
     end: Option<mpsc::Sender<()>>,
     place: String,
-    began: Instant,
     _debugged: Option<Debugged>,
 }
 
@@ -62,7 +58,7 @@ struct Shared {
     phase: Mutex<Phase>,
     changed: Condvar,
     dropped: AtomicU64,
-    /// Buffers that have left the last element before the network.
+    /// Buffers that have come to the last element before the network; stream headers are not counted.
     sent: AtomicU64,
     /// When one left last.
     progress: Mutex<Instant>,
@@ -168,7 +164,6 @@ impl Outbound {
             input: Mutex::new(input),
             end: Some(end),
             place: place.to_owned(),
-            began: Instant::now(),
             _debugged: debugged,
         })
     }
@@ -222,9 +217,9 @@ impl Outbound {
         }
     }
 
-    /// Whether frames have begun to go out.
+    /// Whether frames have begun to go out: the server has taken the stream.
     pub fn is_running(&self) -> bool {
-        matches!(&*self.shared.phase.lock(), Phase::Running) && self.began.elapsed() > SETTLED
+        matches!(&*self.shared.phase.lock(), Phase::Running)
     }
 
     /// Frames that found the pipeline behind.
@@ -255,6 +250,7 @@ impl Outbound {
         if appsrc.end_of_stream().is_err() {
             tracing::debug!(place = self.place, "its input was closed before its end");
         }
+        let is_stream = matches!(&*self.input.lock(), Input::Encoded { .. });
         let deadline = Instant::now() + FINISH_TIMEOUT;
         let mut phase = self.shared.phase.lock();
         loop {
@@ -262,7 +258,9 @@ impl Outbound {
                 Phase::Ended => return Ok(()),
                 Phase::Failed(error) => return Err(error.clone()),
                 // Nobody has taken anything yet: there is nothing to wait for.
-                Phase::Starting if self.shared.sent.load(Ordering::Relaxed) == 0 => return Ok(()),
+                Phase::Starting if is_stream || self.shared.sent.load(Ordering::Relaxed) == 0 => {
+                    return Ok(());
+                }
                 Phase::Starting | Phase::Running => {}
             }
             if self.shared.changed.wait_until(&mut phase, deadline).timed_out() {
@@ -319,15 +317,16 @@ fn turn(pipeline: gst::Pipeline, shared: Arc<Shared>, place: String) -> Result<m
         .map_err(|error| MediaError::new(Kind::Internal, "the system gives the pipeline no thread", error))
 }
 
-/// Notes what reaches the pipeline's sinks. When one asks for its third buffer, two have passed: headers, and a
-/// frame.
+/// Notes what reaches the pipeline's sinks. `rtmp2sink` and `rtmpsink` put stream headers aside and hold the first
+/// frame until the server has taken the stream: when a second one comes, it has.
 fn count_sent(pipeline: &gst::Pipeline, shared: &Arc<Shared>) {
     for sink in pipeline.iterate_sinks().into_iter().flatten() {
         for pad in sink.sink_pads() {
             let shared = Arc::clone(shared);
-            let count = move |_: &gst::Pad, _: &mut gst::PadProbeInfo<'_>| {
+            let count = move |_: &gst::Pad, info: &mut gst::PadProbeInfo<'_>| {
                 *shared.progress.lock() = Instant::now();
-                if shared.sent.fetch_add(1, Ordering::Relaxed) == 2 {
+                let is_header = info.buffer().is_some_and(|b| b.flags().contains(gst::BufferFlags::HEADER));
+                if !is_header && shared.sent.fetch_add(1, Ordering::Relaxed) == 1 {
                     shared.enter(Phase::Running);
                 }
                 gst::PadProbeReturn::Ok

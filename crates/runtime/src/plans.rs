@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use watchpost_analytics as analytics;
 use watchpost_config::{
-    self as config, Found, Handler, Hours, Manifest, Paths, Problem, SettingValue, Switch,
+    self as config, Found, Handler, Hours, Manifest, Pace, Paths, Problem, SettingValue, Switch,
 };
 use watchpost_export::{self as export, InstanceInfo, Output, Plan, Request, Selection};
 use watchpost_process::{Spec, split};
@@ -159,6 +159,9 @@ pub fn check(loaded: &config::Loaded, paths: &Paths, exporters: &[Found]) -> Che
                 if let Selection::Records(records) = &plan.selection {
                     errors.extend(unavailable(handler, records, available(wishes)));
                 }
+                // Where the instance says nothing, `serve` plays a file in real time and `run` does not.
+                let says_so = loaded.document.get("Input").is_some_and(|input| input.get("pace").is_some());
+                if says_so { &mut errors } else { &mut warnings }.extend(too_fast(handler, wishes, paths));
             }
             Err(problems) => errors.extend(problems),
         }
@@ -187,6 +190,15 @@ pub fn check(loaded: &config::Loaded, paths: &Paths, exporters: &[Found]) -> Che
         |problem: Problem| if problem.file.as_os_str().is_empty() { loaded.locate(problem) } else { problem };
     let located = |problems: Vec<Problem>| problems.into_iter().map(locate).collect();
     Checked { fatal: located(fatal), errors: located(errors), warnings: located(warnings) }
+}
+
+/// Why an export that can be planned cannot show a file that passes as fast as it can.
+pub(crate) fn too_fast(handler: &Handler, wishes: &config::Instance, paths: &Paths) -> Vec<Problem> {
+    if wishes.input.pace != Pace::Fast || !watchpost_source::is_file(&wishes.input) {
+        return Vec::new();
+    }
+    let info = info(wishes, true);
+    export::plan(&Request { handler, paths, instance: &info }).err().unwrap_or_default()
 }
 
 /// Why an exporter's program cannot be executed. One that a setting names is seen when it starts.

@@ -23,4 +23,4 @@ mod video;
 
 pub use ndjson::{Body, Inlet, Line, LineError, MAX_LINE_BYTES, NotTaking, Posted, parse_line};
 pub use source::{Item, Next, Pass, Source, SourceError, SourceInfo, Status};
-pub use table::{Children, Host, Request, SOURCES, SourceKind, Yields, check, find, open};
+pub use table::{Children, Host, Request, SOURCES, SourceKind, Yields, check, find, is_file, open};

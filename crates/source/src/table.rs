@@ -264,6 +264,13 @@ pub fn check(input: &Input, paths: &Paths) -> Result<(), SourceError> {
     input.detector.as_ref().map_or(Ok(()), |settings| detector::check(settings, paths))
 }
 
+/// Whether the pictures come from a file of this machine, which can pass faster than time. Streams are not known
+/// as such before they are opened.
+pub fn is_file(input: &Input) -> bool {
+    let video = input.video_uri.as_ref().unwrap_or(&input.uri);
+    !video.is_empty() && find(video, "/Input/uri").is_ok_and(|kind| std::ptr::eq(kind, &FILE))
+}
+
 fn request<'a>(input: &'a Input, paths: &'a Paths, host: &'a Host) -> Result<Request<'a>, SourceError> {
     const PATH: &str = "/Input/uri";
     // An instance of a server that names no source gets its detections by the API.

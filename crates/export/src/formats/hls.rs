@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use watchpost_config::Problem;
 use watchpost_media::{
     Codec, EncodedStream,
-    hls::{HlsOptions, HlsWriter},
+    hls::{HlsOptions, HlsWriter, forget},
 };
 use watchpost_model::StreamTime;
 
 use crate::{
+    files::key_of,
     format::{DataKind, Format, Plan, Request, VideoOutput},
     picture::{Moment, PictureError, VideoSink, Written},
     pictures, selection,
@@ -69,12 +70,17 @@ fn plan(request: &Request<'_>) -> Result<Plan, Vec<Problem>> {
         .then(|| request.paths.exports.join("hls").join(&instance).join(folder_name(&name)));
     let segment_ms = (settings.segment_s * 1000.0).round() as u32;
     let options = HlsOptions { instance, name, segment_ms, window: settings.window, folder };
+    let gone = {
+        let (instance, name) = (options.instance.clone(), options.name.clone());
+        Box::new(move || forget(&instance, &name)) as Box<dyn Fn() + Send + Sync>
+    };
     let make = move || {
         let sink =
             HlsSink { options: options.clone(), writing: None, last: StreamTime::ZERO, done: Vec::new() };
         Box::new(sink) as Box<dyn VideoSink>
     };
-    let output = VideoOutput { video, carries: &[Codec::H264, Codec::H265], make: Box::new(make) };
+    let output =
+        VideoOutput { video, carries: &[Codec::H264, Codec::H265], make: Box::new(make), gone: Some(gone) };
     Ok(pictures::video_plan(&FORMAT, request, selection, output))
 }
 
@@ -116,10 +122,31 @@ impl HlsSink {
     }
 }
 
-/// An export's name as that of a folder: whatever else it holds, it is one, and stays where it belongs.
+/// An export's name as that of a folder: whatever else it holds, it is one, stays where it belongs, and is no
+/// other export's.
 fn folder_name(name: &str) -> String {
     let kept = |c: char| if c.is_alphanumeric() || "-_ .".contains(c) { c } else { '-' };
     let clean: String = name.chars().take(60).map(kept).collect();
     let clean = clean.trim_matches(['.', ' ']);
-    if clean.is_empty() { "stream".to_owned() } else { clean.to_owned() }
+    if clean == name {
+        return clean.to_owned();
+    }
+    // Two names may come to the same when they are cleaned.
+    format!("{}-{:016x}", if clean.is_empty() { "stream" } else { clean }, key_of(&[name.as_bytes()]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_of_two_exports_never_collide() {
+        assert_eq!(folder_name("HLS 2"), "HLS 2");
+        let names = ["a/b", "a:b", "a-b", "..", "", ".a-b", &"x".repeat(61), &"x".repeat(62)];
+        let folders: Vec<_> = names.map(folder_name).to_vec();
+        for (n, folder) in folders.iter().enumerate() {
+            assert!(!folder.contains('/') && !folder.starts_with('.') && !folder.is_empty(), "{folder}");
+            assert!(!folders[n + 1..].contains(folder), "{folder}");
+        }
+    }
 }

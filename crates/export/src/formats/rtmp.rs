@@ -82,7 +82,7 @@ fn plan(request: &Request<'_>) -> Result<Plan, Vec<Problem>> {
     let make =
         move || Box::new(StreamSink { location: uri.clone(), debug, outbound: None }) as Box<dyn VideoSink>;
     // FLV carries H.264 only; what newer servers take beside it has no muxer in GStreamer 1.22.
-    let output = VideoOutput { video, carries: &[Codec::H264], make: Box::new(make) };
+    let output = VideoOutput { video, carries: &[Codec::H264], make: Box::new(make), gone: None };
     Ok(pictures::video_plan(&FORMAT, request, selection, output))
 }
 

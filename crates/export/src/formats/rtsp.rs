@@ -21,6 +21,7 @@ use crate::{
     picture::{Moment, Picture, PictureError, PictureSink, VideoSink, Written},
     pictures, selection,
     settings::{self, problem},
+    tls_pair,
     video::VideoSettings,
 };
 
@@ -113,7 +114,7 @@ fn plan(request: &Request<'_>) -> Result<Plan, Vec<Problem>> {
             let make =
                 move || Box::new(StreamSink { options: options.clone(), mount: None }) as Box<dyn VideoSink>;
             let carries = &[Codec::H264, Codec::H265];
-            let output = VideoOutput { video, carries, make: Box::new(make) };
+            let output = VideoOutput { video, carries, make: Box::new(make), gone: None };
             pictures::video_plan(&FORMAT, request, selection, output)
         }
     };
@@ -211,6 +212,15 @@ fn ip(host: &str) -> Option<IpAddr> {
     host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
+/// Begins to offer `feed`.
+fn start(options: &RtspOptions, feed: RtspFeed) -> Result<RtspMount, PictureError> {
+    if let Some(tls) = &options.tls {
+        // Files that others renew: looked at again.
+        tls_pair::check(&tls.certificate, &tls.key).map_err(PictureError::Retry)?;
+    }
+    RtspMount::start(options, feed).map_err(retried)
+}
+
 /// Shows a shared encoded stream.
 struct StreamSink {
     options: RtspOptions,
@@ -223,7 +233,7 @@ impl VideoSink for StreamSink {
             Some(mount) => mount.show(video.clone()),
             None => {
                 let feed = RtspFeed::Encoded(video.clone());
-                self.mount = Some(RtspMount::start(&self.options, feed).map_err(retried)?);
+                self.mount = Some(start(&self.options, feed)?);
             }
         }
         Ok(())
@@ -249,8 +259,7 @@ struct PipelineSink {
 impl PictureSink for PipelineSink {
     fn push(&mut self, picture: &Picture) -> Result<(), PictureError> {
         if let Err((options, text)) = &self.mount {
-            let mount = RtspMount::start(options, RtspFeed::Pipeline(text.clone())).map_err(retried)?;
-            self.mount = Ok(mount);
+            self.mount = Ok(start(options, RtspFeed::Pipeline(text.clone()))?);
         }
         match (&self.mount, self.cadence.takes(picture)) {
             (Ok(mount), Some(rate)) => mount.push(&picture.shown, picture.frame.time, rate).map_err(retried),

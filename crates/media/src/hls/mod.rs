@@ -24,7 +24,7 @@ use crate::{
     stream::{StartAt, Subscription},
 };
 use shelf::Place;
-pub use shelf::{HlsStream, find};
+pub use shelf::{HlsStream, find, forget};
 
 /// How long the last piece may take to come out at the end.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(8);

@@ -40,6 +40,11 @@ pub fn find(instance: &str, name: Option<&str>) -> Option<Arc<HlsStream>> {
     found.map(|(_, stream)| Arc::clone(stream))
 }
 
+/// The export is gone: what it had is found no longer.
+pub fn forget(instance: &str, name: &str) {
+    SHELF.lock().remove(&(instance.to_owned(), name.to_owned()));
+}
+
 /// The pieces of one stream.
 pub struct HlsStream {
     name: String,

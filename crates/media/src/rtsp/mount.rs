@@ -135,6 +135,7 @@ impl Mount {
             return;
         };
         stamp_live(&appsrc);
+        in_sending_order(&bin);
         self.asks_with_every_frame(&appsrc);
         let input = match &*self.feed.lock() {
             RtspFeed::Encoded(stream) => Input::Encoded { subscription: stream.feed(&appsrc, StartAt::Kept) },
@@ -231,6 +232,32 @@ impl Mount {
     fn fails(&self, error: MediaError) {
         tracing::debug!(place = self.place, detail = error.detail, "{error}");
         self.error.lock().get_or_insert(error);
+    }
+}
+
+/// Gives packets a DTS that never goes back. What waits for a TCP viewer is measured by it, and gst-rtsp-server ends
+/// the process where that comes out below zero (`rtsp-stream-transport.c`, `queue_duration >= 0`), as it does
+/// with pictures sent in another order than they are shown in. Nothing else reads the DTS of a packet.
+fn in_sending_order(bin: &gst::Bin) {
+    let payloaders = bin.iterate_elements().into_iter().flatten().filter(|e| e.name().starts_with("pay"));
+    for pad in payloaders.filter_map(|pay| pay.static_pad("src")) {
+        let last = Mutex::new(gst::ClockTime::ZERO);
+        let stamp = move |buffer: &mut gst::BufferRef| {
+            let mut last = last.lock();
+            *last = buffer.dts_or_pts().map_or(*last, |time| time.max(*last));
+            buffer.set_dts(*last);
+        };
+        pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, info| {
+            if let Some(list) = info.buffer_list_mut() {
+                list.make_mut().foreach_mut(|mut buffer, _| {
+                    stamp(buffer.make_mut());
+                    std::ops::ControlFlow::Continue(Some(buffer))
+                });
+            } else if let Some(buffer) = info.buffer_mut() {
+                stamp(buffer.make_mut());
+            }
+            gst::PadProbeReturn::Ok
+        });
     }
 }
 

@@ -22,7 +22,16 @@ impl Exports {
         let slot = &mut self.slots[index];
         let make = match plan.output {
             Output::Receiver(make) => make,
-            Output::Pictures(_) | Output::Video(_) => {
+            output @ (Output::Pictures(_) | Output::Video(_)) => {
+                let gone = match output {
+                    Output::Video(video) => video.gone,
+                    _ => None,
+                };
+                // Of another format now: the other one is gone.
+                if let (Some(gone), None) = (std::mem::take(&mut slot.gone), &gone) {
+                    gone();
+                }
+                slot.gone = gone;
                 slot.status.takes_no_records();
                 slot.doing = Doing::Pictures;
                 slot.status.set(State::Running, None);
@@ -67,6 +76,7 @@ impl Exports {
 
     /// Keeps its place in the log, a new one at the end if it has none, and delivers nothing.
     pub(super) fn pause(&mut self, index: usize, output: &Output) -> Result<(), journal::Error> {
+        self.is_gone(index);
         let slot = &mut self.slots[index];
         let name = &slot.status.name;
         if matches!(output, Output::Receiver(_)) {
@@ -83,6 +93,13 @@ impl Exports {
         slot.doing = Doing::Paused;
         slot.status.set(State::Paused, None);
         Ok(())
+    }
+
+    /// It is taken out or does nothing for now: nobody is to see what it showed.
+    pub(super) fn is_gone(&mut self, index: usize) {
+        if let Some(gone) = self.slots[index].gone.take() {
+            gone();
+        }
     }
 
     /// Lets go of what it delivers to; its cursor stays.

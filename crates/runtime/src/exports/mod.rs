@@ -60,6 +60,8 @@ struct Slot {
     /// The settings that go with it.
     common: Common,
     doing: Doing,
+    /// What is to be called when it is taken out or switched off.
+    gone: Option<Box<dyn Fn() + Send + Sync>>,
 }
 
 enum Doing {
@@ -208,6 +210,7 @@ impl Exports {
                 continue;
             }
             self.halt(index, by).await;
+            self.is_gone(index);
             let Slot { status, .. } = self.slots.remove(index);
             let waiting = self.log.end().saturating_sub(status.cursor());
             DeadLetters::open(&self.around.journal, self.id, &status.name)?.owner_is_gone()?;
@@ -270,6 +273,7 @@ impl Exports {
                 selection: None,
                 common: Common::default(),
                 doing: Doing::Nothing,
+                gone: None,
             });
             self.slots.len() - 1
         })
@@ -310,6 +314,7 @@ impl Exports {
 
     async fn switch_off(&mut self, index: usize) -> Result<(), journal::Error> {
         self.halt(index, Instant::now() + CLOSE_LIMIT).await;
+        self.is_gone(index);
         let slot = &mut self.slots[index];
         slot.selection = None;
         slot.status.note(None);
@@ -325,6 +330,7 @@ impl Exports {
     async fn rename(&mut self, old: &str, new: &str) -> Result<(), journal::Error> {
         let Some(index) = self.slots.iter().position(|slot| slot.status.name == old) else { return Ok(()) };
         self.halt(index, Instant::now() + CLOSE_LIMIT).await;
+        self.is_gone(index);
         self.log.rename_cursor(old, new)?;
         DeadLetters::rename(&self.around.journal, self.id, old, new)?;
         let slot = &mut self.slots[index];

@@ -126,7 +126,7 @@ impl PictureExports {
                 let worker = Worker::pictures(make, pictures, status.clone());
                 (Takes::Pictures { queue, looks }, Box::new(|| worker.run()))
             }
-            Made::Video(VideoOutput { video, carries, make }) => {
+            Made::Video(VideoOutput { video, carries, make, gone: _ }) => {
                 let (queue, items) = sync_channel(LOOKS);
                 let worker = Worker::video(make, items, status.clone());
                 let export = VideoExport { queue, video, carries, stream, now: Mutex::default() };

@@ -99,6 +99,11 @@ impl Server {
         };
         plans::plan(wish, &info, plans::available(&new.instance), &around)
             .map_err(|problems| OperationError::problems(&problems))?;
+        let handler = new.instance.output.handlers.iter().find(|handler| handler.name == name);
+        let too_fast = handler.map_or_else(Vec::new, |h| plans::too_fast(h, &new.instance, &around.paths));
+        if !too_fast.is_empty() {
+            return Err(OperationError::problems(&too_fast));
+        }
         let files = plans::files(&wishes, &info, &around.paths);
         let file = files.iter().find(|file| file.export == name);
         match file.and_then(|file| around.claims().conflict(new.instance.id, file)) {

@@ -117,6 +117,7 @@ fn plan(request: &Request<'_>) -> Result<Plan, Vec<Problem>> {
         video,
         carries: &[Codec::H264, Codec::H265],
         make: Box::new(move || Box::new(Mp4Sink::new(files.clone(), shape))),
+        gone: None,
     };
     Ok(pictures::video_plan(&FORMAT, request, selection, output))
 }
