@@ -17,6 +17,7 @@ mod hls;
 mod http;
 mod kill;
 mod listen;
+mod listen_rtmp;
 mod live;
 mod million;
 mod mqtt;

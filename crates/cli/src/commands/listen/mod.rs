@@ -1,7 +1,9 @@
 //! Throw-away receivers to try an export against, one file each.
 
+mod flv;
 mod http;
 mod mqtt;
+mod rtmp;
 
 use clap::Subcommand;
 
@@ -12,6 +14,7 @@ use crate::{Global, exit::Exit};
 pub(crate) enum Listen {
     Http(http::Http),
     Mqtt(mqtt::Mqtt),
+    Rtmp(rtmp::Rtmp),
 }
 
 impl Listen {
@@ -19,6 +22,7 @@ impl Listen {
         match self {
             Self::Http(command) => command.run(global),
             Self::Mqtt(command) => command.run(global),
+            Self::Rtmp(command) => command.run(global),
         }
     }
 }
