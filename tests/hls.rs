@@ -196,3 +196,105 @@ fn a_file_at_pace_fast_leaves_a_finished_playlist() {
     assert_eq!(String::from_utf8_lossy(&output.stdout).lines().next(), Some("150"), "{output:?}");
     assert!(ran.stdout.contains("index.m3u8"), "{}", ran.stdout);
 }
+
+/// Values of a tag's attributes, by name.
+fn attribute(line: &str, name: &str) -> Option<String> {
+    let at = line.find(&format!("{name}="))? + name.len() + 1;
+    let rest = &line[at..];
+    let value = match rest.strip_prefix('"') {
+        Some(quoted) => quoted.split('"').next()?,
+        None => rest.split(',').next()?,
+    };
+    Some(value.to_owned())
+}
+
+/// Piece and part that a playlist announces.
+fn hinted(text: &str) -> (u64, u64, String) {
+    let line = text.lines().find(|line| line.starts_with("#EXT-X-PRELOAD-HINT:TYPE=PART")).unwrap();
+    let uri = attribute(line, "URI").unwrap();
+    let mut numbers = uri.rsplit('/').next().unwrap().split('.').map(str::parse);
+    (numbers.next().unwrap().unwrap(), numbers.next().unwrap().unwrap(), uri)
+}
+
+#[test]
+fn low_latency_parts_come_before_their_piece_and_can_be_waited_for() {
+    let sandbox = sandbox();
+    let document = json!({
+        "InstanceId": ID, "DisplayName": "a", "AutoStart": true,
+        "Input": {"uri": clip(&sandbox, 5), "loop": true, "pace": "realtime"},
+        "Output": {"handlers": {"HLS": {"uri": "hls://", "sink": "output-image", "config": {"low_latency": true}}}},
+    });
+    sandbox.write("data/instances/a.json", document.to_string());
+    let _server = sandbox.spawn(&["serve"]);
+    let address = sandbox.http_address();
+    let path = format!("/hls/{ID}.m3u8");
+    wait_until("there are pieces", || {
+        playlist(address, &path).is_some_and(|text| text.matches("#EXTINF").count() >= 3)
+    });
+    // Each answer has what was waited for, and the next: five reloads, five parts or more, in about a second.
+    let mut text = playlist(address, &path).unwrap();
+    let started = std::time::Instant::now();
+    for _ in 0..5 {
+        let (piece, part, uri) = hinted(&text);
+        // The part itself can be asked for before it is there.
+        let (head, body) = get(address, &format!("/hls/{uri}"));
+        assert!(head.starts_with("http/1.1 200 ") && head.contains("video/mp4"), "{head}");
+        assert!(body.windows(4).any(|four| four == b"moof"), "a part of CMAF");
+        let next = playlist(address, &format!("{path}?_HLS_msn={piece}&_HLS_part={part}")).unwrap();
+        assert!(next.contains(&format!("URI=\"{uri}\"")) && hinted(&next) > (piece, part, uri), "{next}");
+        text = next;
+    }
+    let waited = started.elapsed().as_secs_f64();
+    assert!((0.5..10.0).contains(&waited), "{waited} s");
+    // The whole piece is awaited without a part.
+    let (piece, _, _) = hinted(&text);
+    let next = playlist(address, &format!("{path}?_HLS_msn={piece}")).unwrap();
+    assert!(next.contains(&format!("/{piece}.m4s\n")), "{next}");
+
+    // The rules of draft-pantos-hls-rfc8216bis that a playlist shows.
+    let of = |tag: &str| next.lines().filter(|line| line.starts_with(tag)).collect::<Vec<_>>();
+    let target: f64 = attribute(of("#EXT-X-PART-INF:")[0], "PART-TARGET").unwrap().parse().unwrap();
+    let control = of("#EXT-X-SERVER-CONTROL:")[0];
+    assert_eq!(attribute(control, "CAN-BLOCK-RELOAD").as_deref(), Some("YES"));
+    let back: f64 = attribute(control, "PART-HOLD-BACK").unwrap().parse().unwrap();
+    assert!(back >= 3.0 * target - 1e-9, "section 4.4.3.8: {next}");
+    let parts = of("#EXT-X-PART:");
+    assert!(parts.len() >= 10, "{next}");
+    for (n, part) in parts.iter().enumerate() {
+        let length: f64 = attribute(part, "DURATION").unwrap().parse().unwrap();
+        assert!(length <= target, "section 4.4.4.9: {part}");
+        // All but the last of a piece: the next one's name says whether it is.
+        let uri = attribute(part, "URI").unwrap();
+        let is_last = parts.get(n + 1).is_none_or(|next| attribute(next, "URI").unwrap().ends_with(".0.m4s"));
+        // A clip that begins anew is a cut of its own.
+        assert!(is_last || length >= 0.85 * target || next.contains("DISCONTINUITY"), "{part}: {next}");
+        if uri.ends_with(".0.m4s") {
+            assert_eq!(attribute(part, "INDEPENDENT").as_deref(), Some("YES"), "{part}");
+        }
+    }
+    // A piece is its parts, one after the other.
+    let (_, whole) = get(address, &format!("/hls/{ID}/HLS/{piece}.m4s"));
+    let mut put_together = Vec::new();
+    for part in 0.. {
+        let uri = format!("{ID}/HLS/{piece}.{part}.m4s");
+        if !next.contains(&format!("URI=\"{uri}\"")) {
+            break;
+        }
+        put_together.extend(get(address, &format!("/hls/{uri}")).1);
+    }
+    assert!(!whole.is_empty() && whole == put_together);
+    // What nobody may wait for.
+    for (query, status) in [("_HLS_part=1", "400"), ("_HLS_msn=999999", "400"), ("_HLS_msn=x", "400")] {
+        let (head, _) = get(address, &format!("{path}?{query}"));
+        assert!(head.starts_with(&format!("http/1.1 {status} ")), "{query}: {head}");
+    }
+    // Players that know no parts play it too.
+    assert_eq!(ffprobe(&format!("http://{address}{path}")).0, "h264,320,240");
+    // Whoever waits for a stream that goes hears of it at once.
+    let mut control = Control::connect(&sandbox);
+    let (piece, ..) = hinted(&playlist(address, &path).unwrap());
+    let late = format!("{path}?_HLS_msn={}", piece + 1);
+    let waits = std::thread::spawn(move || get(address, &late).0);
+    control.does(&json!({"op": "delete_export", "instance": "a", "name": "HLS"}));
+    assert!(waits.join().unwrap().starts_with("http/1.1 404 "));
+}

@@ -1,15 +1,22 @@
 //! Live video for players: `/hls/<InstanceId>.m3u8`, and of every export `/hls/<InstanceId>/<name>.m3u8`.
 //!
-//! Other sites' pages may play it (CORS): pages that show cameras are seldom served from here.
+//! Other sites' pages may play it (CORS): pages that show cameras are seldom served from here. `*` never lets them use
+//! a visitor's cookies, and only GET is routed.
+//!
+//! Of a stream with low latency a player may ask for what is not there yet, and is answered when it has come: the
+//! next state of the playlist, or the part that it announces (draft-pantos-hls-rfc8216bis section 6.2.5.2).
+
+use std::{future::poll_fn, sync::Arc};
 
 use axum::{
     Router,
-    extract::Path,
+    extract::{Path, Query},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
-use watchpost_runtime::hls::{HlsStream, find};
+use serde::Deserialize;
+use watchpost_runtime::hls::{Awaited, Come, HlsStream, find};
 
 use crate::Problem;
 
@@ -27,25 +34,84 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
         .route("/hls/{instance}/{name}/{file}", get(file))
 }
 
-async fn first(Path(playlist): Path<String>) -> Response {
-    let instance = playlist.strip_suffix(".m3u8");
-    let found = instance.and_then(|instance| Some((find(instance, None)?, instance)));
-    let text =
-        found.and_then(|(stream, instance)| stream.playlist(&format!("{instance}/{}/", coded(&stream))));
-    answer(text.map(String::into_bytes), PLAYLIST, NOT_CACHED)
+/// What a player wants the playlist to have (section 6.2.5.2). Other keys are not ours.
+#[derive(Clone, Copy, Deserialize)]
+struct Reload {
+    #[serde(rename = "_HLS_msn")]
+    piece: Option<u64>,
+    #[serde(rename = "_HLS_part")]
+    part: Option<usize>,
 }
 
-async fn by_name(Path((instance, playlist)): Path<(String, String)>) -> Response {
+async fn first(Path(playlist): Path<String>, Query(reload): Query<Reload>) -> Response {
+    let instance = playlist.strip_suffix(".m3u8");
+    let Some((instance, stream)) = instance.and_then(|id| Some((id, find(id, None)?))) else {
+        return answer(None, PLAYLIST, NOT_CACHED);
+    };
+    let base = format!("{instance}/{}/", coded(&stream));
+    reloaded(&stream, reload, &base).await
+}
+
+async fn by_name(
+    Path((instance, playlist)): Path<(String, String)>,
+    Query(reload): Query<Reload>,
+) -> Response {
     let found = playlist.strip_suffix(".m3u8").and_then(|name| find(&instance, Some(name)));
-    let text = found.and_then(|stream| stream.playlist(&format!("{}/", coded(&stream))));
-    answer(text.map(String::into_bytes), PLAYLIST, NOT_CACHED)
+    let Some(stream) = found else { return answer(None, PLAYLIST, NOT_CACHED) };
+    let base = format!("{}/", coded(&stream));
+    reloaded(&stream, reload, &base).await
+}
+
+async fn reloaded(stream: &Arc<HlsStream>, reload: Reload, base: &str) -> Response {
+    let awaited = match reload {
+        Reload { piece: Some(piece), part } => Some(Awaited { piece, part }),
+        Reload { piece: None, part: Some(_) } => {
+            return refused(
+                StatusCode::BAD_REQUEST,
+                "_HLS_part stands for a part of the piece _HLS_msn, which is missing",
+            );
+        }
+        Reload { piece: None, part: None } => None,
+    };
+    if let Some(awaited) = awaited.filter(|_| stream.is_low_latency())
+        && let Err(refused) = come(stream, awaited).await
+    {
+        return refused;
+    }
+    answer(stream.playlist(base).map(String::into_bytes), PLAYLIST, NOT_CACHED)
+}
+
+/// Waits for what a player awaits.
+async fn come(stream: &Arc<HlsStream>, awaited: Awaited) -> Result<(), Response> {
+    let came = poll_fn(|context| stream.poll_come(awaited, context));
+    match tokio::time::timeout(stream.patience(), came).await {
+        // What is gone is not found either.
+        Ok(Come::Here | Come::Gone) => Ok(()),
+        Ok(Come::TooFar) => {
+            Err(refused(StatusCode::BAD_REQUEST, "_HLS_msn is more than two pieces ahead of the newest"))
+        }
+        Err(_) => {
+            Err(refused(StatusCode::SERVICE_UNAVAILABLE, "nothing comes from the source: ask again later"))
+        }
+    }
 }
 
 async fn file(Path((instance, name, file)): Path<(String, String, String)>) -> Response {
+    let Some(stream) = find(&instance, Some(&name)) else { return answer(None, MEDIA, CACHED) };
+    // Only parts are asked for before they are there.
+    if let Some(awaited) = Awaited::of_file(&file).filter(|awaited| awaited.part.is_some())
+        && stream.is_low_latency()
+        && let Err(refused) = come(&stream, awaited).await
+    {
+        return refused;
+    }
     // Pieces of a finished playlist are read from the disk.
-    let read = move || find(&instance, Some(&name)).and_then(|stream| stream.file(&file));
-    let bytes = tokio::task::spawn_blocking(read).await.ok().flatten();
+    let bytes = tokio::task::spawn_blocking(move || stream.file(&file)).await.ok().flatten();
     answer(bytes, MEDIA, CACHED)
+}
+
+fn refused(status: StatusCode, detail: &str) -> Response {
+    ([(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")], Problem::new(status, detail)).into_response()
 }
 
 fn answer(bytes: Option<Vec<u8>>, kind: &'static str, cache: &'static str) -> Response {

@@ -43,11 +43,15 @@ struct Settings {
     /// Pieces in a live playlist, 3 to 60. As many again are kept for players that are behind.
     #[garde(range(min = 3, max = 60))]
     window: u32,
+    /// Offer parts of 0.2 s, of which players that know them (hls.js, Safari) are about a second behind; others play
+    /// whole pieces. Nothing comes of it for a file at pace `fast`.
+    #[garde(skip)]
+    low_latency: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { segment_s: 1.0, window: 6 }
+        Self { segment_s: 1.0, window: 6, low_latency: false }
     }
 }
 
@@ -69,7 +73,8 @@ fn plan(request: &Request<'_>) -> Result<Plan, Vec<Problem>> {
         .lossless
         .then(|| request.paths.exports.join("hls").join(&instance).join(folder_name(&name)));
     let segment_ms = (settings.segment_s * 1000.0).round() as u32;
-    let options = HlsOptions { instance, name, segment_ms, window: settings.window, folder };
+    let Settings { window, low_latency, .. } = settings;
+    let options = HlsOptions { instance, name, segment_ms, window, low_latency, folder };
     let gone = {
         let (instance, name) = (options.instance.clone(), options.name.clone());
         Box::new(move || forget(&instance, &name)) as Box<dyn Fn() + Send + Sync>
@@ -128,7 +133,7 @@ fn folder_name(name: &str) -> String {
     let kept = |c: char| if c.is_alphanumeric() || "-_ .".contains(c) { c } else { '-' };
     let clean: String = name.chars().take(60).map(kept).collect();
     let clean = clean.trim_matches(['.', ' ']);
-    if clean == name {
+    if clean == name && !name.is_empty() {
         return clean.to_owned();
     }
     // Two names may come to the same when they are cleaned.

@@ -2,7 +2,14 @@
 //!
 //! A live stream keeps its last pieces in memory, where whoever serves HTTP finds them ([`find`]). A file that
 //! passes as fast as it can is written to a folder instead, with a playlist that ends.
+//!
+//! ```text
+//! EncodedStream ─▶ appsrc ─▶ parser ─▶ where pieces and parts begin (cut.rs) ─▶ cmafmux ─▶ appsink (cut.rs)
+//!                                                                                    ─▶ pieces.rs ─▶ playlist.rs
+//! ```
 
+mod cut;
+mod pieces;
 mod playlist;
 mod shelf;
 
@@ -23,8 +30,7 @@ use crate::{
     decode::make,
     stream::{StartAt, Subscription},
 };
-use shelf::Place;
-pub use shelf::{HlsStream, find, forget};
+pub use shelf::{Awaited, Come, HlsStream, find, forget};
 
 /// How long the last piece may take to come out at the end.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(8);
@@ -40,6 +46,8 @@ pub struct HlsOptions {
     pub segment_ms: u32,
     /// Pieces in a live playlist.
     pub window: u32,
+    /// Offer parts of pieces, for players that know them. Nothing comes of it in a folder.
+    pub low_latency: bool,
     /// Write everything there, instead of keeping the last of it in memory.
     pub folder: Option<PathBuf>,
 }
@@ -86,14 +94,14 @@ impl HlsWriter {
         mux.set_property("send-force-keyunit", false);
         let sink = gst_app::AppSink::builder().sync(false).async_(false).buffer_list(true).build();
         let output = HlsStream::open(options)?;
-        cut(chain.last(), options, stream, &output);
+        cut::cut(chain.last(), options, stream, &output);
         chain.extend([mux, sink.clone().upcast()]);
         let pipeline = gst::Pipeline::new();
         let failed = |error| MediaError::new(Kind::Internal, "the HLS pipeline cannot be built", error);
         pipeline.add_many(&chain).map_err(failed)?;
         gst::Element::link_many(&chain).map_err(failed)?;
         let shared = Arc::new(Shared { phase: Mutex::new(Phase::Running), changed: Condvar::new() });
-        collect(&sink, &output, &shared);
+        cut::collect(&sink, &output, &shared);
         if let Some(bus) = pipeline.bus() {
             let (shared, place, appsrc) = (Arc::clone(&shared), options.name.clone(), appsrc.downgrade());
             bus.set_sync_handler(move |_, message| {
@@ -175,76 +183,4 @@ impl Shared {
         }
         self.changed.notify_all();
     }
-}
-
-/// Tells the muxer where pieces begin, and asks for the key frames that they should begin with.
-fn cut(before: Option<&gst::Element>, options: &HlsOptions, stream: &EncodedStream, output: &Arc<HlsStream>) {
-    let Some(pad) = before.and_then(|element| element.static_pad("src")) else { return };
-    let segment_ns = u64::from(options.segment_ms) * 1_000_000;
-    let longest_ns = u64::from(options.target_s()) * 1_000_000_000;
-    let (stream, output) = (stream.clone(), Arc::clone(output));
-    let began = Mutex::new(None::<u64>);
-    pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
-        let Some(buffer) = info.buffer() else { return gst::PadProbeReturn::Ok };
-        let segment = pad.sticky_event::<gst::event::Segment>(0);
-        let segment = segment.as_ref().and_then(|event| event.segment().downcast_ref::<gst::ClockTime>());
-        let running = segment.zip(buffer.pts()).and_then(|(segment, pts)| segment.to_running_time(pts));
-        let Some(time) = running.map(gst::ClockTime::nseconds) else { return gst::PadProbeReturn::Ok };
-        let frame_ns = buffer.duration().map_or(40_000_000, gst::ClockTime::nseconds);
-        let mut began = began.lock();
-        let Some(start) = *began else {
-            *began = Some(time);
-            output.begins(time);
-            return gst::PadProbeReturn::Ok;
-        };
-        let is_key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
-        let length = time.saturating_sub(start);
-        if is_key && length + frame_ns / 2 >= segment_ns || length + frame_ns > longest_ns {
-            *began = Some(time);
-            output.begins(time);
-            let split = gst::Structure::builder("FMP4MuxSplitNow").field("chunk", false).build();
-            // Refused only while the pipeline goes down.
-            pad.push_event(gst::event::CustomDownstream::new(split));
-        } else if length + 2 * frame_ns >= segment_ns {
-            stream.request_key();
-        }
-        output.reaches(time + frame_ns);
-        gst::PadProbeReturn::Ok
-    });
-}
-
-/// Takes whole pieces out of the muxer.
-fn collect(sink: &gst_app::AppSink, output: &Arc<HlsStream>, shared: &Arc<Shared>) {
-    let (output, taken) = (Arc::clone(output), Arc::clone(shared));
-    let ended = Arc::clone(shared);
-    sink.set_callbacks(
-        gst_app::AppSinkCallbacks::builder()
-            .new_sample(move |sink| {
-                let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-                let (mut header, mut media) = (Vec::new(), Vec::new());
-                let mut add = |buffer: &gst::BufferRef| {
-                    let is_header =
-                        buffer.flags().contains(gst::BufferFlags::DISCONT | gst::BufferFlags::HEADER);
-                    let part = if is_header { &mut header } else { &mut media };
-                    buffer.map_readable().map(|bytes| part.extend_from_slice(&bytes))
-                };
-                let read = match (sample.buffer_list(), sample.buffer()) {
-                    (Some(list), _) => list.iter().try_for_each(&mut add),
-                    (None, Some(buffer)) => add(buffer),
-                    (None, None) => Ok(()),
-                };
-                let stored = read
-                    .map_err(|error| {
-                        MediaError::new(Kind::Internal, "a piece of video cannot be read", error)
-                    })
-                    .and_then(|()| output.take(Place::Header, header))
-                    .and_then(|()| output.take(Place::Media, media));
-                stored.map(|()| gst::FlowSuccess::Ok).map_err(|error| {
-                    taken.enter(Phase::Failed(error));
-                    gst::FlowError::Error
-                })
-            })
-            .eos(move |_| ended.enter(Phase::Ended))
-            .build(),
-    );
 }

@@ -1,25 +1,28 @@
-//! Where the pieces of streams are kept, and found by whoever serves them.
+//! Where streams are kept, and found by whoever serves them.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{Arc, LazyLock},
+    task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
 
-use super::{HlsOptions, playlist};
+use super::{
+    HlsOptions,
+    pieces::{Begun, Pieces, Place},
+    playlist,
+};
 use crate::{MediaError, MediaErrorKind as Kind};
 
-/// Bytes of one stream in memory: a minute at 8 Mbit/s. Pieces beyond that go early.
-const MAX_BYTES: usize = 64 << 20;
 /// A stream whose source has gone may come back this long; then its playlist ends, so that players stop asking.
 const COMES_BACK: Duration = Duration::from_secs(35);
 /// And this much later it is forgotten.
 const FORGOTTEN: Duration = Duration::from_secs(120);
-/// Moments remembered, to date pieces by: two seconds at 60 frames.
-const MAX_MOMENTS: usize = 120;
+/// Players of one stream that may wait for what comes next; others are answered with what there is.
+const MAX_WAITING: usize = 1000;
 
 /// All streams of the process: paths are the process's, as ports are.
 static SHELF: LazyLock<Mutex<Shelf>> = LazyLock::new(Mutex::default);
@@ -40,9 +43,12 @@ pub fn find(instance: &str, name: Option<&str>) -> Option<Arc<HlsStream>> {
     found.map(|(_, stream)| Arc::clone(stream))
 }
 
-/// The export is gone: what it had is found no longer.
+/// The export is gone: what it had is found no longer, and nobody waits for more of it.
 pub fn forget(instance: &str, name: &str) {
-    SHELF.lock().remove(&(instance.to_owned(), name.to_owned()));
+    let gone = SHELF.lock().remove(&(instance.to_owned(), name.to_owned()));
+    if let Some(stream) = gone {
+        stream.change(|inner| inner.is_gone = true);
+    }
 }
 
 /// The pieces of one stream.
@@ -50,44 +56,40 @@ pub struct HlsStream {
     name: String,
     target_s: u32,
     window: usize,
+    low_latency: bool,
     folder: Option<PathBuf>,
     inner: Mutex<Inner>,
 }
 
 #[derive(Default)]
 struct Inner {
-    headers: BTreeMap<u64, Arc<[u8]>>,
-    pieces: VecDeque<Piece>,
-    last_header: u64,
-    next_number: u64,
-    discontinuities: u64,
-    next_is_discontinuous: bool,
-    /// Running times at which pieces began that are not out yet, and where the newest one has got to, in ns.
-    begun: VecDeque<u64>,
-    reached: u64,
-    moments: VecDeque<(u64, i64)>,
+    pieces: Pieces,
+    /// What no part is longer than, in ms; it only grows.
+    part_ms: u32,
     left: Option<Instant>,
+    is_gone: bool,
     written: u64,
+    waiting: Vec<Waker>,
 }
 
-/// One segment.
-#[derive(Clone)]
-pub(super) struct Piece {
-    pub number: u64,
-    pub header_number: u64,
-    pub discontinuity: bool,
-    pub length_ns: u64,
-    /// Unix time at which its first frame was taken, in ms.
-    pub taken_ms: Option<i64>,
-    /// Empty where it lies in a folder.
-    pub bytes: Arc<[u8]>,
+/// What a player waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Awaited {
+    /// Number of a piece.
+    pub piece: u64,
+    /// One of its parts, from 0; all of them if there is none.
+    pub part: Option<usize>,
 }
 
-/// What a muxer gives.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    Header,
-    Media,
+/// What became of the wait for something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Come {
+    /// It is there, or nothing more will come.
+    Here,
+    /// It is further ahead than anybody may wait for.
+    TooFar,
+    /// The whole stream is gone.
+    Gone,
 }
 
 impl HlsStream {
@@ -97,22 +99,29 @@ impl HlsStream {
         }
         let mut shelf = SHELF.lock();
         let key = (options.instance.clone(), options.name.clone());
-        let window = usize::try_from(options.window).unwrap_or(usize::MAX);
+        let new = Self {
+            name: options.name.clone(),
+            target_s: options.target_s(),
+            window: usize::try_from(options.window).unwrap_or(usize::MAX),
+            low_latency: options.low_latency && options.folder.is_none(),
+            folder: options.folder.clone(),
+            inner: Mutex::new(Inner { pieces: Pieces::new(), ..Inner::default() }),
+        };
+        let is_alike = |known: &Self| {
+            (known.window, known.target_s, known.low_latency, &known.folder)
+                == (new.window, new.target_s, new.low_latency, &None)
+        };
         if let Some(known) = shelf.get(&key)
             && options.folder.is_none()
-            && (known.window, known.target_s, &known.folder) == (window, options.target_s(), &None)
+            && is_alike(known)
             && !known.is_over()
         {
             let mut inner = known.inner.lock();
             inner.left = None;
-            inner.next_is_discontinuous = true;
-            inner.begun.clear();
-            inner.moments.clear();
+            inner.pieces.goes_on();
             return Ok(Arc::clone(known));
         }
-        let inner = Mutex::new(Inner { next_number: 1, ..Inner::default() });
-        let (name, folder) = (options.name.clone(), options.folder.clone());
-        let stream = Arc::new(Self { name, target_s: options.target_s(), window, folder, inner });
+        let stream = Arc::new(new);
         shelf.insert(key, Arc::clone(&stream));
         Ok(stream)
     }
@@ -122,32 +131,52 @@ impl HlsStream {
         &self.name
     }
 
+    /// Whether players may wait for parts.
+    pub fn is_low_latency(&self) -> bool {
+        self.low_latency
+    }
+
+    /// How long a player may wait for what comes next: after this its source stands still
+    /// (draft-pantos-hls-rfc8216bis section 6.2.5.2).
+    pub fn patience(&self) -> Duration {
+        Duration::from_secs(3 * u64::from(self.target_s))
+    }
+
     /// The playlist, its files named after `base`; `None` while there is nothing to play yet.
     pub fn playlist(&self, base: &str) -> Option<String> {
         let inner = self.inner.lock();
-        let whole = self.folder.is_some();
-        let skip = if whole { 0 } else { inner.pieces.len().saturating_sub(self.window) };
-        let gone = inner.pieces.iter().take(skip).filter(|piece| piece.discontinuity).count() as u64;
-        let is_over = inner.left.is_some_and(|at| whole || at.elapsed() > COMES_BACK);
+        let pieces = &inner.pieces;
+        if inner.is_gone || pieces.whole.is_empty() {
+            return None;
+        }
+        let is_folder = self.folder.is_some();
+        let skip = if is_folder { 0 } else { pieces.whole.len().saturating_sub(self.window) };
+        let gone = pieces.whole.iter().take(skip).filter(|piece| piece.discontinuity).count() as u64;
+        let is_over = inner.left.is_some_and(|at| is_folder || at.elapsed() > COMES_BACK);
         let head = playlist::Head {
             target_s: self.target_s,
-            discontinuities: inner.discontinuities + gone,
+            part_ms: self.low_latency.then_some(inner.part_ms).filter(|ms| *ms > 0),
+            discontinuities: pieces.discontinuities + gone,
             is_over,
-            is_whole: whole && is_over,
+            is_whole: is_folder && is_over,
         };
-        let pieces = inner.pieces.iter().skip(skip);
-        (!inner.pieces.is_empty()).then(|| playlist::text(&head, pieces, base))
+        let shown: Vec<_> = pieces.whole.iter().skip(skip).collect();
+        Some(playlist::text(&head, &shown, pieces.open.as_ref(), pieces.next_number, base))
     }
 
-    /// A header or a piece, as the playlist names it.
+    /// A header, a piece or a part, as the playlist names it.
     pub fn file(&self, name: &str) -> Option<Vec<u8>> {
         let inner = self.inner.lock();
         let header = name.strip_prefix("init-").and_then(|rest| rest.strip_suffix(".mp4"));
-        let bytes = match (header, name.strip_suffix(".m4s")) {
-            (Some(number), _) => inner.headers.get(&number.parse().ok()?).cloned(),
-            (None, Some(number)) => {
-                let number: u64 = number.parse().ok()?;
-                inner.pieces.iter().find(|piece| piece.number == number).map(|piece| Arc::clone(&piece.bytes))
+        let bytes = match (header, Awaited::of_file(name)) {
+            _ if inner.is_gone => None,
+            (Some(number), _) => inner.pieces.headers.get(&number.parse().ok()?).map(|bytes| bytes.to_vec()),
+            (None, Some(Awaited { piece, part: None })) => {
+                let is_whole = inner.pieces.has(piece, None);
+                inner.pieces.find(piece).filter(|_| is_whole).map(super::pieces::Piece::bytes)
+            }
+            (None, Some(Awaited { piece, part: Some(part) })) => {
+                inner.pieces.find(piece)?.parts.get(part).map(|part| part.bytes.to_vec())
             }
             (None, None) => None,
         }?;
@@ -155,41 +184,63 @@ impl HlsStream {
         match &self.folder {
             // What we wrote, and only that: the name is one of ours.
             Some(folder) => std::fs::read(folder.join(name)).ok(),
-            None => Some(bytes.to_vec()),
+            None => Some(bytes),
         }
     }
 
-    pub(super) fn begins(&self, at_ns: u64) {
-        self.inner.lock().begun.push_back(at_ns);
+    /// Whether what is awaited has come; if not, `context` is told when more has.
+    pub fn poll_come(&self, awaited: Awaited, context: &Context<'_>) -> Poll<Come> {
+        let is_over = self.is_over();
+        let mut inner = self.inner.lock();
+        let Awaited { piece, part } = awaited;
+        if inner.is_gone {
+            return Poll::Ready(Come::Gone);
+        }
+        if is_over || inner.pieces.has(piece, part) {
+            return Poll::Ready(Come::Here);
+        }
+        // Section 6.2.5.2: two pieces ahead of the newest are a client's mistake.
+        if piece > inner.pieces.newest().0 + 2 {
+            return Poll::Ready(Come::TooFar);
+        }
+        if inner.waiting.len() >= MAX_WAITING {
+            return Poll::Ready(Come::Here);
+        }
+        if !inner.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
+            inner.waiting.push(context.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// No part is longer than this.
+    pub(super) fn parts_last(&self, part_ms: u32) {
+        let mut inner = self.inner.lock();
+        inner.part_ms = inner.part_ms.max(part_ms);
+    }
+
+    pub(super) fn begins(&self, begun: Begun) {
+        self.inner.lock().pieces.begins(begun);
     }
 
     pub(super) fn reaches(&self, to_ns: u64) {
-        let mut inner = self.inner.lock();
-        inner.reached = inner.reached.max(to_ns);
+        self.inner.lock().pieces.reaches(to_ns);
     }
 
     pub(super) fn taken_at(&self, time_ns: u64, unix_ms: i64) {
-        let mut inner = self.inner.lock();
-        if inner.moments.len() == MAX_MOMENTS {
-            inner.moments.pop_front();
-        }
-        inner.moments.push_back((time_ns, unix_ms));
+        self.inner.lock().pieces.taken_at(time_ns, unix_ms);
     }
 
     pub(super) fn take(&self, place: Place, bytes: Vec<u8>) -> Result<(), MediaError> {
         if bytes.is_empty() {
             return Ok(());
         }
-        let mut inner = self.inner.lock();
-        let name = match place {
-            Place::Header => {
-                inner.last_header += 1;
-                format!("init-{}.mp4", inner.last_header)
-            }
-            Place::Media => format!("{}.m4s", inner.next_number),
-        };
         let kept: Arc<[u8]> = match &self.folder {
             Some(folder) => {
+                let mut inner = self.inner.lock();
+                let name = match place {
+                    Place::Header => format!("init-{}.mp4", inner.pieces.last_header + 1),
+                    Place::Media { .. } => format!("{}.m4s", inner.pieces.next_number),
+                };
                 std::fs::write(folder.join(&name), &bytes)
                     .map_err(|error| storage(&folder.join(&name), &error))?;
                 inner.written += bytes.len() as u64;
@@ -197,18 +248,18 @@ impl HlsStream {
             }
             None => bytes.into(),
         };
-        match place {
+        self.change(|inner| match place {
             Place::Header => {
-                let number = inner.last_header;
-                inner.headers.insert(number, kept);
+                inner.pieces.last_header += 1;
+                inner.pieces.headers.insert(inner.pieces.last_header, kept);
             }
-            Place::Media => {
-                inner.add(kept);
+            Place::Media { is_piece } => {
+                inner.pieces.add(is_piece, kept);
                 if self.folder.is_none() {
-                    inner.drop_old(self.window);
+                    inner.pieces.drop_old(self.window);
                 }
             }
-        }
+        });
         Ok(())
     }
 
@@ -220,12 +271,25 @@ impl HlsStream {
         let written = std::fs::write(&temporary, text).and_then(|()| std::fs::rename(&temporary, &path));
         written.map_err(|error| storage(&path, &error))?;
         let inner = self.inner.lock();
-        Ok(Some((path, inner.pieces.len() as u64, inner.written)))
+        Ok(Some((path, inner.pieces.whole.len() as u64, inner.written)))
     }
 
     /// Whoever cut it has gone, and may come back.
     pub(super) fn left(&self) {
-        self.inner.lock().left.get_or_insert_with(Instant::now);
+        self.change(|inner| {
+            inner.pieces.close();
+            inner.left.get_or_insert_with(Instant::now);
+        });
+    }
+
+    /// Changes it, and wakes whoever waits for a change.
+    fn change(&self, change: impl FnOnce(&mut Inner)) {
+        let waiting = {
+            let mut inner = self.inner.lock();
+            change(&mut inner);
+            std::mem::take(&mut inner.waiting)
+        };
+        waiting.into_iter().for_each(Waker::wake);
     }
 
     fn is_over(&self) -> bool {
@@ -233,45 +297,19 @@ impl HlsStream {
     }
 
     fn is_forgotten(&self) -> bool {
-        self.inner
-            .lock()
-            .left
-            .is_some_and(|at| at.elapsed() > COMES_BACK + FORGOTTEN && self.folder.is_none())
+        let is_kept = |at: Instant| at.elapsed() <= COMES_BACK + FORGOTTEN || self.folder.is_some();
+        self.inner.lock().left.is_some_and(|at| !is_kept(at))
     }
 }
 
-impl Inner {
-    fn add(&mut self, bytes: Arc<[u8]>) {
-        let start = self.begun.pop_front().unwrap_or(self.reached);
-        let end = self.begun.front().copied().unwrap_or(self.reached);
-        // The frame itself, or the one before it by as much as it is later.
-        let known = self.moments.iter().rfind(|(time, _)| *time <= start).or(self.moments.front());
-        let taken_ms = known.map(|(time, unix_ms)| {
-            let later = i128::from(start) - i128::from(*time);
-            unix_ms.saturating_add(i64::try_from(later / 1_000_000).unwrap_or(0))
-        });
-        self.pieces.push_back(Piece {
-            number: self.next_number,
-            header_number: self.last_header,
-            discontinuity: std::mem::take(&mut self.next_is_discontinuous),
-            length_ns: end.saturating_sub(start),
-            taken_ms,
-            bytes,
-        });
-        self.next_number += 1;
-    }
-
-    /// A piece stays for as long as the playlist that had it may still be in use: its own length and that of the
-    /// window (RFC 8216 section 6.2.2).
-    fn drop_old(&mut self, window: usize) {
-        let bytes = |pieces: &VecDeque<Piece>| pieces.iter().map(|piece| piece.bytes.len()).sum::<usize>();
-        while self.pieces.len() > 2 * window + 1 || self.pieces.len() > 1 && bytes(&self.pieces) > MAX_BYTES {
-            if let Some(gone) = self.pieces.pop_front() {
-                self.discontinuities += u64::from(gone.discontinuity);
-            }
+impl Awaited {
+    /// What a name of a playlist means: `7.m4s`, and with parts `7.0.m4s`.
+    pub fn of_file(name: &str) -> Option<Self> {
+        let stem = name.strip_suffix(".m4s")?;
+        match stem.split_once('.') {
+            Some((piece, part)) => Some(Self { piece: piece.parse().ok()?, part: Some(part.parse().ok()?) }),
+            None => Some(Self { piece: stem.parse().ok()?, part: None }),
         }
-        let first = self.pieces.front().map_or(0, |piece| piece.header_number);
-        self.headers.retain(|number, _| *number >= first);
     }
 }
 
