@@ -20,6 +20,65 @@ fn probed(file: &Path, entries: &str) -> Vec<String> {
     lines.lines().map(|line| line.trim_end_matches(',').to_owned()).collect()
 }
 
+/// A sum over the pixels of each frame.
+fn pixels(file: &Path) -> Vec<String> {
+    let out = Command::new("ffmpeg")
+        .args(["-v", "error", "-i"])
+        .arg(file)
+        .args(["-map", "0:v", "-f", "framemd5", "-"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(out.stdout).unwrap();
+    let sums = text.lines().filter(|line| !line.starts_with('#'));
+    sums.map(|line| line.rsplit(',').next().unwrap().trim().to_owned()).collect()
+}
+
+#[test]
+fn h265_out_of_a_file_is_passed_on() {
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_watchpost"));
+    let source = sandbox.path().join("in.mp4");
+    let made = Command::new("ffmpeg")
+        .args(["-v", "error", "-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25", "-frames:v", "110"])
+        .args([
+            "-c:v",
+            "libx265",
+            "-preset",
+            "ultrafast",
+            "-bf",
+            "2",
+            "-g",
+            "25",
+            "-x265-params",
+            "log-level=error",
+        ])
+        .args(["-tag:v", "hvc1"])
+        .arg(&source)
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let document = instance(
+        &source,
+        json!({
+            "whole": mp4("whole.mp4", "source", json!({})),
+            "parts": mp4("parts.mp4", "source", json!({"segment": {"seconds": 2}})),
+            "anew": mp4("anew.mp4", "source", json!({"fps": 25})),
+        }),
+    );
+    let file = sandbox.instance(&document);
+    let ran = sandbox.run(&["run".as_ref(), file.as_os_str()]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let whole = sandbox.export("whole.mp4");
+    assert_eq!(probed(&whole, "stream=codec_name"), ["hevc"]);
+    assert_eq!(times(&whole), times(&source));
+    assert_eq!(pixels(&whole), pixels(&source), "not one pixel is another");
+    let parts = ["parts.mp4", "parts-00001.mp4", "parts-00002.mp4"].map(|name| sandbox.export(name));
+    let of_parts: Vec<String> = parts.iter().flat_map(|part| pixels(part)).collect();
+    assert_eq!(of_parts, pixels(&source), "nothing is missing between two files, and nothing is in both");
+    assert_eq!(probed(&sandbox.export("anew.mp4"), "stream=codec_name"), ["h264"]);
+    let said = |name: &str| ran.stderr.lines().any(|line| line.contains(name) && line.contains("anew"));
+    assert!(said("receiver=anew") && !said("receiver=whole"), "{}", ran.stderr);
+}
+
 /// Of the camera's own key frames one comes in 15 frames; an encoder of ours would make one in 2 s.
 #[test]
 fn a_camera_s_video_is_passed_on_to_a_file() {

@@ -3,6 +3,7 @@
 mod build;
 mod capture_time;
 mod container;
+mod hvcc;
 mod info;
 mod picture;
 mod queue;

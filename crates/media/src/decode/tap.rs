@@ -73,6 +73,9 @@ impl Tap {
             // Byte-stream then has its parameter sets at every key frame: late outputs need them.
             element.set_property("config-interval", -1i32);
         }
+        if factory.name() == "h265parse" {
+            super::hvcc::strip(element);
+        }
         let is_decoder =
             klass.contains("Decoder") && ["Video", "Image"].iter().any(|kind| klass.contains(kind));
         if !is_decoder || element.is::<gst::Bin>() {
