@@ -1,6 +1,8 @@
 //! Running other programs: cargo, Python, and what benchmarks measure.
 
 use std::{
+    collections::HashMap,
+    ffi::OsString,
     fs,
     os::unix::process::CommandExt as _,
     path::PathBuf,
@@ -82,6 +84,33 @@ pub fn measure(command: &mut Command) -> anyhow::Result<(ExitStatus, Cost)> {
     drop(end);
     let peak_bytes = watching.join().map_err(|_| anyhow!("the thread that looks at the size panicked"))?;
     Ok((status?, Cost { wall, cpu, peak_bytes }))
+}
+
+/// Runs it to its end and says how long those of its threads ran whose names begin with one of `names`.
+///
+/// A thread's time is read while it lives, so what it does in its last moments is missed.
+pub fn measure_threads(command: &mut Command, names: &[&str]) -> anyhow::Result<(ExitStatus, Duration)> {
+    command.process_group(0);
+    let mut child = command.spawn().with_context(|| format!("cannot start {}", shown(command)))?;
+    let tasks = PathBuf::from(format!("/proc/{}/task", child.id()));
+    let mut threads: HashMap<OsString, u64> = HashMap::new();
+    let status = loop {
+        for entry in fs::read_dir(&tasks).into_iter().flatten().flatten() {
+            let name = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
+            if names.iter().any(|begin| name.starts_with(begin)) {
+                // Nanoseconds on a processor: Documentation/scheduler/sched-stats of the kernel.
+                let ran = fs::read_to_string(entry.path().join("schedstat")).unwrap_or_default();
+                let ran = ran.split(' ').next().and_then(|ran| ran.parse().ok()).unwrap_or(0);
+                let known = threads.entry(entry.file_name()).or_default();
+                *known = ran.max(*known);
+            }
+        }
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        thread::park_timeout(LOOK_EVERY);
+    };
+    Ok((status, Duration::from_nanos(threads.values().sum())))
 }
 
 /// Processor time of all children that have been waited for: `cutime` and `cstime` of proc(5), which Linux gives in

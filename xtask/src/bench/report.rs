@@ -144,6 +144,12 @@ Profiles (`perf`, 2026-11-22, on the machine above) of what misses its aim:
 * **Round trip**: each record passes two logs and a parser; the peer writes a message, waits for the answer, and writes
   the next, without a log.
 * **Latency**: from putting a record in to its being read by the child, on one clock.
+* **Drawing**: CPU time of one thread, both on a copy of the picture, which is part of it; Watchpost on the planes as they were decoded,
+  supervision on BGR, whose conversion from and to what decoders and encoders have is not counted.
+* **Video**: the pedestrian clip scaled up to 1080p and shown three times as fast, 30 frames a second. Encoders have the
+  same settings in all runs. *Live*: read in real time; ffmpeg takes RTSP over TCP and nginx takes RTMP, and their CPU is not
+  counted. *Exports of `source`*: the time of the threads that mux and write; handing on a reference in the decoder's
+  thread is not in it, the analysis is not either. *Instances*: cores by the CPU of one, if all they do is this.
 * **CPU**: user and system time of the process, writing included, children not.
 * **Memory**: the largest resident size of the process itself, as the kernel counted it while it ran.
 ";
