@@ -195,7 +195,7 @@ mod tests {
         let (mut pieces, mut parts) = (Vec::new(), Vec::new());
         for n in 0..count {
             let at = n * length_ms * MS;
-            let is_key = n * length_ms % key_ms == 0;
+            let is_key = (n * length_ms).is_multiple_of(key_ms);
             let frame = Seen { pts_ns: at, dts_ns: at, length_ns: length_ms * MS, is_key };
             match cutter.see(&frame).1 {
                 Some(Begun { is_piece: true, at_ns, .. }) => pieces.push(at_ns / MS),
