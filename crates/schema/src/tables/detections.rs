@@ -24,12 +24,12 @@ fields! {
 
 fields! {
     struct Detection {
-        "label" => label: Raw<'a>,
         "x" => x: Raw<'a>,
         "y" => y: Raw<'a>,
         "width" => width: Raw<'a>,
         "height" => height: Raw<'a>,
         "confidence" => confidence: Raw<'a>,
+        "label" => label: Raw<'a>,
     }
 }
 

@@ -46,21 +46,50 @@ impl<'a> Scanner<'a> {
     }
 
     /// Calls `member` at the value of each member of an object, with the key.
-    pub(crate) fn object(&mut self, mut member: impl FnMut(&mut Self, &'a str) -> Option<()>) -> Option<()> {
+    fn object(&mut self, member: impl FnMut(&mut Self, &'a str) -> Option<()>) -> Option<()> {
+        if self.has_members()? { self.members(member) } else { Some(()) }
+    }
+
+    /// Whether the object that begins here has a member; then it stands at the first key.
+    #[inline]
+    pub(crate) fn has_members(&mut self) -> Option<bool> {
         self.expect(b'{')?;
         if self.next()? == b'}' {
-            return self.expect(b'}');
+            return self.expect(b'}').map(|()| false);
         }
+        Some(true)
+    }
+
+    /// As [`Self::object`], from a key on.
+    pub(crate) fn members(&mut self, mut member: impl FnMut(&mut Self, &'a str) -> Option<()>) -> Option<()> {
         loop {
             let key = self.string()?;
             self.expect(b':')?;
             member(self, key)?;
-            match self.take()? {
-                b',' => {}
-                b'}' => return Some(()),
-                _ => return None,
+            if !self.goes_on()? {
+                return Some(());
             }
         }
+    }
+
+    /// Behind a member: whether another one follows.
+    #[inline]
+    pub(crate) fn goes_on(&mut self) -> Option<bool> {
+        match self.take()? {
+            b',' => Some(true),
+            b'}' => Some(false),
+            _ => None,
+        }
+    }
+
+    /// Steps over `key`, which is written with its quotes and colon, if it is what comes next.
+    #[inline]
+    pub(crate) fn is_at(&mut self, key: &str) -> bool {
+        let is = self.text.as_bytes()[self.at..].starts_with(key.as_bytes());
+        if is {
+            self.at += key.len();
+        }
+        is
     }
 
     /// Calls `item` at each value of a list.
@@ -142,11 +171,10 @@ impl<'a> Scanner<'a> {
     /// At least one.
     #[inline]
     fn digits(&mut self) -> Option<()> {
-        let start = self.at;
-        while self.next()?.is_ascii_digit() {
-            self.at += 1;
-        }
-        (self.at > start).then_some(())
+        let rest = &self.text.as_bytes()[self.at..];
+        let digits = rest.iter().position(|byte| !byte.is_ascii_digit())?;
+        self.at += digits;
+        (digits > 0).then_some(())
     }
 }
 
@@ -176,7 +204,8 @@ const fn marks(word: u64) -> u64 {
     ((quotes.wrapping_sub(ONES) & !quotes) | (slashes.wrapping_sub(ONES) & !slashes) | controls) & TOPS
 }
 
-/// A struct of fields that may all be missing, with both ways to read it: by a [`Scanner`], or by serde.
+/// A struct of fields that may all be missing, with both ways to read it: by a [`Scanner`], or by serde. The quickest to
+/// read are those that stand here in the order in which they are written.
 macro_rules! fields {
     ($(#[$doc:meta])* $visible:vis struct $name:ident { $($(#[$comment:meta])* $key:literal => $field:ident: $type:ty,)+ }) => {
         $(#[$doc])*
@@ -196,7 +225,18 @@ macro_rules! fields {
                 #[derive(Default)]
                 struct Seen { $($field: bool,)+ }
                 let mut seen = Seen::default();
-                scanner.object(|scanner, key| {
+                if !scanner.has_members()? {
+                    return Some(read);
+                }
+                // Keys come as we write them, nearly always: in this order, though not all of them.
+                $(if scanner.is_at(concat!('"', $key, "\":")) {
+                    seen.$field = true;
+                    read.$field = $crate::tables::scan::Scan::scan(scanner)?;
+                    if !scanner.goes_on()? {
+                        return Some(read);
+                    }
+                })+
+                scanner.members(|scanner, key| {
                     match key {
                         $($key => {
                             if std::mem::replace(&mut seen.$field, true) {
