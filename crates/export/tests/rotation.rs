@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
+#[path = "rotation/table.rs"]
+mod table;
 
 use std::{
     fs::File,
@@ -52,8 +54,8 @@ fn text(path: &Path) -> String {
     text
 }
 
-/// The numbers of all objects, file by file in the order they were written.
-fn numbers(sandbox: &Sandbox, format: &str) -> Vec<u64> {
+/// The numbers of all objects, file by file in the order they were written: the newest file keeps its name.
+fn numbers_of(sandbox: &Sandbox, format: &str) -> Vec<u64> {
     let mut names = sandbox.files();
     let active = format!("out/t.{format}");
     names.sort_by_key(|name| (*name == active, name.clone()));
@@ -61,14 +63,20 @@ fn numbers(sandbox: &Sandbox, format: &str) -> Vec<u64> {
     for name in names {
         let text = text(&sandbox.exports().join(&name));
         assert!(text.ends_with('\n'), "{name} ends in a whole line");
-        for line in text.lines() {
-            let number = match format {
-                "json" => serde_json::from_str::<Value>(line).unwrap()["frame_id"].to_string(),
-                _ => line.split(',').next().unwrap().to_owned(),
-            };
-            if number != "frame_id" {
-                numbers.push(number.parse().unwrap_or_else(|_| panic!("{name}: {line}")));
+        let frame_id = |value: Value| value["frame_id"].as_u64().unwrap();
+        match format {
+            "json" => {
+                let objects = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
+                numbers
+                    .extend(objects.map(|value| frame_id(value.unwrap_or_else(|e| panic!("{name}: {e}")))));
             }
+            "csv" => {
+                let mut reader = csv::Reader::from_reader(text.as_bytes());
+                assert_eq!(reader.headers().unwrap().get(0), Some("frame_id"), "{name}");
+                numbers.extend(reader.records().map(|row| row.unwrap()[0].parse::<u64>().unwrap()));
+            }
+            _ => numbers
+                .extend(text.lines().map(|line| line.split(' ').next().unwrap().parse::<u64>().unwrap())),
         }
     }
     numbers
@@ -97,7 +105,7 @@ async fn no_file_is_larger_than_its_bound_and_each_has_its_header() {
             let more = objects(round * 100..(round + 1) * 100);
             deliver_all(sandbox.receiver(&handler).as_mut(), &mut cursor, more).await;
         }
-        assert_eq!(numbers(&sandbox, format), (0..300).collect::<Vec<_>>(), "{format}");
+        assert_eq!(numbers_of(&sandbox, format), (0..300).collect::<Vec<_>>(), "{format}");
         let files = sandbox.files();
         assert!(files.contains(&format!("out/t.000001.{format}")) || format == "txt", "{files:?}");
         for name in &files {
@@ -157,7 +165,7 @@ async fn a_crash_at_any_moment_of_a_rotation_loses_and_doubles_nothing() {
         }
         let (from, end) = (cursor.next, cursor.next + 10);
         deliver_all(sandbox.receiver(&handler).as_mut(), &mut cursor, objects(from..end)).await;
-        assert_eq!(numbers(&sandbox, format), (0..end).collect::<Vec<_>>(), "{format} {seed}");
+        assert_eq!(numbers_of(&sandbox, format), (0..end).collect::<Vec<_>>(), "{format} {seed}");
     }
 }
 
@@ -185,7 +193,7 @@ async fn what_was_rotated_out_is_compressed_once_it_is_kept() {
             let files = sandbox.files();
             files.len() > 3 && files.iter().filter(|name| !name.ends_with(suffix)).count() == 1
         });
-        assert_eq!(numbers(&sandbox, "json"), (0..100).collect::<Vec<_>>());
+        assert_eq!(numbers_of(&sandbox, "json"), (0..100).collect::<Vec<_>>());
         // The next run compresses what this one left, and goes on numbering.
         deliver(receiver.as_mut(), &mut cursor, objects(100..200)).await;
         drop(receiver);
@@ -195,7 +203,7 @@ async fn what_was_rotated_out_is_compressed_once_it_is_kept() {
         wait_until("what an earlier run left is compressed", || {
             sandbox.files().iter().filter(|name| !name.ends_with(suffix)).count() == 1
         });
-        assert_eq!(numbers(&sandbox, "json"), (0..201).collect::<Vec<_>>());
+        assert_eq!(numbers_of(&sandbox, "json"), (0..201).collect::<Vec<_>>());
     }
 }
 
