@@ -22,6 +22,7 @@ mod live;
 mod million;
 mod mqtt;
 mod no_signal;
+mod one_path;
 mod package;
 mod passed_on;
 mod posted;

@@ -119,19 +119,3 @@ fn kills_in_mid_rotation_and_in_mid_compression_lose_and_double_no_line() {
     let numbers: Vec<_> = records.iter().map(|record| record["sequence"].as_u64().unwrap()).collect();
     assert_eq!(numbers, (0..records.len() as u64).collect::<Vec<_>>());
 }
-
-#[test]
-fn two_exports_to_one_file_are_refused_and_both_are_named() {
-    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_watchpost"));
-    let export = |uri: &str| json!({"uri": uri, "sink": "output-tracks", "config": {}});
-    let output = json!({"handlers": {
-        "a": export("json:///x/../same.json"), "b": export("json:///same.json"), "c": export("json:///other.json"),
-    }});
-    let instance = sandbox.instance(&scene("ndjson://-", 2, output));
-    let checked = sandbox.run(&["validate".as_ref(), instance.as_os_str()]);
-    assert_eq!(checked.code, Some(78));
-    let said = format!("{}{}", checked.stdout, checked.stderr);
-    let expected = "/Output/handlers/b/uri: `b` would write to the same file as the export `a`";
-    assert!(said.contains(expected), "{said}");
-    assert!(!said.contains("`c`"), "{said}");
-}

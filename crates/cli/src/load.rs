@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::Value;
 use watchpost_config::{self as config, Base, Found, Loaded, Paths, Problem};
+use watchpost_runtime::Claims;
 
 use crate::Global;
 
@@ -15,7 +16,7 @@ const ABOVE: usize = 3;
 /// An instance file to run; prints what is wrong with it, and `None`, if nothing of it could work. A broken
 /// export is printed too, but does not stop the others.
 pub(crate) fn instance(file: &Path, global: &Global) -> Option<Loaded> {
-    let (finding, loaded) = check_instance(file, global);
+    let (finding, loaded) = check_instance(file, global, &Claims::default());
     eprint!("{}", finding.problems());
     loaded
 }
@@ -98,8 +99,8 @@ fn count(number: usize, what: &str) -> String {
     }
 }
 
-/// Checks a file of any kind; the kind is seen from its content.
-pub(crate) fn check(file: &Path, global: &Global) -> Finding {
+/// Checks a file of any kind; the kind is seen from its content. `claims`: of the files that were checked before it.
+pub(crate) fn check(file: &Path, global: &Global, claims: &Claims) -> Finding {
     let peek = std::fs::read_to_string(file).ok().and_then(|text| first_value(&text));
     let has = |key: &str| peek.as_ref().is_some_and(|value| value.get(key).is_some());
     let is_list = peek.as_ref().is_some_and(Value::is_array);
@@ -112,7 +113,7 @@ pub(crate) fn check(file: &Path, global: &Global) -> Finding {
             Err(errors) => Finding::new(file, "manifest", &errors, &[]),
         };
     }
-    check_instance(file, global).0
+    check_instance(file, global, claims).0
 }
 
 fn first_value(text: &str) -> Option<Value> {
@@ -120,13 +121,13 @@ fn first_value(text: &str) -> Option<Value> {
 }
 
 /// Everything that `run` would look at before it starts anything; the instance if it is worth starting.
-fn check_instance(file: &Path, global: &Global) -> (Finding, Option<Loaded>) {
+fn check_instance(file: &Path, global: &Global, claims: &Claims) -> (Finding, Option<Loaded>) {
     let (loaded, mut fatal) = match config::examine_file(file, Base::InstanceFile) {
         Ok(examined) => examined,
         Err(errors) => return (Finding::new(file, "instance", &errors, &[]), None),
     };
     let paths = Paths::new(&global.data, file, Base::InstanceFile);
-    let checked = watchpost_runtime::check(&loaded, &paths, &exporters(global));
+    let checked = watchpost_runtime::check(&loaded, &paths, &exporters(global), claims);
     fatal.extend(checked.fatal);
     let loaded = fatal.is_empty().then_some(loaded);
     let mut errors = [fatal, checked.errors].concat();

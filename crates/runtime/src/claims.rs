@@ -8,18 +8,20 @@ use watchpost_model::Id;
 
 /// The files of all exports of a data folder, dynamic strings as they are written.
 #[derive(Debug, Default)]
-pub(crate) struct Claims(Mutex<BTreeMap<PathBuf, Owner>>);
+pub struct Claims(Mutex<Files>);
+
+type Files = BTreeMap<PathBuf, Owner>;
 
 /// An export that writes to a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Owner {
-    pub instance: Id,
-    pub instance_name: String,
-    pub export: String,
+#[derive(Clone, Debug)]
+struct Owner {
+    instance: Id,
+    instance_name: String,
+    export: String,
 }
 
 /// A file that an export wants, and where the export stands in its document.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
     pub export: String,
     pub file: PathBuf,
@@ -30,33 +32,41 @@ pub(crate) struct Wanted {
 impl Claims {
     /// From now on an instance writes to `wanted` and to nothing else. Answers with the exports whose file is
     /// somebody's already, each with why; of two in the same instance the first one has it.
-    pub fn set(&self, instance: Id, instance_name: &str, wanted: &[Wanted]) -> Vec<(String, Problem)> {
-        let mut files = self.0.lock();
-        files.retain(|_, owner| owner.instance != instance);
-        let mut refused = Vec::new();
-        for Wanted { export, file, path } in wanted {
-            match files.get(file) {
-                Some(owner) => refused.push((export.clone(), taken(owner, instance, export, path))),
-                None => {
-                    let (export, instance_name) = (export.clone(), instance_name.to_owned());
-                    files.insert(file.clone(), Owner { instance, instance_name, export });
-                }
-            }
-        }
-        refused
+    pub(crate) fn set(&self, instance: Id, name: &str, wanted: &[Wanted]) -> Vec<(String, Problem)> {
+        claim(&mut self.0.lock(), instance, name, wanted)
     }
 
     /// Why an export cannot have its file; `None` if it can.
-    pub fn conflict(&self, instance: Id, wanted: &Wanted) -> Option<Problem> {
+    pub(crate) fn conflict(&self, instance: Id, wanted: &Wanted) -> Option<Problem> {
         let files = self.0.lock();
         let owner = files.get(&wanted.file)?;
         let is_itself = owner.instance == instance && owner.export == wanted.export;
         (!is_itself).then(|| taken(owner, instance, &wanted.export, &wanted.path))
     }
+
+    /// What [`Self::set`] would answer, with nothing changed.
+    pub(crate) fn conflicts(&self, instance: Id, name: &str, wanted: &[Wanted]) -> Vec<(String, Problem)> {
+        claim(&mut self.0.lock().clone(), instance, name, wanted)
+    }
+}
+
+fn claim(files: &mut Files, instance: Id, name: &str, wanted: &[Wanted]) -> Vec<(String, Problem)> {
+    files.retain(|_, owner| owner.instance != instance);
+    let mut refused = Vec::new();
+    for Wanted { export, file, path } in wanted {
+        match files.get(file) {
+            Some(owner) => refused.push((export.clone(), taken(owner, instance, export, path))),
+            None => {
+                let (export, instance_name) = (export.clone(), name.to_owned());
+                files.insert(file.clone(), Owner { instance, instance_name, export });
+            }
+        }
+    }
+    refused
 }
 
 /// Names both.
-pub(crate) fn taken(owner: &Owner, instance: Id, export: &str, path: &str) -> Problem {
+fn taken(owner: &Owner, instance: Id, export: &str, path: &str) -> Problem {
     let of = if owner.instance == instance { String::new() } else { format!(" of {}", owner.instance_name) };
     let message = format!("`{export}` would write to the same file as the export `{}`{of}", owner.export);
     Problem::at(
@@ -83,6 +93,12 @@ mod tests {
         assert_eq!((name.as_str(), problem.path.as_str()), ("b", "/Output/handlers/b/uri"));
         assert!(problem.message.contains("`b` would write to the same file as the export `a`"), "{problem}");
         assert!(claims.conflict(one, &wanted("a", "/x")).is_none(), "it has it");
+        assert_eq!(
+            claims.conflicts(one, "gate", &[wanted("b", "/x")]),
+            [],
+            "it gives it to another of its own"
+        );
+        assert_eq!(claims.conflicts(two, "door", &[wanted("a", "/x"), wanted("b", "/z")]).len(), 1);
         let problem = claims.conflict(two, &wanted("a", "/x")).unwrap();
         assert!(problem.message.ends_with("the export `a` of gate"), "{problem}");
         // Exchanged in one change.

@@ -36,6 +36,7 @@ mod tail;
 mod wanted;
 mod worker;
 
+pub use claims::Claims;
 pub use dead::LetterBox;
 pub use exports::Removed;
 pub use instance::{Final, Instance, StartError, View};

@@ -145,8 +145,9 @@ pub(crate) fn version(wishes: &config::Instance) -> Version {
 }
 
 /// Everything that would keep the instance, an export or an exporter from starting, and what is probably not
-/// meant. Of the disk it looks at the source's file and at the programs of commands only.
-pub fn check(loaded: &config::Loaded, paths: &Paths, exporters: &[Found]) -> Checked {
+/// meant. Of the disk it looks at the source's file and at the programs of commands only. `claims` has the files of what
+/// was checked before, and then those of this instance too.
+pub fn check(loaded: &config::Loaded, paths: &Paths, exporters: &[Found], claims: &Claims) -> Checked {
     let wishes = &loaded.instance;
     let info = info(wishes, false);
     let mut errors: Vec<Problem> = loaded.errors().cloned().collect();
@@ -166,7 +167,7 @@ pub fn check(loaded: &config::Loaded, paths: &Paths, exporters: &[Found]) -> Che
             Err(problems) => errors.extend(problems),
         }
     }
-    let twice = Claims::default().set(info.id, &info.name, &files(&self::wishes(loaded), &info, paths));
+    let twice = claims.set(info.id, &info.name, &files(&self::wishes(loaded), &info, paths));
     errors.extend(twice.into_iter().map(|(_, problem)| problem));
     for (name, _) in wishes.output.exporters.iter().filter(|(_, switch)| *switch != Switch::Off) {
         match find_exporter(exporters, name) {

@@ -39,6 +39,7 @@ impl Server {
         }
         let loaded = config::load_document(document, &slot.file, Base::DataFolder)
             .map_err(|problems| OperationError::problems(&problems))?;
+        self.has_its_files(&slot.file, &loaded, Some(&inner.loaded))?;
         inner.text = save(&slot.file, &loaded.document)?;
         let removed = slot.apply(&mut inner, loaded, &renames).await?;
         let instance = Box::new(slot.snapshot());
@@ -55,6 +56,27 @@ impl Server {
         let file = self.find(instance)?.file.clone();
         let with = |loaded: &Loaded| self.with_export(&file, loaded, name, export);
         self.change(instance, |loaded| Ok((with(loaded)?.document, Vec::new()))).await
+    }
+
+    /// Refuses a document in which an export would write to another one's file, of any instance. What was so before
+    /// (a file was edited by hand) stands in the way of no other change.
+    pub(super) fn has_its_files(
+        &self,
+        file: &Path,
+        new: &Loaded,
+        old: Option<&Loaded>,
+    ) -> Result<(), OperationError> {
+        let around = self.runtime.surroundings(file, Base::DataFolder);
+        let files = |loaded: &Loaded| {
+            plans::files(&plans::wishes(loaded), &plans::info(&loaded.instance, false), &around.paths)
+        };
+        let (before, wanted) = (old.map(files).unwrap_or_default(), files(new));
+        let (id, name) = (new.instance.id, new.instance.name.as_str());
+        let conflicts = around.claims().conflicts(id, name, &wanted).into_iter();
+        let is_new = |export: &str| wanted.iter().any(|file| file.export == export && !before.contains(file));
+        let problems: Vec<_> =
+            conflicts.filter(|(export, _)| is_new(export)).map(|(_, problem)| new.locate(problem)).collect();
+        if problems.is_empty() { Ok(()) } else { Err(OperationError::problems(&problems)) }
     }
 }
 

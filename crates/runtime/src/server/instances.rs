@@ -35,6 +35,7 @@ impl Server {
                 format!("there is an instance {name} already: change it, or choose another InstanceId");
             return Err(OperationError::invalid(message));
         }
+        self.has_its_files(&file, &loaded, None)?;
         let text = save(&file, &loaded.document)?;
         let slot = self.load(file, text, loaded).await.map_err(OperationError::failed)?;
         Ok(reply(&slot))
