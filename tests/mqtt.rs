@@ -13,6 +13,8 @@ use watchpost_testkit::{
 
 #[path = "mqtt/faults.rs"]
 mod faults;
+#[path = "mqtt/home.rs"]
+mod home;
 #[path = "mqtt/refusals.rs"]
 mod refusals;
 #[path = "mqtt/session.rs"]

@@ -6,13 +6,14 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use watchpost_config::Problem;
+use watchpost_schema::SchemaId;
 use watchpost_template::Template;
 
 use crate::{
-    common::{Common, Crops, Shape},
-    format::{DataKind, Format, InstanceInfo, Output, Plan, Request},
+    common::{Crops, Shape},
+    format::{DataKind, Format, InstanceInfo, Output, Plan, Request, Selection},
     metadata::Data,
-    mqtt::{Address, Hello, Maker, MqttReceiver, QoS, Target, TlsFiles, Topics, Will, fault},
+    mqtt::{Address, Hello, Home, Maker, MqttReceiver, QoS, Target, TlsFiles, Topics, Will, end_of, fault},
     selection,
     settings::{self, problem},
 };
@@ -83,6 +84,25 @@ pub(crate) struct Settings {
     /// What the broker publishes when the connection is lost without a goodbye.
     #[garde(dive)]
     last_will: Option<LastWill>,
+    /// Areas, lines and the last crop become entities of Home Assistant, which finds them by itself. Of records of
+    /// events only. Absent: nothing is said to it.
+    #[garde(dive)]
+    home_assistant: Option<HomeAssistant>,
+}
+
+/// What Home Assistant is told.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Validate)]
+#[serde(default, deny_unknown_fields)]
+struct HomeAssistant {
+    /// Its discovery prefix, as its MQTT integration is set up.
+    #[garde(length(min = 1, max = 256))]
+    prefix: String,
+}
+
+impl Default for HomeAssistant {
+    fn default() -> Self {
+        Self { prefix: "homeassistant".to_owned() }
+    }
 }
 
 impl Default for Settings {
@@ -103,6 +123,7 @@ impl Default for Settings {
             minify: true,
             encode_buffers: true,
             last_will: None,
+            home_assistant: None,
         }
     }
 }
@@ -206,9 +227,11 @@ fn plan(request: &Request<'_>) -> Result<Plan, Vec<Problem>> {
     };
     let tls = tls_files(request, &own, address.tls, &mut problems);
     let will = own.last_will.as_ref().and_then(|will| last_will(request, will, &mut problems));
-    contradictions(request, &common, &own, &mut problems);
+    contradictions(request, &own, &mut problems);
+    home_problems(request, &selection, &own, &mut problems);
     let Some(data) = data.filter(|_| problems.is_empty()) else { return Err(problems) };
     doubts(request, &own, &address, &mut warnings);
+    home_doubts(request, &selection, &own, &mut warnings);
 
     let qos = level(own.qos);
     let maker = Maker::new(
@@ -216,11 +239,15 @@ fn plan(request: &Request<'_>) -> Result<Plan, Vec<Problem>> {
         (qos, own.retain),
         own.minify,
         data,
-        common.crops == Crops::None || !own.encode_buffers,
+        // On disk they are files, and what stands in their place is a name.
+        common.crops == Crops::None || common.crops == Crops::Inline && !own.encode_buffers,
     );
     let instance = request.instance;
+    let client_id = own.client_id.clone().unwrap_or_else(|| client_id(instance, &handler.name));
+    let home = own.home_assistant.as_ref().map(|home| Home::new(&home.prefix, &client_id, &instance.name));
+    let will = home.as_ref().map(|home| unavailable(home, qos)).or(will);
     let hello = Hello {
-        client_id: own.client_id.clone().unwrap_or_else(|| client_id(instance, &handler.name)),
+        client_id,
         username: own.username.clone().or_else(|| address.username.clone()),
         password: own
             .password
@@ -234,7 +261,9 @@ fn plan(request: &Request<'_>) -> Result<Plan, Vec<Problem>> {
         session_expiry_s: if own.qos == 0 { 0 } else { SESSION_EXPIRY_S },
     };
     let tries_v5 = own.version == Version::V5;
-    let target = Target { address, tls, tries_v5, hello, qos, retain: own.retain };
+    let retain = own.retain || home.is_some();
+    let target = Target { address, tls, tries_v5, hello, qos, retain };
+    let maker = maker.with(home);
     let expiry_s = own.expiry_s.and_then(NonZeroU32::new);
     let receiver = move || -> Box<dyn crate::receiver::Receiver> {
         Box::new(MqttReceiver::new(target.clone(), expiry_s, maker.clone()))
@@ -342,15 +371,64 @@ fn last_will(request: &Request<'_>, will: &LastWill, problems: &mut Vec<Problem>
     Some(Will { topic, message: will.message.clone().into(), qos: level(will.qos), retain: will.retain })
 }
 
-/// What each key may hold, but not in these combinations.
-fn contradictions(request: &Request<'_>, common: &Common, own: &Settings, problems: &mut Vec<Problem>) {
+/// What Home Assistant reads when the connection is gone.
+fn unavailable(home: &Home, qos: QoS) -> Will {
+    Will { topic: home.availability_topic(), message: "offline".into(), qos, retain: true }
+}
+
+fn home_problems(request: &Request<'_>, selection: &Selection, own: &Settings, problems: &mut Vec<Problem>) {
+    let Some(home) = &own.home_assistant else { return };
     let mut refuse = |key: &str, message: &str, fix: &str| {
         problems.push(problem(request.handler, &format!("/config/{key}"), message, fix));
     };
-    if common.crops == Crops::Disk {
-        let message = "crops on disk lie beside a file; whoever subscribes has no way to them";
-        refuse("crops", message, "expected `none` or `inline`");
+    let has_events = matches!(selection, Selection::Records(ids) if ids.keys().any(|id| id.is_event()));
+    if !has_events {
+        let fix = "set `sink` to \"\" and name some in `schema_events`, or take `home_assistant` out";
+        refuse("home_assistant", "is told of events, and there are none in what is exported", fix);
     }
+    if own.last_will.is_some() {
+        let message =
+            "a connection has one last will, and `home_assistant` needs it to say that nothing is available";
+        refuse("last_will", message, "take one of the two out, or use an export for each");
+    }
+    if home.prefix.contains(['#', '+', '{', '}']) || home.prefix.starts_with(['$', '/']) {
+        refuse(
+            "home_assistant/prefix",
+            "is no beginning of a topic",
+            "expected for example \"homeassistant\"",
+        );
+    }
+}
+
+/// Starts without their end leave an area occupied for good; without starts it never is.
+fn home_doubts(request: &Request<'_>, selection: &Selection, own: &Settings, warnings: &mut Vec<Problem>) {
+    let Selection::Records(ids) = selection else { return };
+    if own.home_assistant.is_none() {
+        return;
+    }
+    let mut warn = |message: String, fix: String| {
+        warnings.push(problem(request.handler, "/config/schema_events", message, fix));
+    };
+    let starts: Vec<_> = ids.keys().filter_map(|id| Some((*id, end_of(id.as_str())?))).collect();
+    for (start, end) in starts.iter().filter(|(_, end)| !ids.contains_key(end)) {
+        let message = format!("Home Assistant shows an area as occupied for good after `{start}`");
+        warn(message, format!("subscribe to `{end}` too"));
+    }
+    let comes_and_goes = [SchemaId::EventAreaEnter, SchemaId::EventAreaExit];
+    if starts.is_empty() && comes_and_goes.iter().any(|id| ids.contains_key(id)) {
+        let fix = "subscribe to `event-intrusion` and `event-intrusion-end` too";
+        warn(
+            "Home Assistant never shows an area as occupied by these events alone".to_owned(),
+            fix.to_owned(),
+        );
+    }
+}
+
+/// What each key may hold, but not in these combinations.
+fn contradictions(request: &Request<'_>, own: &Settings, problems: &mut Vec<Problem>) {
+    let mut refuse = |key: &str, message: &str, fix: &str| {
+        problems.push(problem(request.handler, &format!("/config/{key}"), message, fix));
+    };
     if own.username.is_none() && own.password.is_some() && !request.handler.uri.contains('@') {
         refuse("password", "a password without a user name is not sent", "set `username`");
     }

@@ -88,8 +88,8 @@ struct Drive {
     well: bool,
 }
 
-/// Keeps `link` until it ends; what came of it is in `shared`.
-pub(crate) async fn drive(shared: Arc<Shared>, target: Target, link: Link, limits: Limits) {
+/// Keeps `link` until it ends, saying `first` first; what came of it is in `shared`.
+pub(crate) async fn drive(shared: Arc<Shared>, target: Target, link: Link, limits: Limits, first: BytesMut) {
     let keep_alive_s = link.welcome.keep_alive_s.unwrap_or(target.hello.keep_alive_s);
     let keep_alive = Duration::from_secs(keep_alive_s.into());
     let now = Instant::now();
@@ -100,7 +100,7 @@ pub(crate) async fn drive(shared: Arc<Shared>, target: Target, link: Link, limit
         limits,
         ping_after: (!keep_alive.is_zero()).then_some(keep_alive / 2),
         silence: if keep_alive.is_zero() { SILENCE } else { keep_alive },
-        out: BytesMut::with_capacity(2 * WRITE_BYTES),
+        out: first,
         flushed: 0,
         needs_flush: false,
         heard: now,

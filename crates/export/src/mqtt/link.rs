@@ -158,7 +158,9 @@ impl Target {
                 return Err(Refusal::Final(ReceiverError::Failed(text)));
             }
             if self.retain && !welcome.retain_available {
-                let text = format!("{address} takes no retained messages: set `retain` to false");
+                let text = format!(
+                    "{address} takes no retained messages: set `retain` to false, and take `home_assistant` out"
+                );
                 return Err(Refusal::Final(ReceiverError::Failed(text)));
             }
             return Ok(());

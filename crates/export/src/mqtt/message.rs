@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use watchpost_template::Counts;
-
-use super::{topic::Topics, wire::QoS};
+use super::{
+    home::{Home, Note},
+    resume::Resume,
+    topic::Topics,
+    wire::QoS,
+};
 use crate::{
     crops::without_pictures,
     json_text::indented,
@@ -13,6 +15,7 @@ use crate::{
     receiver::{Delivery, Item, ItemKind},
     rows,
 };
+use bytes::Bytes;
 
 /// User properties of a message (version 5 only).
 pub(crate) type Properties = Arc<[(&'static str, String)]>;
@@ -28,6 +31,8 @@ pub(crate) struct Message {
     pub properties: Properties,
     pub qos: QoS,
     pub retain: bool,
+    /// Not JSON but a JPEG file.
+    pub is_jpeg: bool,
     /// What of the delivery it carries.
     pub part: Part,
     pub state: State,
@@ -44,6 +49,8 @@ pub(crate) struct Message {
 pub(crate) enum Part {
     All,
     Item(usize),
+    /// What Home Assistant is told beside it.
+    Note,
 }
 
 /// How far a message has come.
@@ -72,6 +79,7 @@ pub(crate) struct Maker {
     minify: bool,
     data: Data,
     strips_pictures: bool,
+    pub home: Option<Home>,
     /// Groups of these kinds have these properties.
     known: Vec<(Vec<ItemKind>, Properties)>,
 }
@@ -84,20 +92,44 @@ impl Maker {
         data: Data,
         strips_pictures: bool,
     ) -> Self {
-        Self { topics, qos, retain, minify, data, strips_pictures, known: Vec::new() }
+        Self { topics, qos, retain, minify, data, strips_pictures, home: None, known: Vec::new() }
     }
 
-    /// Whether topics hold counts.
-    pub fn has_counts(&self) -> bool {
-        self.topics.has_counts()
+    /// The same, which tells Home Assistant too.
+    pub fn with(self, home: Option<Home>) -> Self {
+        Self { home, ..self }
+    }
+
+    /// Whether messages depend on those before them, so that what they leave has to be kept.
+    pub fn has_progress(&self) -> bool {
+        self.topics.has_counts() || self.home.is_some()
     }
 
     /// A group as one list, a stream's object as it is. The topic is that of the first record, which is the event
-    /// wherever there is one.
-    pub fn message(&mut self, delivery: &Delivery, counts: &mut Counts) -> Message {
+    /// wherever there is one. Behind it what Home Assistant is told.
+    pub fn messages(&mut self, delivery: &Delivery, progress: &mut Resume) -> Vec<Message> {
         let first = delivery.items.first().map_or(&b""[..], |item| &item.json);
-        let topic = self.topics.topic(first, delivery.time_ms, counts);
-        self.of(topic, &delivery.items, Part::All)
+        let topic = self.topics.topic(first, delivery.time_ms, &mut progress.counts);
+        let group = self.of(topic, &delivery.items, Part::All);
+        let notes = self.home.as_ref().map(|home| home.notes(&delivery.items, &mut progress.home));
+        let notes = notes.into_iter().flatten().map(|note| self.note(note));
+        [group].into_iter().chain(notes).collect()
+    }
+
+    fn note(&self, note: Note) -> Message {
+        Message {
+            topic: note.topic,
+            payload: note.payload.into(),
+            properties: Properties::default(),
+            qos: self.qos,
+            retain: true,
+            is_jpeg: note.is_jpeg,
+            part: Part::Note,
+            state: State::Waiting,
+            id: None,
+            dup: false,
+            strikes: 0,
+        }
     }
 
     /// One message for each record of a group that is too large for one.
@@ -116,7 +148,19 @@ impl Maker {
         };
         let (qos, retain) = (self.qos, self.retain);
         let properties = self.properties(items);
-        Message { topic, payload, properties, qos, retain, part, state, id: None, dup: false, strikes: 0 }
+        Message {
+            topic,
+            payload,
+            properties,
+            qos,
+            retain,
+            is_jpeg: false,
+            part,
+            state,
+            id: None,
+            dup: false,
+            strikes: 0,
+        }
     }
 
     fn payload(&self, items: &[Item]) -> Result<Bytes, String> {

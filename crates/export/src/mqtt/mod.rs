@@ -6,6 +6,7 @@
 
 mod address;
 mod drive;
+mod home;
 mod link;
 mod message;
 mod reason;
@@ -18,6 +19,7 @@ mod window;
 mod wire;
 
 pub(crate) use address::Address;
+pub(crate) use home::{Home, end_of};
 pub(crate) use link::Target;
 pub(crate) use message::Maker;
 pub(crate) use receiver::MqttReceiver;

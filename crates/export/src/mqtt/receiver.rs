@@ -16,7 +16,7 @@ use super::{
     message::Maker,
     resume::Resume,
     window::{Limits, Window},
-    wire::{self, Protocol, QoS},
+    wire::{self, Protocol, QoS, Will},
 };
 use crate::receiver::{Delivery, Outcome, Receiver, ReceiverError};
 
@@ -105,13 +105,14 @@ impl Receiver for MqttReceiver {
             max_packet: welcome.max_packet,
             expiry_s: self.expiry_s,
         };
-        {
+        let first = {
             let mut inner = self.shared.state.lock();
-            inner.window.restart(welcome.session_present && !clean, resume.counts);
+            inner.window.restart(welcome.session_present && !clean, resume);
             inner.stage = Stage::Running;
-        }
+            inner.window.greeting(&limits)
+        };
         self.has_session = true;
-        let task = tokio::spawn(drive(self.shared.clone(), self.target.clone(), link, limits));
+        let task = tokio::spawn(drive(self.shared.clone(), self.target.clone(), link, limits, first));
         self.connection = Some(Connection { task, protocol });
         Ok(())
     }
@@ -166,7 +167,9 @@ impl Receiver for MqttReceiver {
         {
             let mut inner = self.shared.state.lock();
             if matches!(inner.stage, Stage::Running) {
-                inner.stage = Stage::Leaving(farewell(connection.protocol, all));
+                let unavailable =
+                    self.target.hello.will.as_ref().filter(|_| inner.window.maker.home.is_some());
+                inner.stage = Stage::Leaving(farewell(connection.protocol, all, unavailable));
             }
         }
         self.shared.work.notify_one();
@@ -178,9 +181,13 @@ impl Receiver for MqttReceiver {
     }
 }
 
-/// DISCONNECT; with nothing in flight the broker need not remember us.
-fn farewell(protocol: Protocol, forget: bool) -> Bytes {
+/// DISCONNECT; with nothing in flight the broker need not remember us. `last`: what the last will would have said,
+/// where it is to be said in any case.
+fn farewell(protocol: Protocol, forget: bool, last: Option<&Will>) -> Bytes {
     let mut bytes = BytesMut::new();
+    if let Some(will) = last {
+        wire::note(protocol, &will.topic, will.message.clone(), &mut bytes);
+    }
     wire::disconnect(protocol, forget, &mut bytes);
     bytes.freeze()
 }

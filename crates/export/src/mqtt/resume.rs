@@ -3,14 +3,18 @@
 use serde::{Deserialize, Serialize};
 use watchpost_template::Counts;
 
+use super::home::Told;
 use crate::receiver::ReceiverError;
 
-/// `{sys.count}` as of the last delivered message. JSON, so that a newer version can add to it.
+/// What holds as of the last delivered message. JSON, so that a newer version can add to it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Resume {
+    /// `{sys.count}`.
     #[serde(skip_serializing_if = "Counts::is_empty")]
     pub counts: Counts,
+    #[serde(skip_serializing_if = "Told::is_empty")]
+    pub home: Told,
 }
 
 impl Resume {

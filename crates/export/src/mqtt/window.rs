@@ -10,16 +10,15 @@ use std::{
     num::{NonZeroU16, NonZeroU32},
 };
 
-use bytes::{Bytes, BytesMut};
-use watchpost_template::Counts;
-
 use super::{
     message::{Maker, Message, Part, State},
     reason::{Fate, Reason},
+    resume::Resume,
     suspects::Suspects,
     wire::{self, Protocol, Publish, QoS},
 };
 use crate::receiver::{Delivery, Outcome, POISON_DEATHS};
+use bytes::{Bytes, BytesMut};
 
 /// Unacknowledged messages at once, where the broker allows them: a tenth of a second's work at the speed of a
 /// broker on the same machine, or 10 000 a second over a line of 100 ms.
@@ -68,15 +67,15 @@ pub(crate) struct Window {
     /// Bytes of the largest payload that a broker has acknowledged.
     largest_taken: usize,
     bytes: usize,
-    /// `{sys.count}` after what was taken last.
-    pub counts: Counts,
+    /// After what was taken last.
+    pub progress: Resume,
 }
 
 struct Taken {
     delivery: Delivery,
     messages: Vec<Message>,
-    /// `{sys.count}` behind it, where topics count.
-    counts: Option<Counts>,
+    /// Behind it, where messages depend on those before them.
+    progress: Option<Resume>,
 }
 
 /// The broker puts a message off.
@@ -121,7 +120,7 @@ impl Window {
             closes_over: None,
             largest_taken: 0,
             bytes: 0,
-            counts: Counts::default(),
+            progress: Resume::default(),
         }
     }
 
@@ -146,7 +145,7 @@ impl Window {
     }
 
     /// A new connection; `remembered`: with the session of the one before.
-    pub fn restart(&mut self, remembered: bool, counts: Counts) {
+    pub fn restart(&mut self, remembered: bool, progress: Resume) {
         if std::mem::take(&mut self.has_leftovers) {
             self.carried.clear();
         }
@@ -175,7 +174,20 @@ impl Window {
         }
         self.first = self.next;
         self.bytes = 0;
-        self.counts = counts;
+        self.progress = progress;
+    }
+
+    /// What the connection says first: what Home Assistant has to know, for it or the broker may be new. QoS 0, for
+    /// whatever ends the connection has it said again.
+    pub fn greeting(&mut self, limits: &Limits) -> BytesMut {
+        let mut out = BytesMut::new();
+        if let Some(home) = &self.maker.home {
+            for note in home.greeting(&self.progress.home) {
+                wire::note(limits.protocol, &note.topic, note.payload.into(), &mut out);
+            }
+        }
+        self.encoded = out.len() as u64;
+        out
     }
 
     /// Takes a delivery.
@@ -194,15 +206,15 @@ impl Window {
                         self.releases.push_back(id);
                     }
                 }
-                if let Some(counts) = &carried.counts {
-                    self.counts.clone_from(counts);
+                if let Some(progress) = &carried.progress {
+                    self.progress.clone_from(progress);
                 }
                 carried
             }
             None => {
-                let messages = vec![self.maker.message(&delivery, &mut self.counts)];
-                let counts = self.maker.has_counts().then(|| self.counts.clone());
-                Taken { delivery, messages, counts }
+                let messages = self.maker.messages(&delivery, &mut self.progress);
+                let progress = self.maker.has_progress().then(|| self.progress.clone());
+                Taken { delivery, messages, progress }
             }
         };
         self.bytes += taken.bytes();
@@ -263,7 +275,9 @@ impl Window {
                 retain: message.retain,
                 dup: message.dup && message.qos != QoS::AtMostOnce,
                 id: (message.qos != QoS::AtMostOnce).then_some(NonZeroU16::MIN),
-                expiry_s: limits.expiry_s,
+                // Home Assistant asks for its notes whenever it starts.
+                expiry_s: limits.expiry_s.filter(|_| message.part != Part::Note),
+                is_jpeg: message.is_jpeg,
                 properties: &message.properties,
             };
             let bytes = wire::publish_bytes(limits.protocol, &publish, message.payload.len());
@@ -456,13 +470,16 @@ impl Window {
                 let State::Refused(reason) = message.state else { continue };
                 match message.part {
                     Part::All => outcomes.push(Outcome::Refused { position, item: None, reason }),
+                    Part::Note => {
+                        tracing::warn!(topic = %message.topic, "Home Assistant is not told: {reason}")
+                    }
                     Part::Item(at) => outcomes.push(Outcome::Refused { position, item: Some(at), reason }),
                 }
             }
-            through = Some((position, taken.counts));
+            through = Some((position, taken.progress));
         }
-        if let Some((through, counts)) = through {
-            let resume = counts.map(|counts| super::resume::Resume { counts }.bytes());
+        if let Some((through, progress)) = through {
+            let resume = progress.map(|progress| progress.bytes());
             outcomes.push(Outcome::Delivered { through, resume });
         }
         outcomes
@@ -556,7 +573,7 @@ mod tests {
         assert_eq!(sent(&mut window, 0..0), [(RELEASE, 1), (RELEASE, 2)]);
         window.completed(2);
         assert_eq!(through(&mut window), None, "the first one is not done");
-        window.restart(true, Counts::default());
+        window.restart(true, Resume::default());
         assert_eq!(sent(&mut window, 0..4), [(RELEASE, 1), (AGAIN_2, 3), (PUBLISH_2, 4)]);
         window.completed(1);
         assert_eq!(through(&mut window), Some(1));
@@ -567,14 +584,14 @@ mod tests {
         let mut window = window(QoS::ExactlyOnce);
         sent(&mut window, 0..3);
         for _ in 0..3 {
-            window.restart(true, Counts::default());
+            window.restart(true, Resume::default());
             assert!(!window.has_leftovers());
         }
         assert_eq!(sent(&mut window, 0..1), [(AGAIN_2, 1)]);
-        window.restart(true, Counts::default());
+        window.restart(true, Resume::default());
         assert_eq!(sent(&mut window, 0..4), [(AGAIN_2, 1), (AGAIN_2, 2), (AGAIN_2, 3), (PUBLISH_2, 4)]);
         // One that never comes again leaves its identifier with the broker.
-        window.restart(true, Counts::default());
+        window.restart(true, Resume::default());
         sent(&mut window, 2..5);
         assert!(window.has_leftovers());
     }
@@ -600,11 +617,11 @@ mod tests {
         let mut window = window(QoS::AtLeastOnce);
         assert_eq!(sent(&mut window, 0..3).len(), 3);
         window.acked(2, &OK).unwrap();
-        window.restart(false, Counts::default());
+        window.restart(false, Resume::default());
         assert_eq!(sent(&mut window, 0..4), [(0x3A, 3 + 1), (0x3A, 5), (0x32, 6)]);
         (4..=6).for_each(|id| window.acked(id, &OK).unwrap());
         assert_eq!(through(&mut window), Some(3));
-        assert_eq!(window.counts.last(""), 4, "topics were made once");
+        assert_eq!(window.progress.counts.last(""), 4, "topics were made once");
     }
 
     #[test]

@@ -69,6 +69,8 @@ pub(crate) struct Publish<'a> {
     /// None for QoS 0.
     pub id: Option<NonZeroU16>,
     pub expiry_s: Option<NonZeroU32>,
+    /// Not JSON but a JPEG file.
+    pub is_jpeg: bool,
     pub properties: &'a [(&'static str, String)],
 }
 
@@ -179,8 +181,8 @@ pub(crate) fn publish(protocol: Protocol, publish: Publish<'_>, out: &mut BytesM
         payload: publish.payload,
         properties: (protocol == Protocol::V5).then(|| v5::PublishProperties {
             message_expiry_interval: publish.expiry_s,
-            content_type: Some(bytestring::ByteString::from_static("application/json")),
-            is_utf8_payload: true,
+            content_type: Some(bytestring::ByteString::from_static(content_type(publish.is_jpeg))),
+            is_utf8_payload: !publish.is_jpeg,
             user_properties: publish
                 .properties
                 .iter()
@@ -193,6 +195,26 @@ pub(crate) fn publish(protocol: Protocol, publish: Publish<'_>, out: &mut BytesM
         Protocol::V5 => write(v5::Codec::default().encode(packet.into(), out), "PUBLISH"),
         Protocol::V311 => write(v3::Codec::default().encode(packet.into(), out), "PUBLISH"),
     }
+}
+
+fn content_type(is_jpeg: bool) -> &'static str {
+    if is_jpeg { "image/jpeg" } else { "application/json" }
+}
+
+/// Appends a PUBLISH that nobody answers, and that the broker keeps.
+pub(crate) fn note(protocol: Protocol, topic: &str, payload: Bytes, out: &mut BytesMut) {
+    let note = Publish {
+        topic,
+        payload,
+        qos: QoS::AtMostOnce,
+        retain: true,
+        dup: false,
+        id: None,
+        expiry_s: None,
+        is_jpeg: false,
+        properties: &[],
+    };
+    publish(protocol, note, out);
 }
 
 /// Appends PUBREL: the same two bytes of header and a packet identifier in both versions (a reason of success is
@@ -222,7 +244,8 @@ pub(crate) fn publish_bytes(protocol: Protocol, publish: &Publish<'_>, payload: 
     if protocol == Protocol::V5 {
         let named: usize = publish.properties.iter().map(|(name, value)| 5 + name.len() + value.len()).sum();
         let expiry = if publish.expiry_s.is_some() { 5 } else { 0 };
-        let properties = 2 + (3 + "application/json".len()) + named + expiry;
+        let indicator = if publish.is_jpeg { 0 } else { 2 };
+        let properties = indicator + (3 + content_type(publish.is_jpeg).len()) + named + expiry;
         content += properties + length_bytes(properties);
     }
     1 + length_bytes(content) + content
@@ -417,6 +440,7 @@ mod tests {
                         dup: false,
                         id,
                         expiry_s,
+                        is_jpeg: payload.len() == 100,
                         properties,
                     };
                     let reckoned = publish_bytes(protocol, &one, payload.len());
