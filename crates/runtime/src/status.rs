@@ -116,6 +116,13 @@ pub struct ReceiverSnapshot {
     pub waiting: u64,
 }
 
+impl ReceiverSnapshot {
+    /// What was selected and does not come, as the user wants it: by `filter.max_per_s`, by the schedule.
+    pub fn left_out(&self) -> u64 {
+        self.limited + self.outside
+    }
+}
+
 impl ReceiverStatus {
     pub(crate) fn new(name: impl Into<String>, format: &'static str) -> Self {
         Self {

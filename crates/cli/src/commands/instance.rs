@@ -122,6 +122,7 @@ fn tables(instances: &[Value]) -> String {
         "format",
         "state",
         "delivered>",
+        "left out>",
         "waiting>",
         "refused>",
         "dropped>",
@@ -139,11 +140,15 @@ fn tables(instances: &[Value]) -> String {
         ]);
         let listed = instance["exports"].as_array().into_iter().flatten();
         for export in listed.chain(instance.get("preprocess")) {
+            let left_out = ["limited", "outside"].iter().filter_map(|key| export[key].as_u64()).sum::<u64>();
+            let before = ["name", "format", "state", "delivered"].map(|key| text(&export[key]));
+            let behind = ["waiting", "refused", "dropped", "problem"].map(|key| text(&export[key]));
             exports.row(
-                std::iter::once(text(&instance["name"])).chain(
-                    ["name", "format", "state", "delivered", "waiting", "refused", "dropped", "problem"]
-                        .map(|key| text(&export[key])),
-                ),
+                [text(&instance["name"])]
+                    .into_iter()
+                    .chain(before)
+                    .chain([left_out.to_string()])
+                    .chain(behind),
             );
         }
     }

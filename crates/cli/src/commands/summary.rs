@@ -49,14 +49,23 @@ fn written(end: &Final) -> Table {
 }
 
 fn receivers(end: &Final) -> Table {
-    let mut table =
-        Table::new(&["export", "format", "state", "delivered>", "waiting>", "refused>", "dropped>"]);
+    let mut table = Table::new(&[
+        "export",
+        "format",
+        "state",
+        "delivered>",
+        "left out>",
+        "waiting>",
+        "refused>",
+        "dropped>",
+    ]);
     for receiver in all(end) {
         table.row([
             receiver.name.clone(),
             receiver.format.to_owned(),
             receiver.state.to_owned(),
             receiver.delivered.to_string(),
+            receiver.left_out().to_string(),
             receiver.waiting.to_string(),
             receiver.refused.to_string(),
             receiver.dropped.to_string(),
@@ -89,6 +98,13 @@ fn verdict(end: &Final) -> String {
     let limited: u64 = all(end).map(|r| r.limited).sum();
     if limited > 0 {
         said.push(format!("{} taken out by max_per_s", count(limited, "record", "records")));
+    }
+    let outside: u64 = all(end).map(|r| r.outside).sum();
+    if outside > 0 {
+        said.push(format!(
+            "{} left out by schedules",
+            count(outside, "record or object", "records or objects")
+        ));
     }
     let undurable: u64 = all(end).map(|r| r.undurable).sum();
     if undurable > 0 {
