@@ -35,7 +35,7 @@ if [ "$profile" = test ]; then
   packages+=(mosquitto mosquitto-clients nginx libnginx-mod-rtmp)
 fi
 if [ "$profile" = bench ]; then
-  packages+=(python3-venv gstreamer1.0-tools rsyslog ffmpeg nginx libnginx-mod-rtmp)
+  packages+=(python3-venv gstreamer1.0-tools rsyslog ffmpeg nginx libnginx-mod-rtmp mosquitto mosquitto-clients)
 fi
 
 say() { echo "setup: $*"; }

@@ -112,8 +112,10 @@ pub struct Seen {
     pub messages: u64,
     /// From the first to the last.
     pub seconds: f64,
-    p50_ms: f64,
-    p99_ms: f64,
+    /// Half were under way no longer.
+    pub p50_ms: f64,
+    /// 99 of 100 were under way no longer.
+    pub p99_ms: f64,
 }
 
 impl Seen {

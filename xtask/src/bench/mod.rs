@@ -7,28 +7,35 @@ mod exporters;
 mod formatting;
 mod load;
 mod machine;
+mod mqtt;
 mod peers;
 mod report;
 mod rows;
 mod rsyslog;
 mod video;
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::PathBuf,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Args;
 
 use crate::process::{cargo, output, run, target_dir};
 use report::{Figure, Report};
 
-/// Analysis, the demo's path, rows to files, records to children; each against a peer that does the same.
+/// Analysis, the demo's path, rows to files, records to children and to a broker; each against a peer that does the same.
 #[derive(Args)]
 pub struct Bench {
     /// Fewer repetitions and rows: to see whether it runs, not how fast.
     #[arg(long)]
     quick: bool,
     /// Run only this one (repeatable).
-    #[arg(long, value_name = "NAME", value_parser = ["analysis", "demo", "video", "rows", "exporters"])]
+    #[arg(long, value_name = "NAME", value_parser = ["analysis", "demo", "video", "rows", "exporters", "mqtt"])]
     only: Vec<String>,
     /// Set by the command itself once everything is built in release.
     #[arg(long, hide = true)]
@@ -72,12 +79,13 @@ impl Bed {
 
 type Benchmark = (&'static str, fn(&Bed) -> anyhow::Result<Vec<Figure>>);
 
-const BENCHMARKS: [Benchmark; 5] = [
+const BENCHMARKS: [Benchmark; 6] = [
     ("analysis", analysis::run),
     ("demo", demo::run),
     ("video", video::run),
     ("rows", rows::run),
     ("exporters", exporters::run),
+    ("mqtt", mqtt::run),
 ];
 
 impl Bench {
@@ -161,4 +169,19 @@ fn release(name: &str) -> anyhow::Result<PathBuf> {
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Another program starts, or ends, within this.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[allow(clippy::disallowed_methods, reason = "another program is waited for, which tells of nothing")]
+fn within<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> anyhow::Result<T> {
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
+        if let Some(found) = ready() {
+            return Ok(found);
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    bail!("waited {PATIENCE:?} for {what}")
 }

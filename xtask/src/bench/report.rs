@@ -143,7 +143,10 @@ Profiles (`perf`, 2026-11-22, on the machine above) of what misses its aim:
   in memory; its rate is from the first to the last that the same child has read.
 * **Round trip**: each record passes two logs and a parser; the peer writes a message, waits for the answer, and writes
   the next, without a log.
-* **Latency**: from putting a record in to its being read by the child, on one clock.
+* **MQTT**: the same records, a message each, to Debian's Mosquitto on the same machine, in memory; from the first put in
+  to the last acknowledged. paho publishes the same payloads, with as many in flight, and has no log.
+* **Latency**: from putting a record in to its being read by the child, on one clock; over MQTT by a child behind
+  `mosquitto_sub`.
 * **Drawing**: CPU time of one thread, both on a copy of the picture, which is part of it; Watchpost on the planes as they were decoded,
   supervision on BGR, whose conversion from and to what decoders and encoders have is not counted.
 * **Video**: the pedestrian clip scaled up to 1080p and shown three times as fast, 30 frames a second. Encoders have the

@@ -7,19 +7,16 @@ use std::{
     os::unix::net::UnixStream,
     path::Path,
     process::{Child, Command},
-    thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 
 use super::{
     Bed,
     exporters::{RECORD, Seen},
+    within,
 };
-
-/// It starts, or ends, within this.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Records per second from the first that the program reads to its last; nothing where there is no rsyslog.
 /// Everything stays in memory: there is no log to go through.
@@ -103,16 +100,4 @@ fn wait(rsyslog: &mut Child) -> anyhow::Result<()> {
         rsyslog.kill().context("killing rsyslogd")?;
     }
     ended.map(drop)
-}
-
-#[allow(clippy::disallowed_methods, reason = "another program is waited for, which tells of nothing")]
-fn within<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> anyhow::Result<T> {
-    let began = Instant::now();
-    while began.elapsed() < PATIENCE {
-        if let Some(found) = ready() {
-            return Ok(found);
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-    bail!("waited {PATIENCE:?} for {what}")
 }
