@@ -11,7 +11,7 @@ use rustix::fs::statvfs;
 use watchpost_config::{self as config, Base, Found, Paths, Problem};
 
 use super::Finding;
-use crate::{plans, runtime::Usable, server::instance_files};
+use crate::{claims::Claims, plans, runtime::Usable, server::instance_files};
 
 /// Records are synced within 10 ms (PRODUCT 12), which a disk that takes longer than this cannot keep up with.
 const SLOW_SYNC: Duration = Duration::from_millis(50);
@@ -134,17 +134,18 @@ pub(super) fn instances(data: &Path, shipped: &[PathBuf]) -> Vec<Finding> {
     // None is as good as an empty one.
     let Ok(files) = instance_files(&folder) else { return Vec::new() };
     let exporters = found(data, shipped).unwrap_or_default();
-    files.iter().map(|file| instance(file, data, &exporters)).collect()
+    let claims = Claims::default();
+    files.iter().map(|file| instance(file, data, &exporters, &claims)).collect()
 }
 
-fn instance(file: &Path, data: &Path, exporters: &[Found]) -> Finding {
+fn instance(file: &Path, data: &Path, exporters: &[Found], claims: &Claims) -> Finding {
     let check = format!("instance {}", file.file_name().unwrap_or(file.as_os_str()).to_string_lossy());
     let fix = format!("watchpost validate {}", file.display());
     let (loaded, mut errors) = match config::examine_file(file, Base::DataFolder) {
         Ok(examined) => examined,
         Err(problems) => return Finding::problem(check, told(&problems), fix),
     };
-    let checked = plans::check(&loaded, &Paths::new(data, file, Base::DataFolder), exporters);
+    let checked = plans::check(&loaded, &Paths::new(data, file, Base::DataFolder), exporters, claims);
     errors.extend(checked.fatal);
     errors.extend(checked.errors);
     if !errors.is_empty() {
