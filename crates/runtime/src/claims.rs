@@ -36,6 +36,11 @@ impl Claims {
         claim(&mut self.0.lock(), instance, name, wanted)
     }
 
+    /// The same as of now, to be tried on.
+    pub(crate) fn copy(&self) -> Self {
+        Self(Mutex::new(self.0.lock().clone()))
+    }
+
     /// Why an export cannot have its file; `None` if it can.
     pub(crate) fn conflict(&self, instance: Id, wanted: &Wanted) -> Option<Problem> {
         let files = self.0.lock();

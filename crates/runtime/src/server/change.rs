@@ -7,6 +7,7 @@ use watchpost_config::{self as config, Base, Loaded};
 use watchpost_model::Id;
 
 use super::{OperationError, Reply, Server};
+use crate::plans;
 
 impl Server {
     /// Edits the document of an instance, checks and saves it, and brings the instance to it.

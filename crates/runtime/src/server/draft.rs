@@ -47,7 +47,9 @@ impl Server {
             Err(problems) => Findings { errors: places(&problems), warnings: Vec::new() },
             Ok(loaded) => {
                 let paths = Paths::new(self.runtime.data(), &file, Base::DataFolder);
-                let checked = plans::check(&loaded, &paths, &self.runtime.exporters());
+                let around = self.runtime.surroundings(&file, Base::DataFolder);
+                let claims = around.claims().copy();
+                let checked = plans::check(&loaded, &paths, &self.runtime.exporters(), &claims);
                 let errors: Vec<_> = checked.fatal.into_iter().chain(checked.errors).collect();
                 Findings { errors: places(&errors), warnings: places(&checked.warnings) }
             }
