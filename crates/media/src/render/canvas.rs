@@ -36,8 +36,37 @@ pub(super) struct Canvas<'a> {
     pub(super) luma: PlaneMut<'a>,
     /// U and V, or UV, or nothing.
     pub(super) chroma: Vec<PlaneMut<'a>>,
-    /// Where a row meets a polygon's edges; kept, because overlays have many small polygons.
-    pub(super) crossings: Vec<f32>,
+    /// Of the polygon that is being drawn; kept, because overlays have many small ones.
+    pub(super) scratch: Scratch,
+}
+
+/// A polygon's edges, and where a row meets them.
+#[derive(Default)]
+pub(super) struct Scratch {
+    edges: Vec<Edge>,
+    crossings: Vec<f32>,
+}
+
+/// An edge, with what each row needs of it.
+struct Edge {
+    top: f32,
+    bottom: f32,
+    /// Where it is at its top.
+    x: f32,
+    /// To the right for each row.
+    slope: f32,
+}
+
+impl Edge {
+    /// `None`: no row's middle lies between its ends.
+    fn new([x, y]: [f32; 2], [to_x, to_y]: [f32; 2]) -> Option<Self> {
+        let (top, bottom) = (y.min(to_y), y.max(to_y));
+        if top == bottom {
+            return None;
+        }
+        let slope = (to_x - x) / (to_y - y);
+        Some(Self { top, bottom, x: if y < to_y { x } else { to_x }, slope })
+    }
 }
 
 pub(super) struct PlaneMut<'a> {
@@ -106,22 +135,30 @@ impl Canvas<'_> {
             return;
         }
         let rows = (top.max(0.0).floor() as i32)..(bottom.min(self.size.height as f32).ceil() as i32);
-        let mut crossings = std::mem::take(&mut self.crossings);
+        let Scratch { mut edges, mut crossings } = std::mem::take(&mut self.scratch);
+        edges.clear();
+        edges.extend(corners.windows(2).filter_map(|ends| Edge::new(ends[0], ends[1])));
+        edges.extend(Edge::new(corners[corners.len() - 1], corners[0]));
         for row in rows {
             let middle = row as f32 + 0.5;
             crossings.clear();
-            for (index, [x, y]) in corners.iter().enumerate() {
-                let [next_x, next_y] = corners[(index + 1) % corners.len()];
-                if (*y <= middle) != (next_y <= middle) {
-                    crossings.push(x + (middle - y) / (next_y - y) * (next_x - x));
+            let met = edges.iter().filter(|edge| edge.top <= middle && middle < edge.bottom);
+            crossings.extend(met.map(|edge| edge.x + (middle - edge.top) * edge.slope));
+            match &mut crossings[..] {
+                // Nearly always.
+                [from, to] => {
+                    let (from, to) = (from.min(*to), from.max(*to));
+                    self.span(row, nearest(from), nearest(to), ink, cover);
+                }
+                many => {
+                    many.sort_unstable_by(f32::total_cmp);
+                    for pair in many.chunks_exact(2) {
+                        self.span(row, nearest(pair[0]), nearest(pair[1]), ink, cover);
+                    }
                 }
             }
-            crossings.sort_unstable_by(f32::total_cmp);
-            for pair in crossings.chunks_exact(2) {
-                self.span(row, pair[0].round() as i32, pair[1].round() as i32, ink, cover);
-            }
         }
-        self.crossings = crossings;
+        self.scratch = Scratch { edges, crossings };
     }
 
     /// A straight stroke, `thick` pixels wide.
@@ -161,15 +198,45 @@ impl Canvas<'_> {
                 *pixel = mix(*pixel, ink.y, widen(*cover));
             }
             if row.is_multiple_of(2) {
-                for (at, cover) in cover[from..to].iter().enumerate().filter(|(_, cover)| **cover > 0) {
-                    if (x + at).is_multiple_of(2) {
-                        let column = (x + at) / 2;
-                        self.chroma_span(row / 2, column, column + 1, ink, widen(*cover));
-                    }
-                }
+                // Even columns speak for both, as even rows do.
+                let covers = cover[from + x % 2..].iter().take(to - from - x % 2).step_by(2);
+                self.chroma_mask(row / 2, x.div_ceil(2), covers, ink);
             }
         }
     }
+
+    /// Some chroma samples from `column` on, one for each of `covers`.
+    fn chroma_mask<'c>(
+        &mut self,
+        row: usize,
+        column: usize,
+        covers: impl ExactSizeIterator<Item = &'c u8>,
+        ink: Ink,
+    ) {
+        let to = column + covers.len();
+        match &mut self.chroma[..] {
+            [u, v] => {
+                let samples = u.span(row, column, to).iter_mut().zip(v.span(row, column, to));
+                for ((u, v), cover) in samples.zip(covers) {
+                    let cover = widen(*cover);
+                    (*u, *v) = (mix(*u, ink.u, cover), mix(*v, ink.v, cover));
+                }
+            }
+            [uv] => {
+                for (pair, cover) in uv.span(row, column * 2, to * 2).chunks_exact_mut(2).zip(covers) {
+                    let cover = widen(*cover);
+                    (pair[0], pair[1]) = (mix(pair[0], ink.u, cover), mix(pair[1], ink.v, cover));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The nearest column. Far outside is cut off later; rounding by the library would be a call.
+const fn nearest(x: f32) -> i32 {
+    // Shifted to above zero, where cutting off is rounding down; pictures are not as wide.
+    (x + 65_536.5) as i32 - 65_536
 }
 
 /// 0..=255 to 0..=256.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use watchpost_model::{Image, Plane, Point, Rect, Size};
 
-use canvas::{Canvas, Ink, OPAQUE, PlaneMut};
+use canvas::{Canvas, Ink, OPAQUE, PlaneMut, Scratch};
 pub use overlay::{Color, Flash, Overlay, OverlayArea, OverlayBox, OverlayLine};
 use pool::{Pool, PooledBytes};
 use text::Mask;
@@ -59,7 +59,7 @@ impl Renderer {
         }
         let chroma = planes.split_off(1);
         let luma = planes.pop()?;
-        Painter::new(Canvas { size: image.size, luma, chroma, crossings: Vec::new() }).paint(overlay);
+        Painter::new(Canvas { size: image.size, luma, chroma, scratch: Scratch::default() }).paint(overlay);
 
         let data: Arc<PooledBytes> = Arc::new(bytes);
         let mut offset = 0;
@@ -86,8 +86,14 @@ impl Renderer {
         let mut rest = bytes.bytes_mut();
         for (plane, PlaneLayout { stride, rows, row_bytes }) in image.planes.iter().zip(&layout) {
             let (target, after) = rest.split_at_mut(stride * rows);
-            for (row, target) in target.chunks_exact_mut(*stride).enumerate() {
-                target[..*row_bytes].copy_from_slice(plane.row(row, *row_bytes));
+            // Rows that lie alike go at once.
+            match plane.bytes().get(..stride * rows).filter(|_| plane.stride == *stride) {
+                Some(all) => target.copy_from_slice(all),
+                None => {
+                    for (row, target) in target.chunks_exact_mut(*stride).enumerate() {
+                        target[..*row_bytes].copy_from_slice(plane.row(row, *row_bytes));
+                    }
+                }
             }
             rest = after;
         }
