@@ -35,7 +35,7 @@ if [ "$profile" = test ]; then
   packages+=(mosquitto mosquitto-clients nginx libnginx-mod-rtmp)
 fi
 if [ "$profile" = bench ]; then
-  packages+=(python3-venv gstreamer1.0-tools rsyslog ffmpeg nginx libnginx-mod-rtmp mosquitto mosquitto-clients)
+  packages+=(python3-venv python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-tools rsyslog ffmpeg nginx libnginx-mod-rtmp mosquitto mosquitto-clients)
 fi
 
 say() { echo "setup: $*"; }

@@ -5,6 +5,7 @@ mod analysis;
 mod demo;
 mod exporters;
 mod formatting;
+mod glass;
 mod load;
 mod machine;
 mod mqtt;
@@ -35,7 +36,7 @@ pub struct Bench {
     #[arg(long)]
     quick: bool,
     /// Run only this one (repeatable).
-    #[arg(long, value_name = "NAME", value_parser = ["analysis", "demo", "video", "rows", "exporters", "mqtt"])]
+    #[arg(long, value_name = "NAME", value_parser = ["analysis", "demo", "video", "glass", "rows", "exporters", "mqtt"])]
     only: Vec<String>,
     /// Set by the command itself once everything is built in release.
     #[arg(long, hide = true)]
@@ -79,10 +80,11 @@ impl Bed {
 
 type Benchmark = (&'static str, fn(&Bed) -> anyhow::Result<Vec<Figure>>);
 
-const BENCHMARKS: [Benchmark; 6] = [
+const BENCHMARKS: [Benchmark; 7] = [
     ("analysis", analysis::run),
     ("demo", demo::run),
     ("video", video::run),
+    ("glass", glass::run),
     ("rows", rows::run),
     ("exporters", exporters::run),
     ("mqtt", mqtt::run),
