@@ -272,6 +272,10 @@ fn low_latency_parts_come_before_their_piece_and_can_be_waited_for() {
             assert_eq!(attribute(part, "INDEPENDENT").as_deref(), Some("YES"), "{part}");
         }
     }
+    // Pieces of about a second, as asked for: their key frames come in time.
+    let lengths: Vec<f64> =
+        of("#EXTINF:").iter().map(|l| l[8..].trim_end_matches(',').parse().unwrap()).collect();
+    assert!(lengths.iter().any(|length| (0.9..1.1).contains(length)), "{next}");
     // A piece is its parts, one after the other.
     let (_, whole) = get(address, &format!("/hls/{ID}/HLS/{piece}.m4s"));
     let mut put_together = Vec::new();

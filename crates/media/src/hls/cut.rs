@@ -73,7 +73,9 @@ impl Cutter {
             return (Cut::Nothing { wants_key: false }, Some(piece));
         };
         let length = pts_ns.saturating_sub(begun.pts_ns);
-        if is_key && length + length_ns / 2 >= self.segment_ns || length + length_ns > self.longest_ns {
+        // A key frame that was asked for comes with one of the next two frames; a second one would be late.
+        let is_enough = length + length_ns + length_ns / 2 >= self.segment_ns;
+        if is_key && is_enough || length + length_ns > self.longest_ns {
             self.begun = Some(since);
             return (Cut::Piece, Some(piece));
         }
@@ -213,6 +215,8 @@ mod tests {
             (vec![0, 1000, 2000], vec![200, 400, 600, 800, 1200, 1400, 1600, 1800])
         );
         assert_eq!(cuts(100, 1000, 11), (vec![0, 1000], vec![200, 400, 600, 800]));
+        // A key frame that comes a frame early is the one that was asked for.
+        assert_eq!(cuts(40, 960, 25).0, [0, 960]);
         // Longer frames than parts, and a camera that sends no key frames.
         assert_eq!(cuts(500, 9000, 5), (vec![0, 2000], vec![500, 1000, 1500]));
     }
