@@ -45,7 +45,7 @@ pub fn run(bed: &Bed, handler: &Value, rows: u64) -> anyhow::Result<f64> {
 }
 
 /// CPU time of this thread: the first field of `schedstat` (Documentation/scheduler/sched-stats.rst).
-pub(super) fn cpu_ns() -> anyhow::Result<u64> {
+fn cpu_ns() -> anyhow::Result<u64> {
     let stat = fs::read_to_string("/proc/thread-self/schedstat")?;
     Ok(stat.split(' ').next().context("an empty schedstat")?.parse()?)
 }

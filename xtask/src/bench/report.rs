@@ -147,7 +147,7 @@ Profiles (`perf`, 2026-11-22, on the machine above) of what misses its aim:
   to the last acknowledged. paho publishes the same payloads, with as many in flight, and has no log.
 * **Latency**: from putting a record in to its being read by the child, on one clock; over MQTT by a child behind
   `mosquitto_sub`.
-* **Drawing**: CPU time of one thread, both on a copy of the picture, which is part of it; Watchpost on the planes as they were decoded,
+* **Drawing**: the middle one of some hundred frames, on one thread, both on a copy of the picture, which is part of it; Watchpost on the planes as they were decoded,
   supervision on BGR, whose conversion from and to what decoders and encoders have is not counted.
 * **Video**: the pedestrian clip scaled up to 1080p and shown three times as fast, 30 frames a second. Encoders have the
   same settings in all runs. *Live*: read in real time; ffmpeg takes RTSP over TCP and nginx takes RTMP, and their CPU is not

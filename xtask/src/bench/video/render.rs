@@ -1,15 +1,13 @@
 //! Drawing on the planes of a 1080p picture, against supervision's annotators on pixels.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use anyhow::ensure;
 use watchpost_media::{Color, Overlay, OverlayArea, OverlayBox, OverlayLine, Renderer};
 use watchpost_model::{Image, PixelFormat, Plane, Point, Rect, Size};
 
 use super::super::{
-    Bed,
-    formatting::cpu_ns,
-    median, peers,
+    Bed, median, peers,
     report::{Better, Figure},
 };
 
@@ -36,22 +34,22 @@ pub fn run(bed: &Bed) -> anyhow::Result<Vec<Figure>> {
     }])
 }
 
-/// Milliseconds of CPU time per frame, the copy of the picture included.
+/// Milliseconds of the middle one of so many frames, the copy of the picture included.
 fn draw(frames: usize) -> anyhow::Result<f64> {
     let image = gray()?;
     let mut renderer = Renderer::new();
-    let mut spent_ns = 0;
+    let mut times_ms = Vec::with_capacity(frames);
     for frame in 0..TRAIL + frames {
         let overlay = overlay(frame);
-        let before_ns = cpu_ns()?;
+        let start = Instant::now();
         let drawn = renderer.draw(&image, &overlay);
         if frame >= TRAIL {
-            spent_ns += cpu_ns()? - before_ns;
+            times_ms.push(start.elapsed().as_secs_f64() * 1000.0);
         }
         let changed = |at: usize| drawn.planes[at].bytes() != image.planes[at].bytes();
         ensure!(frame > 0 || (changed(0) && changed(1)), "nothing was drawn");
     }
-    Ok(spent_ns as f64 / 1e6 / frames as f64)
+    Ok(median(times_ms))
 }
 
 fn gray() -> anyhow::Result<Image> {
