@@ -1,0 +1,49 @@
+// Any stream of an instance, or its records, as they come.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { api } from "../api";
+import type { JsonObject } from "../api/types";
+
+export interface Line {
+  number: number;
+  object: JsonObject;
+}
+
+/** Objects kept to be looked at and downloaded: some minutes of tracks, and some megabytes at most. */
+const KEEP = 500;
+/** Between two looks of the table: quicker nobody reads. */
+const EVERY_MS = 250;
+
+/** The newest objects of a stream, newest first. While `frozen`, what comes is kept and not shown. */
+export function useStream(id: string, query: string, frozen: boolean): { lines: Line[]; seen: number; lost: number; clear: () => void } {
+  const kept = useRef<Line[]>([]);
+  const counts = useRef({ seen: 0, lost: 0 });
+  const [view, setView] = useState<{ lines: Line[]; seen: number; lost: number }>({ lines: [], seen: 0, lost: 0 });
+  useEffect(() => {
+    kept.current = [];
+    counts.current = { seen: 0, lost: 0 };
+    setView({ lines: [], seen: 0, lost: 0 });
+    const source = new EventSource(api.liveUrl(id, query));
+    const take = (event: MessageEvent<string>) => {
+      kept.current.unshift({ number: ++counts.current.seen, object: JSON.parse(event.data) as JsonObject });
+      if (kept.current.length > KEEP) kept.current.length = KEEP;
+    };
+    const stream = new URLSearchParams(query).get("stream");
+    source.addEventListener(stream ?? "record", take as (event: Event) => void);
+    source.addEventListener("lost", (event) => {
+      counts.current.lost += (JSON.parse((event as MessageEvent<string>).data) as { lost: number }).lost;
+    });
+    return () => source.close();
+  }, [id, query]);
+  useEffect(() => {
+    if (frozen) return;
+    const show = () => setView((old) => (old.seen === counts.current.seen ? old : { lines: [...kept.current], ...counts.current }));
+    show();
+    const timer = setInterval(show, EVERY_MS);
+    return () => clearInterval(timer);
+  }, [id, query, frozen]);
+  const clear = () => {
+    kept.current = [];
+    setView({ lines: [], ...counts.current });
+  };
+  return { ...view, clear };
+}

@@ -1,0 +1,130 @@
+// The small things that every screen is made of.
+import type { ComponentChildren, JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { InstanceState, Problem, ReceiverState } from "../api/types";
+import { announce } from "./announce";
+import { useTick } from "./hooks";
+import { span } from "./text";
+
+const LOOKS: Record<InstanceState | ReceiverState, string> = {
+  running: "good", finished: "", stopped: "", starting: "", paused: "", disabled: "",
+  restarting: "warn", waiting: "warn", overflowing: "warn", blocked: "bad", failed: "bad",
+};
+
+export function State({ state, children }: { state: InstanceState | ReceiverState; children?: ComponentChildren }) {
+  return <span class={`state ${LOOKS[state] ?? ""}`}>{children ?? state}</span>;
+}
+
+export function Button(
+  { busy, busyText = "Working…", class: look = "", children, ...rest }:
+  JSX.HTMLAttributes<HTMLButtonElement> & { busy?: boolean; busyText?: string; disabled?: boolean; type?: "button" | "submit"; class?: string },
+) {
+  return (
+    <button type="button" {...rest} class={look} aria-busy={busy || undefined} disabled={rest.disabled || busy}>
+      {busy ? busyText : children}
+    </button>
+  );
+}
+
+/** A button that shows a sign and says words. */
+export function Icon({ sign, label, ...rest }: { sign: string; label: string; disabled?: boolean; onClick?: () => void; "aria-expanded"?: boolean; "aria-haspopup"?: "menu" }) {
+  return (
+    <button type="button" class="plain icon" aria-label={label} title={label} {...rest}>
+      <span aria-hidden="true">{sign}</span>
+    </button>
+  );
+}
+
+/** What is wrong, where, and the fix. Stays until it is mended or dismissed. */
+export function Problems({ problems, onDismiss, strip = "" }: { problems: Problem[]; onDismiss?: (() => void) | undefined; strip?: string }) {
+  if (problems.length === 0) return null;
+  return (
+    <div class="note bad" role="alert">
+      {problems.map((problem, at) => (
+        <div class="spread" key={at}>
+          <span>
+            {problem.path && <><code>{problem.path.replace(strip, "")}</code>: </>}
+            {problem.message}
+            {problem.fix && <><br /><span class="soft">{problem.fix}</span></>}
+          </span>
+          {at === 0 && onDismiss && <Icon sign="×" label="Dismiss" onClick={onDismiss} />}
+        </div>
+      ))}
+    </div>
+  );
+}
+
+export function Failure({ error, onAgain }: { error: string | null; onAgain?: () => void }) {
+  if (!error) return null;
+  return (
+    <div class="note bad" role="alert">
+      <div class="spread">
+        <span>{error}</span>
+        {onAgain && <Button onClick={onAgain}>Try again</Button>}
+      </div>
+    </div>
+  );
+}
+
+/** "4 s ago"; silent for screen readers, who would hear it tick. */
+export function Age({ at, hideBelowMs = 0 }: { at: number; hideBelowMs?: number }) {
+  useTick(1000);
+  const age = performance.now() - at;
+  if (at === 0 || age < hideBelowMs) return null;
+  return <span class="soft small" aria-hidden="true">{span(age)} ago</span>;
+}
+
+export function Empty({ children }: { children: ComponentChildren }) {
+  return <div class="empty">{children}</div>;
+}
+
+export function Loading({ what }: { what: string }) {
+  return <p class="soft" aria-busy="true">Loading {what}…</p>;
+}
+
+/** Copies text, and says so. */
+export function Copy({ text, label = "Copy" }: { text: () => string; label?: string }) {
+  const [done, setDone] = useState<string | null>(null);
+  const timer = useRef<ReturnType<typeof setTimeout>>();
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const copy = async () => {
+    const ok = await copyText(text());
+    setDone(ok ? "Copied" : "Copying was refused by the browser");
+    announce(ok ? "Copied" : "Not copied");
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => setDone(null), 2000);
+  };
+  return <button type="button" onClick={() => void copy()}>{done ?? label}</button>;
+}
+
+export async function copyText(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    // Without TLS there is no clipboard for pages of other machines: the old way works there.
+    const area = document.createElement("textarea");
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    const ok = document.execCommand("copy");
+    area.remove();
+    return ok;
+  }
+}
+
+/** Gives `text` as a file. */
+export function download(name: string, text: string, type: string) {
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+export const pretty = (value: unknown) => JSON.stringify(value, null, 2);
+
+export function JsonText({ value }: { value: unknown }) {
+  return <pre tabIndex={0}>{pretty(value)}</pre>;
+}

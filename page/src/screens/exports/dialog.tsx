@@ -1,0 +1,160 @@
+// "Add custom export option": one dialog that grows downwards. Name, data, the formats that fit, their settings with a
+// live check, a test, save. Saving applies at once.
+import { useEffect, useState } from "preact/hooks";
+import { api } from "../../api";
+import { problemsOf, told } from "../../api/client";
+import type { Export, ExportCheck, Format, Instance, Problem, SchemaId, Stream, TestOutcome } from "../../api/types";
+import { Button, Failure, Loading, Problems } from "../../parts/basic";
+import { Dialog } from "../../parts/dialog";
+import { useAsked, useDoing, useRested } from "../../parts/hooks";
+import { Text } from "../../forms/field";
+import { SchemaForm } from "../../forms/form";
+import { formats, schemas, streams } from "../../state";
+import { DataChoice } from "./data";
+import { bodyOf, draftOf, EMPTY, firstConfig, firstUri, fits, fitsOf, isTable, type Draft } from "./draft";
+import { Outcome } from "./outcome";
+
+/** A pause of the typist's. */
+const REST_MS = 300;
+/** Settings that are asked for elsewhere in the dialog. */
+const LEAVE = ["schema_events", "script"];
+/** Settings of all metadata formats: behind a fold, for few need them. */
+const COMMON = new Set(["shape", "crops", "every_s", "filter", "max_per_s", "schedule", "when_behind", "behind_max", "retention", "output_image"]);
+
+interface Tables { formats: Format[]; streams: Stream[]; schemas: SchemaId[] }
+
+export function ExportDialog({ instance, edit, onClose, onSaved }: { instance: Instance; edit?: Export | undefined; onClose: () => void; onSaved: () => void }) {
+  const tables = useAsked<Tables>(async () => {
+    const [f, st, sc] = await Promise.all([formats(), streams(), schemas()]);
+    return { formats: f, streams: st, schemas: sc };
+  }, []);
+  if (!tables.value) {
+    return <Dialog title="Custom export option" onClose={onClose}>{tables.error ? <Failure error={tables.error} onAgain={() => void tables.again()} /> : <Loading what="formats" />}</Dialog>;
+  }
+  return <Loaded instance={instance} edit={edit} onClose={onClose} onSaved={onSaved} tables={tables.value} />;
+}
+
+function Loaded({ instance, edit, onClose, onSaved, tables }: { instance: Instance; edit?: Export | undefined; onClose: () => void; onSaved: () => void; tables: Tables }) {
+  const { id } = instance;
+  const [draft, setDraft] = useState<Draft>(() => (edit ? draftOf(edit.name, edit, edit.format, tables.schemas) : EMPTY));
+  const [ownUri, setOwnUri] = useState(!!edit);
+  const [check, setCheck] = useState<{ result?: ExportCheck; problems: Problem[] }>({ problems: [] });
+  const [outcome, setOutcome] = useState<TestOutcome | null>(null);
+  const samples = useAsked(() => api.samples(id), [id]);
+  const testing = useDoing();
+  const saving = useDoing();
+  const format = tables.formats.find(({ name }) => name === draft.format);
+  const body = bodyOf(draft);
+  const complete = draft.name.trim() !== "" && draft.sink !== null && format !== undefined && draft.uri !== "" && (draft.sink !== "" || draft.ids.length > 0);
+  const rested = useRested(JSON.stringify([draft.name, body]), REST_MS);
+
+  const change = (next: Partial<Draft>) => setDraft((old) => {
+    const now = { ...old, ...next };
+    const still = tables.formats.find(({ name }) => name === now.format);
+    // The format has to fit what is chosen now.
+    if (still && !fits(still, now)) return { ...now, format: null, uri: "", config: {} };
+    if (still && !ownUri && "name" in next) now.uri = firstUri(still, now.name, fitsOf(now));
+    return now;
+  });
+  const pick = (next: Format) => {
+    setOwnUri(false);
+    setDraft((old) => ({ ...old, format: next.name, uri: firstUri(next, old.name, fitsOf(old)), config: firstConfig(next) }));
+  };
+
+  useEffect(() => {
+    setOutcome(null);
+    if (!complete) return setCheck({ problems: [] });
+    let over = false;
+    api.checkExport(id, draft.name.trim(), body).then(
+      (result) => over || setCheck({ result, problems: [] }),
+      (error) => over || setCheck({ problems: problemsOf(error).map((problem) => ({ ...problem, path: inExport(problem.path) })) }),
+    );
+    return () => { over = true; };
+  }, [rested, complete]);
+
+  const test = () => testing.run(async () => setOutcome(await api.tryExport(id, draft.name.trim(), body)));
+  const save = () => saving.run(async () => {
+    const name = draft.name.trim();
+    if (edit && edit.name !== name) await api.renameExport(id, edit.name, name);
+    await api.putExport(id, name, { ...body, switch: edit?.switch ?? "on" });
+    onSaved();
+    onClose();
+  });
+
+  const fieldPaths = new Set(["/uri", ...Object.keys(format?.settings.properties ?? {}).map((key) => `/config/${key}`)]);
+  const elsewhere = check.problems.filter(({ path }) => ![...fieldPaths].some((field) => path === field || path.startsWith(`${field}/`)));
+  const blocked = !complete ? "Choose a name, data and a format first" : check.problems.length > 0 ? "Something above is to be mended first" : "";
+  const fitting = tables.formats.filter((one) => fits(one, draft));
+  const taken = !edit && instance.exports.some(({ name }) => name === draft.name.trim());
+  const foot = (
+    <>
+      <span class="why soft small" role="status">{blocked}</span>
+      <Button onClick={onClose}>Cancel</Button>
+      <Button busy={testing.busy} busyText="Sending…" disabled={!complete || check.problems.length > 0} onClick={() => void test()}>Send a test</Button>
+      <Button class="main" busy={saving.busy} disabled={!complete || check.problems.length > 0 || taken} onClick={() => void save()}>Save</Button>
+    </>
+  );
+  return (
+    <Dialog title={edit ? `Edit ${edit.name}` : "Add custom export option"} onClose={onClose} foot={foot} wide>
+      <Text label="Name" value={draft.name} onChange={(name) => change({ name })} focus placeholder="events to disk"
+        wrong={taken ? "This instance has an export of that name; choose another" : undefined} help="As you will find it again; files and topics begin with it" />
+      <DataChoice draft={draft} onChange={change} streams={tables.streams} schemas={tables.schemas} samples={samples.value} />
+      {draft.sink !== null && (
+        <fieldset class="stack">
+          <legend>Format</legend>
+          {fitting.length === 0 && <p class="soft">No format takes this.</p>}
+          <div class="choices" data-formats="">
+            {fitting.map((one) => (
+              <label class="choice" key={one.name}>
+                <input type="radio" name="format" value={one.name} checked={draft.format === one.name} onChange={() => pick(one)} />
+                <span><strong>{one.title}</strong> {isTable(one.accepts) && <span class="badge accent">table, recommended</span>} {one.viewers && <span class="badge">viewers</span>}</span>
+                <span class="soft">{one.summary}</span>
+              </label>
+            ))}
+          </div>
+        </fieldset>
+      )}
+      {format && (
+        <fieldset class="stack">
+          <legend>{format.title} settings</legend>
+          <Text label="Address" value={draft.uri} spellcheck={false} wrong={first(check.problems, "/uri")}
+            onChange={(uri) => { setOwnUri(true); change({ uri }); }} help={<AddressHelp format={format} preview={check.result?.path_preview} />} />
+          <SchemaForm schema={format.settings} value={draft.config} onChange={(config) => change({ config })} path="/config" problems={check.problems} leave={LEAVE} only={(name) => !COMMON.has(name)} />
+          {Object.keys(format.settings.properties ?? {}).some((name) => COMMON.has(name)) && (
+            <details open={check.problems.some(({ path }) => COMMON.has(path.split("/")[2] ?? "")) || undefined}>
+              <summary>Shape, pictures, filter, schedule, limits</summary>
+              <SchemaForm schema={format.settings} value={draft.config} onChange={(config) => change({ config })} path="/config" problems={check.problems} leave={LEAVE} only={(name) => COMMON.has(name)} />
+            </details>
+          )}
+        </fieldset>
+      )}
+      {check.result && check.result.warnings.length > 0 && (
+        <div class="note warn">{check.result.warnings.map((warning) => <span key={warning.path + warning.message}>{warning.message} <span class="soft">{warning.fix}</span></span>)}</div>
+      )}
+      {complete && <Problems problems={elsewhere} />}
+      <Outcome outcome={outcome} />
+      <Problems problems={[...testing.problems, ...saving.problems]} onDismiss={() => { testing.clear(); saving.clear(); }} />
+      {samples.error && <p class="soft small">No samples: {told(samples.error)}</p>}
+    </Dialog>
+  );
+}
+
+function AddressHelp({ format, preview }: { format: Format; preview?: string | undefined }) {
+  const isFile = new RegExp(`^${format.name}:///`).test(format.example.uri);
+  return (
+    <>
+      {preview !== undefined && <span data-preview="">For the last object that would be <code>{preview}</code>. </span>}
+      {isFile ? "Three slashes: in the data folder's exports/; four: from the root. Dynamic parts: {obj.frame_id}, {sys.time}, {sys.count}, {instance.name}" : `As ${format.example.uri}`}
+    </>
+  );
+}
+
+const first = (problems: Problem[], path: string) => {
+  const found = problems.find((problem) => problem.path === path);
+  return found && [found.message, found.fix].filter(Boolean).join("; ");
+};
+
+/** `/Output/handlers/NAME/config/x` and `/export/config/x` are `/config/x` here. */
+function inExport(path: string): string {
+  return path.replace(/^\/Output\/handlers\/[^/]+/, "").replace(/^\/export(?=\/|$)/, "");
+}

@@ -1,0 +1,63 @@
+// A custom export option while it is being made.
+import type { DataKind, ExportBody, Format, JsonObject, SchemaId } from "../../api/types";
+import { slug } from "../../parts/text";
+
+export interface Draft {
+  name: string;
+  /** A stream's name, or "" for records; `null`: not chosen yet. */
+  sink: string | null;
+  /** Schema ids, if records. */
+  ids: string[];
+  version: number;
+  /** A format's name; `null`: not chosen yet. */
+  format: string | null;
+  uri: string;
+  config: JsonObject;
+}
+
+export const EMPTY: Draft = { name: "", sink: null, ids: [], version: 2, format: null, uri: "", config: {} };
+
+/** What a format calls what is chosen. */
+export const fitsOf = (draft: Draft) => (draft.sink === "" ? "records" : draft.sink);
+
+export function fits(format: Format, draft: Draft): boolean {
+  const data = fitsOf(draft);
+  return data !== null && format.fits.includes(data);
+}
+
+/** CSV and its like are for what is a table. */
+export const isTable = (accepts: DataKind[]) => accepts.length > 0 && accepts.every((kind) => kind === "table");
+
+export function bodyOf(draft: Draft): ExportBody {
+  const config: JsonObject = { ...draft.config };
+  if (draft.sink === "") config.schema_events = draft.ids.map((id) => `${id}:${draft.version}`);
+  else delete config.schema_events;
+  return { uri: draft.uri, sink: draft.sink ?? "", config };
+}
+
+export function draftOf(name: string, body: ExportBody, format: string, schemas: SchemaId[]): Draft {
+  const { schema_events, ...config } = body.config;
+  const given = Array.isArray(schema_events) ? schema_events.map(String) : [];
+  const versions = given.map((entry) => Number(entry.split(":")[1] ?? 2));
+  const known = new Set(schemas.map(({ id }) => id));
+  return { name, sink: body.sink, ids: given.map((entry) => entry.split(":")[0] ?? "").filter((id) => known.size === 0 || known.has(id)), version: versions[0] ?? 2, format, uri: body.uri, config };
+}
+
+/** The example's address with the export's own name in it. */
+export function firstUri(format: Format, name: string, data: string | null): string {
+  const { uri } = format.example;
+  const own = slug(name);
+  const path = /^([a-z0-9+]+:\/\/\/)(.*)$/.exec(uri);
+  if (!path || uri.startsWith("gstreamer:")) return uri.replace(/(\/)[^/]*$/, uri.split("/").length > 3 ? `$1${own}` : "$&");
+  const [, scheme = "", rest = ""] = path;
+  if (rest.includes("{")) return `${scheme}${own}/${rest.split("/").pop()}`;
+  const extension = /\.[a-z0-9]+$/.exec(rest)?.[0] ?? "";
+  // One JSON object a line is what tools call .jsonl; nobody minds for streams either.
+  return `${scheme}${own}${extension === ".json" && data !== null ? ".jsonl" : extension}`;
+}
+
+/** Settings that nearly everybody wants, where the format's example has them. */
+export function firstConfig(format: Format): JsonObject {
+  const example = format.example.config ?? {};
+  return Object.fromEntries(["append_only", "minify"].filter((key) => example[key] === true).map((key) => [key, true]));
+}

@@ -1,0 +1,104 @@
+// One custom export option: its state, its counters, what can be done with it.
+import { useState } from "preact/hooks";
+import { api } from "../../api";
+import type { Export, Instance, Receiver, TestOutcome } from "../../api/types";
+import { copyText, Icon, pretty, Problems, State } from "../../parts/basic";
+import { Confirm, Menu } from "../../parts/dialog";
+import { announce } from "../../parts/announce";
+import { useDoing } from "../../parts/hooks";
+import { bytes, count, plural, span } from "../../parts/text";
+import { may, refresh } from "../../state";
+import { CopyTo } from "./copy-to";
+import { Letters } from "./letters";
+import { Outcome } from "./outcome";
+import { Deliveries } from "./deliveries";
+import { Duplicate } from "./duplicate";
+
+type Open = "delete" | "letters" | "deliveries" | "copy" | "duplicate" | null;
+
+export function ExportRow({ instance, item, onEdit, onChanged }: { instance: Instance; item: Export; onEdit: () => void; onChanged: () => void }) {
+  const [open, setOpen] = useState<Open>(null);
+  const [outcome, setOutcome] = useState<TestOutcome | null>(null);
+  const doing = useDoing();
+  const { id } = instance;
+  const { name } = item;
+  // The list of instances is asked for each second; the row need not ask for itself.
+  const status = instance.exports.find((receiver) => receiver.name === name) ?? item.status;
+  const paused = item.switch === "paused";
+  const off = item.switch === "off";
+  const change = may("operator");
+  const after = async (ok: boolean) => {
+    if (!ok) return;
+    onChanged();
+    await refresh();
+  };
+  const turn = (to: "on" | "paused" | "off") => void doing.run(() => api.switchExport(id, name, to)).then(after);
+  const test = () => void doing.run(async () => setOutcome(await api.testExport(id, name)));
+  const remove = async () => {
+    const ok = await doing.run(() => api.deleteExport(id, name));
+    await after(ok);
+    return ok;
+  };
+  return (
+    <li class="export row" data-export={name}>
+      <div class="stack" style={{ gap: "4px" }}>
+        <div class="title">
+          <State state={status?.state ?? (off ? "disabled" : "running")}><strong>{name}</strong></State>
+          <span class="badge">{item.format}</span>
+          <code class="soft">{item.uri}</code>
+        </div>
+        {status && <Counters status={status} />}
+      </div>
+      <div class="act">
+        {off
+          ? <Icon sign="▶" label={`Switch on ${name}`} disabled={!change || doing.busy} onClick={() => turn("on")} />
+          : paused
+            ? <Icon sign="▶" label={`Go on with ${name}`} disabled={!change || doing.busy} onClick={() => turn("on")} />
+            : <Icon sign="⏸" label={`Pause ${name}`} disabled={!change || doing.busy} onClick={() => turn("paused")} />}
+        <Icon sign="✎" label={`Edit ${name}`} disabled={!change} onClick={onEdit} />
+        <Icon sign="🗑" label={`Delete ${name}`} disabled={!change} onClick={() => setOpen("delete")} />
+        <Menu label={`More of ${name}`} items={[
+          { label: "Send a test", disabled: !change || off, onDo: test },
+          { label: "Last deliveries and errors", onDo: () => setOpen("deliveries") },
+          { label: "Dead letters", onDo: () => setOpen("letters") },
+          { label: "Copy as JSON", onDo: () => void copyText(pretty({ [name]: { uri: item.uri, sink: item.sink, enabled: !off, config: item.config } })).then((ok) => announce(ok ? "Copied" : "Not copied")) },
+          { label: "Duplicate…", disabled: !change, onDo: () => setOpen("duplicate") },
+          { label: "Apply to other instances…", disabled: !change, onDo: () => setOpen("copy") },
+          { label: off ? "Switch on" : "Switch off", disabled: !change, onDo: () => turn(off ? "on" : "off") },
+        ]} />
+      </div>
+      <div class="full"><Outcome outcome={outcome} /><Problems problems={doing.problems} onDismiss={doing.clear} /></div>
+      {open === "delete" && (
+        <Confirm title={`Delete ${name}?`} action="Delete" onDo={remove} onClose={() => setOpen(null)}>
+          <p>{status && status.waiting > 0 ? <b>{plural(status.waiting, "log entry", "log entries")} still wait for it and go with it.</b> : "Nothing waits for it."} What it has written stays. Its dead letters stay 7 days.</p>
+          <Problems problems={doing.problems} />
+        </Confirm>
+      )}
+      {open === "letters" && <Letters instance={instance} name={name} onClose={() => setOpen(null)} />}
+      {open === "deliveries" && <Deliveries instance={instance} name={name} onClose={() => setOpen(null)} />}
+      {open === "copy" && <CopyTo from={instance} item={item} onClose={() => setOpen(null)} />}
+      {open === "duplicate" && <Duplicate instance={instance} name={name} onClose={() => setOpen(null)} onDone={() => void after(true)} />}
+    </li>
+  );
+}
+
+/** 1 204 sent · 0 waiting, and what is wrong. */
+export function Counters({ status }: { status: Receiver }) {
+  const { delivered, waiting, refused, dropped, retried, undurable, outside, limited, problem, retry_in_ms, state } = status;
+  const more: [number, string][] = [[refused, "dead"], [dropped, "dropped"], [retried, "sent again"], [undurable, "not durable"], [limited, "over the limit"], [outside, "outside the schedule"]];
+  return (
+    <>
+      <div class="figures">
+        <span><b data-sent="">{count(delivered)}</b> sent</span>
+        {waiting < Number.MAX_SAFE_INTEGER && <span><b>{count(waiting)}</b> waiting</span>}
+        {status.bytes > 0 && <span>{bytes(status.bytes)}</span>}
+        {more.filter(([n]) => n > 0).map(([n, words]) => <span key={words}><b>{count(n)}</b> {words}</span>)}
+      </div>
+      {(problem || retry_in_ms !== undefined) && (
+        <span class={`state ${["failed", "blocked"].includes(state) ? "bad" : "warn"}`} style={{ whiteSpace: "normal" }}>
+          {state}{retry_in_ms !== undefined && ` (retry in ${span(retry_in_ms)})`}{problem && `: ${problem}`}
+        </span>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,89 @@
+// All instances: what they see, how they are, what is wrong.
+import { useState } from "preact/hooks";
+import { api } from "../../api";
+import type { Instance } from "../../api/types";
+import { Age, Button, Empty, Failure, Loading } from "../../parts/basic";
+import { plural } from "../../parts/text";
+import { instances, instancesAt, may, refresh, unreachable } from "../../state";
+import { AddInstance } from "./add";
+import { ImportInstance } from "./import";
+import { InstanceRow } from "./row";
+
+export function InstancesScreen() {
+  const [dialog, setDialog] = useState<"add" | "import" | null>(null);
+  const [wanted, setWanted] = useState("");
+  const list = instances.value;
+  const shown = list?.instances.filter((instance) => matches(instance, wanted)) ?? [];
+  return (
+    <>
+      <h1 class="away">Instances</h1>
+      <div class="tools">
+        <Button class="main" disabled={!may("operator")} onClick={() => setDialog("add")}>+ Add instance</Button>
+        <Button disabled={!may("operator")} onClick={() => setDialog("import")}>Import</Button>
+        <label class="away" for="filter">Filter instances</label>
+        <input id="filter" type="search" placeholder="Filter by name, address, state" value={wanted}
+          onInput={(event) => setWanted(event.currentTarget.value)} />
+        {list && wanted && <span class="soft">{shown.length} of {list.instances.length}</span>}
+        <span class="push"><Age at={instancesAt.value} hideBelowMs={3000} /></span>
+        {list && list.instances.length > 1 && may("operator") && <All list={shown} />}
+      </div>
+      {!list && !unreachable.value && <Loading what="instances" />}
+      {list?.unusable?.map(({ file, problem }) => (
+        <div class="note bad" key={file}><span><code>{file}</code> cannot be used: {problem}</span>
+          <span class="soft">Nothing else is touched. Mend the file, and it is loaded within a second.</span></div>
+      ))}
+      {list && list.instances.length === 0 && (
+        <Empty>
+          <p>Here will be your cameras and files: each with its picture, its state and what it sends where.</p>
+          <Button class="main" disabled={!may("operator")} onClick={() => setDialog("add")}>+ Add the first instance</Button>
+        </Empty>
+      )}
+      {list && list.instances.length > 0 && shown.length === 0 && (
+        <Empty><p>No instance matches “{wanted}”.</p><Button onClick={() => setWanted("")}>Show all</Button></Empty>
+      )}
+      <ul class="instances">
+        {shown.map((instance) => <InstanceRow key={instance.id} instance={instance} />)}
+      </ul>
+      {dialog === "add" && <AddInstance onClose={() => setDialog(null)} />}
+      {dialog === "import" && <ImportInstance onClose={() => setDialog(null)} />}
+    </>
+  );
+}
+
+function matches(instance: Instance, wanted: string): boolean {
+  const text = [instance.name, instance.source, instance.state, instance.id].join(" ").toLowerCase();
+  return wanted.toLowerCase().split(/\s+/).every((word) => text.includes(word));
+}
+
+/** Start and stop of everything that is shown. */
+function All({ list }: { list: Instance[] }) {
+  const [done, setDone] = useState<number | null>(null);
+  const [error, setError] = useState<string | null>(null);
+  const act = async (action: "start" | "stop") => {
+    const concerned = list.filter(({ state }) => (action === "start") !== isUp(state));
+    setError(null);
+    setDone(0);
+    const failed: string[] = [];
+    for (const [at, instance] of concerned.entries()) {
+      try {
+        await api.act(instance.id, action);
+      } catch (why) {
+        failed.push(`${instance.name}: ${why instanceof Error ? why.message : why}`);
+      }
+      setDone(at + 1);
+    }
+    setDone(null);
+    setError(failed.length > 0 ? failed.join("; ") : null);
+    void refresh();
+  };
+  if (error) return <Failure error={error} onAgain={() => setError(null)} />;
+  if (done !== null) return <span role="status">{plural(done, "instance")} done…</span>;
+  return (
+    <span class="line">
+      <Button onClick={() => void act("start")}>Start all</Button>
+      <Button onClick={() => void act("stop")}>Stop all</Button>
+    </span>
+  );
+}
+
+export const isUp = (state: string) => ["running", "starting", "restarting"].includes(state);

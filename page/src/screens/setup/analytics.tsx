@@ -1,0 +1,54 @@
+// The tab "Analytics": areas and lines drawn on the live picture, their settings here.
+import type { Instance } from "../../api/types";
+import { Button, Empty, Problems } from "../../parts/basic";
+import { useDoing } from "../../parts/hooks";
+import { colour, nameOf, type Shapes } from "../../draw/shapes";
+import { may } from "../../state";
+import type { Document } from "./document";
+import { ShapeSettings } from "./shape";
+import { Fired } from "./fired";
+
+export function AnalyticsTab({ instance, document, shapes }: { instance: Instance; document: Document; shapes: Shapes }) {
+  const doing = useDoing();
+  const { drawing, chosen } = shapes;
+  const save = () => doing.run(() => document.patch(shapes.patch()));
+  const locked = !may("operator");
+  return (
+    <div class="stack">
+      <div class="line">
+        <Button disabled={locked || !!drawing} onClick={() => shapes.begin("area")}>+ Area</Button>
+        <Button disabled={locked || !!drawing} onClick={() => shapes.begin("line")}>+ Line</Button>
+        <Button disabled={!shapes.canUndo} onClick={shapes.undo}>Undo</Button>
+        <span class="push" />
+        {shapes.dirty && <Button onClick={() => { shapes.discard(); doing.clear(); }}>Discard</Button>}
+        <Button class="main" busy={doing.busy} disabled={!shapes.dirty || locked || !!drawing} onClick={() => void save()}>Save</Button>
+      </div>
+      {drawing && (
+        <div class="note" role="status">
+          <div class="spread">
+            <span>{drawing.kind === "area" ? "Click the corners on the picture; a double click ends the area" : "Click both ends of the line on the picture"}.
+              Esc cancels. By keyboard: arrows move the cross, Space sets a point, Enter ends.</span>
+            <span class="line">
+              {drawing.kind === "area" && <Button disabled={drawing.points.length < 3} onClick={shapes.finish}>End it here</Button>}
+              <Button onClick={shapes.cancel}>Cancel</Button>
+            </span>
+          </div>
+        </div>
+      )}
+      <Problems problems={doing.problems} onDismiss={doing.clear} />
+      {shapes.all.length === 0 && !drawing && (
+        <Empty><p>Areas and lines say what is an event: somebody comes in, stays, crosses.<br />Without one, tracks and pictures can be exported, but nothing happens.</p></Empty>
+      )}
+      <div class="zones" role="group" aria-label="Areas and lines">
+        {shapes.all.map((shape) => (
+          <button type="button" key={shape.id} aria-pressed={chosen?.id === shape.id} onClick={() => shapes.choose(chosen?.id === shape.id ? null : shape.id)}>
+            <span class="swatch" style={{ background: colour(shape) }} aria-hidden="true" />
+            {nameOf(shape)} <span class="soft">{shape.kind}</span>
+          </button>
+        ))}
+      </div>
+      {chosen && <ShapeSettings key={chosen.id} shape={chosen} shapes={shapes} problems={doing.problems} locked={locked} />}
+      {(shapes.all.length > 0) && <Fired instance={instance} shapes={shapes} />}
+    </div>
+  );
+}

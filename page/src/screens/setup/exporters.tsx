@@ -1,0 +1,58 @@
+// Exporters of an instance: on or off, and how they are. Their settings are global: System → Integrations.
+import { useState } from "preact/hooks";
+import { api } from "../../api";
+import type { EnabledExporter, Instance } from "../../api/types";
+import { Failure, Loading, Problems, State } from "../../parts/basic";
+import { Menu } from "../../parts/dialog";
+import { useAsked, useDoing } from "../../parts/hooks";
+import { to } from "../../route";
+import { may, refresh } from "../../state";
+import { Counters } from "../exports/row";
+import { Deliveries } from "../exports/deliveries";
+import { Letters } from "../exports/letters";
+
+export function Exporters({ instance }: { instance: Instance }) {
+  const asked = useAsked(() => api.exportersOf(instance.id), [instance.id], 5000);
+  return (
+    <section class="stack" aria-labelledby="exporters">
+      <h2 id="exporters">Exporters</h2>
+      <Failure error={asked.error} onAgain={() => void asked.again()} />
+      {!asked.value && !asked.error && <Loading what="exporters" />}
+      {asked.value?.length === 0 && <p class="soft">None is installed. An exporter is a folder with a manifest in <code>exporters/</code> of the data folder.</p>}
+      {asked.value && asked.value.length > 0 && (
+        <ul class="exports">{asked.value.map((exporter) => <Row key={exporter.name} instance={instance} exporter={exporter} onChanged={() => void asked.again()} />)}</ul>
+      )}
+    </section>
+  );
+}
+
+function Row({ instance, exporter, onChanged }: { instance: Instance; exporter: EnabledExporter; onChanged: () => void }) {
+  const doing = useDoing();
+  const [open, setOpen] = useState<"letters" | "deliveries" | null>(null);
+  const { name, description, installed } = exporter;
+  const on = exporter.switch !== "off";
+  const status = instance.exports.find((receiver) => receiver.name === name) ?? exporter.status;
+  const turn = (to: "on" | "off" | "paused") => void doing.run(() => api.switchExporter(instance.id, name, to)).then(() => { onChanged(); void refresh(); });
+  const id = `exporter-${name}`;
+  return (
+    <li class="export" data-exporter={name}>
+      <div class="check">
+        <input type="checkbox" id={id} checked={on} disabled={doing.busy || !may("operator")} onChange={(event) => turn(event.currentTarget.checked ? "on" : "off")} />
+        <label for={id}><strong>{name}</strong> {!installed && <span class="badge">not installed</span>} {on && status && <State state={status.state} />}</label>
+        <span class="help soft small">{installed ? description : `Its folder is missing in exporters/: put it there, and it starts`}</span>
+        {on && status && <div style={{ gridColumn: 2 }}><Counters status={status} /></div>}
+      </div>
+      <div class="act line">
+        <a href={to("integrations", name)}>settings</a>
+        {on && <Menu label={`More of ${name}`} items={[
+          exporter.switch === "paused" ? { label: "Go on", onDo: () => turn("on") } : { label: "Pause", onDo: () => turn("paused") },
+          { label: "Last deliveries and errors", onDo: () => setOpen("deliveries") },
+          { label: "Dead letters", onDo: () => setOpen("letters") },
+        ]} />}
+      </div>
+      <div class="full"><Problems problems={doing.problems} onDismiss={doing.clear} /></div>
+      {open === "letters" && <Letters instance={instance} name={name} onClose={() => setOpen(null)} />}
+      {open === "deliveries" && <Deliveries instance={instance} name={name} onClose={() => setOpen(null)} />}
+    </li>
+  );
+}

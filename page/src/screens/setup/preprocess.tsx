@@ -1,0 +1,88 @@
+// The preprocess command: set, and tested against the last records, before and after side by side.
+import { useState } from "preact/hooks";
+import { api } from "../../api";
+import type { Instance, Json, PreprocessTest } from "../../api/types";
+import { Button, JsonText, Problems, State } from "../../parts/basic";
+import { useDoing } from "../../parts/hooks";
+import { Select, Text } from "../../forms/field";
+import { plural } from "../../parts/text";
+import { shortened } from "../../live/data";
+import { may } from "../../state";
+import { Counters } from "../exports/row";
+import { Letters } from "../exports/letters";
+import { at, text, type Document } from "./document";
+
+export function Preprocess({ instance, document }: { instance: Instance; document: Document }) {
+  const saved = text(at(document.value ?? {}, "Output", "preprocess_cmd"));
+  const savedVersion = Number(at(document.value ?? {}, "Output", "preprocess_version") ?? 1);
+  const [own, setOwn] = useState<string | null>(null);
+  const [ownVersion, setOwnVersion] = useState<number | null>(null);
+  const [test, setTest] = useState<PreprocessTest | null>(null);
+  const [letters, setLetters] = useState(false);
+  const testing = useDoing();
+  const saving = useDoing();
+  const command = own ?? saved;
+  const version = ownVersion ?? savedVersion;
+  const dirty = command !== saved || version !== savedVersion;
+  const allowed = may("admin");
+  const tryIt = () => testing.run(async () => { setTest(null); setTest(await api.testPreprocess(instance.id, command.trim(), version)); });
+  const save = () => saving.run(async () => {
+    await document.patch({ Output: { preprocess_cmd: command.trim() === "" ? null : command.trim(), preprocess_version: version } });
+    setOwn(null);
+    setOwnVersion(null);
+  });
+  const status = instance.preprocess;
+  return (
+    <section class="stack" aria-labelledby="preprocess">
+      <div class="spread"><h2 id="preprocess">Preprocess command</h2>{status && <State state={status.state} />}</div>
+      <div class="line" style={{ alignItems: "end" }}>
+        <div class="grow"><Text label="Command" value={command} spellcheck={false} disabled={!allowed} onChange={(next) => { setOwn(next); setTest(null); }} placeholder="./filter.py" /></div>
+        <Select label="It sees" value={String(version)} disabled={!allowed} options={[["2", "version 2"], ["1", "version 1"]]} onChange={(next) => { setOwnVersion(Number(next)); setTest(null); }} />
+        <Button busy={testing.busy} busyText="Testing…" disabled={!allowed || command.trim() === ""} onClick={() => void tryIt()}>Test</Button>
+        {dirty && <Button class="main" busy={saving.busy} onClick={() => void save()}>Save</Button>}
+      </div>
+      <p class="soft small">All records of this instance pass it before any export sees them; it may change, add, split or drop them. Streams and pictures do not pass it.
+        {!allowed && " Only an admin may set commands."}</p>
+      {status && <Counters status={status} />}
+      {status && status.refused > 0 && <Button class="plain" onClick={() => setLetters(true)}>Dead letters</Button>}
+      <Problems problems={[...testing.problems, ...saving.problems]} onDismiss={() => { testing.clear(); saving.clear(); }} />
+      {test && <Tried test={test} onClose={() => setTest(null)} />}
+      {letters && <Letters instance={instance} name="preprocess" onClose={() => setLetters(false)} />}
+    </section>
+  );
+}
+
+function Tried({ test, onClose }: { test: PreprocessTest; onClose: () => void }) {
+  const [at, setAt] = useState(0);
+  const { before, after, stderr, took_ms, real } = test;
+  const most = Math.max(before.length, after.length);
+  return (
+    <div class="card" data-tried="">
+      <div class="spread">
+        <span role="status">{plural(before.length, "group")} in, {plural(after.length, "answer")} out, {took_ms} ms. {real ? "The last records of this instance." : "Made-up records: this instance has none yet."}</span>
+        <span class="line">
+          <Button disabled={at === 0} onClick={() => setAt(at - 1)}>‹ Before</Button>
+          <span>{at + 1} of {Math.max(1, most)}</span>
+          <Button disabled={at + 1 >= most} onClick={() => setAt(at + 1)}>Next ›</Button>
+          <Button class="plain" onClick={onClose}>Close</Button>
+        </span>
+      </div>
+      {before.length > 0 && after.length === 0 && <p class="note warn">It dropped all of them.</p>}
+      <div class="two">
+        <div class="stack"><h3>Before</h3>{before[at] !== undefined ? <JsonText value={shortened(before[at])} /> : <p class="soft">Nothing</p>}</div>
+        <div class="stack"><h3>After</h3><After answer={after[at]} /></div>
+      </div>
+      {stderr.trim() !== "" && <details open><summary>What it said on standard error</summary><pre tabIndex={0}>{stderr}</pre></details>}
+    </div>
+  );
+}
+
+function After({ answer }: { answer: PreprocessTest["after"][number] | undefined }) {
+  if (!answer) return <p class="soft">Nothing</p>;
+  if ("refused" in answer) {
+    return <div class="stack"><div class="note bad">Refused: {answer.reason}</div><pre tabIndex={0}>{answer.refused}</pre></div>;
+  }
+  const value: Json = answer.ok;
+  if (Array.isArray(value) && value.length === 0) return <p class="soft">Dropped: it answered []</p>;
+  return <JsonText value={shortened(value)} />;
+}

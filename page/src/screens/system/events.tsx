@@ -1,0 +1,86 @@
+// The latest events of all instances, with their crops, and where each was delivered.
+import { useState } from "preact/hooks";
+import { api } from "../../api";
+import type { EventEntry, JsonObject } from "../../api/types";
+import { Age, Button, Empty, Failure, JsonText, Loading } from "../../parts/basic";
+import { useAsked, useRested } from "../../parts/hooks";
+import { clock } from "../../parts/text";
+import { shortened } from "../../live/data";
+import { route, to } from "../../route";
+import { instances, schemas } from "../../state";
+
+const EVERY_MS = 2000;
+const AT_ONCE = 50;
+
+export function EventsScreen() {
+  const [instance, setInstance] = useState(route.value[1] ?? "");
+  const [type, setType] = useState("");
+  const [cls, setClass] = useState("");
+  const [zone, setZone] = useState("");
+  const [older, setOlder] = useState<EventEntry[]>([]);
+  const rested = useRested(zone, 300);
+  const ids = useAsked(() => schemas(), []);
+  const query = new URLSearchParams({ limit: String(AT_ONCE) });
+  for (const [key, value] of [["instance", instance], ["types", type], ["classes", cls], ["zones", rested]] as const) if (value) query.set(key, value);
+  const filter = query.toString();
+  const asked = useAsked(() => { setOlder([]); return api.events(filter); }, [filter], older.length > 0 ? undefined : EVERY_MS);
+  const all = [...(asked.value?.events ?? []), ...older];
+  const more = async () => {
+    const last = all[all.length - 1];
+    if (!last) return;
+    const { events } = await api.events(`${filter}&before=${encodeURIComponent(last.cursor)}`);
+    setOlder([...older, ...events]);
+  };
+  const filtered = !!(instance || type || cls || zone);
+  return (
+    <>
+      <h1>Events</h1>
+      <div class="tools">
+        <label class="away" for="ev-instance">Instance</label>
+        <select id="ev-instance" style={{ width: "auto" }} value={instance} onChange={(event) => setInstance(event.currentTarget.value)}>
+          <option value="">All instances</option>
+          {instances.value?.instances.map(({ id, name }) => <option key={id} value={name}>{name}</option>)}
+        </select>
+        <label class="away" for="ev-type">Kind</label>
+        <select id="ev-type" style={{ width: "auto" }} value={type} onChange={(event) => setType(event.currentTarget.value)}>
+          <option value="">All kinds</option>
+          {ids.value?.filter(({ is_event }) => is_event).map(({ id }) => <option key={id} value={id}>{id}</option>)}
+        </select>
+        <label class="away" for="ev-class">Class</label>
+        <select id="ev-class" style={{ width: "auto" }} value={cls} onChange={(event) => setClass(event.currentTarget.value)}>
+          <option value="">All classes</option>
+          {["Person", "Vehicle", "Animal", "Face", "Unknown"].map((name) => <option key={name} value={name}>{name}</option>)}
+        </select>
+        <label class="away" for="ev-zone">Area or line</label>
+        <input id="ev-zone" type="search" placeholder="Area or line" value={zone} onInput={(event) => setZone(event.currentTarget.value)} />
+        <span class="push"><Age at={asked.at} hideBelowMs={5000} /></span>
+      </div>
+      <Failure error={asked.error} onAgain={() => void asked.again()} />
+      {!asked.value && !asked.error && <Loading what="events" />}
+      {asked.value && all.length === 0 && <Empty><p>{filtered ? "No event matches. Fewer filters show more." : "Events appear here as they happen: somebody comes in, stays, crosses. They need an area or a line: draw one in an instance's Analytics tab."}</p></Empty>}
+      {all.length > 0 && <ul class="exports">{all.map((entry) => <Entry key={`${entry.instance_id}${entry.cursor}`} entry={entry} />)}</ul>}
+      {all.length >= AT_ONCE && <div><Button onClick={() => void more()}>Older</Button></div>}
+    </>
+  );
+}
+
+function Entry({ entry }: { entry: EventEntry }) {
+  const { record, instance_id, instance_name, crop, receivers } = entry;
+  const id = String(record.$id ?? "");
+  const place = (record.area ?? record.line) as JsonObject | undefined;
+  const where = place?.name ?? record.area_name ?? record.tripwire_name;
+  const src = crop && (crop.startsWith("data:") || crop.startsWith("/") ? crop : `data:image/jpeg;base64,${crop}`);
+  const direction = record.direction ?? record.crossing_direction;
+  return (
+    <li class="event">
+      {src ? <img src={src} alt={`Crop of the ${String(record.object_class ?? "object")}`} loading="lazy" /> : <div class="none">no crop</div>}
+      <div class="stack" style={{ gap: "4px" }}>
+        <div class="line"><strong>{id}</strong>{where !== undefined && where !== null && <span>{String(where)}</span>}{direction !== undefined && <span>{String(direction)}</span>}</div>
+        <div class="figures"><span>{clock(Number(record.system_timestamp ?? 0))}</span><a href={to("instances", instance_id)}>{instance_name}</a>
+          {record.object_class !== undefined && <span>{String(record.object_class)}</span>}{record.duration_ms !== undefined && <span>{(Number(record.duration_ms) / 1000).toFixed(1)} s</span>}</div>
+        {receivers && <div class="figures small">{receivers.length === 0 ? "no export takes it" : receivers.map((receiver) => <span key={receiver.name}>→ {receiver.name} {receiver.at_ms ? clock(receiver.at_ms) : receiver.state}</span>)}</div>}
+        <details><summary>Record</summary><JsonText value={shortened(record)} /></details>
+      </div>
+    </li>
+  );
+}

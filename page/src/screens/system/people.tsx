@@ -1,0 +1,92 @@
+// Users and tokens. A token is shown once.
+import { useState } from "preact/hooks";
+import { api } from "../../api";
+import { Button, Copy, Failure, Loading, Problems } from "../../parts/basic";
+import { Dialog } from "../../parts/dialog";
+import { useAsked, useDoing } from "../../parts/hooks";
+import { Select, Text } from "../../forms/field";
+import { may } from "../../state";
+
+const ROLES: [string, string][] = [["viewer", "viewer: may look"], ["operator", "operator: may change instances and exports"], ["admin", "admin: may set commands and users too"]];
+
+export function People() {
+  if (!may("admin")) return <p class="soft">Only an admin sees users and tokens.</p>;
+  return <div class="cards"><Users /><Tokens /></div>;
+}
+
+function Users() {
+  const asked = useAsked(() => api.users(), []);
+  const [adding, setAdding] = useState(false);
+  const doing = useDoing();
+  const remove = (name: string) => void doing.run(() => api.deleteUser(name)).then(() => asked.again());
+  const role = (name: string, to: string) => void doing.run(() => api.putUser(name, to)).then(() => asked.again());
+  return (
+    <section class="card" aria-label="Users">
+      <div class="spread"><h2>Users</h2><Button onClick={() => setAdding(true)}>+ Add user</Button></div>
+      <Failure error={asked.error} onAgain={() => void asked.again()} />
+      <Problems problems={doing.problems} onDismiss={doing.clear} />
+      {!asked.value && !asked.error && <Loading what="users" />}
+      {asked.value?.length === 0 && <p class="soft">There are none: whoever reaches this machine's loopback address is admin, and no other address is served. The first user has to be an admin.</p>}
+      <table><tbody>{asked.value?.map((user) => (
+        <tr key={user.name}><th scope="row">{user.name}</th>
+          <td><select aria-label={`Role of ${user.name}`} value={user.role} onChange={(event) => role(user.name, event.currentTarget.value)}>{ROLES.map(([name]) => <option key={name} value={name}>{name}</option>)}</select></td>
+          <td class="number"><Button class="plain" busy={doing.busy} onClick={() => remove(user.name)}>Delete</Button></td></tr>
+      ))}</tbody></table>
+      {adding && <AddUser first={asked.value?.length === 0} onClose={() => setAdding(false)} onDone={() => void asked.again()} />}
+    </section>
+  );
+}
+
+function AddUser({ first, onClose, onDone }: { first: boolean; onClose: () => void; onDone: () => void }) {
+  const [name, setName] = useState("");
+  const [password, setPassword] = useState("");
+  const [role, setRole] = useState(first ? "admin" : "viewer");
+  const doing = useDoing();
+  const save = async () => {
+    if (await doing.run(() => api.putUser(name.trim(), role, password))) {
+      onDone();
+      onClose();
+    }
+  };
+  const foot = <><Button onClick={onClose}>Cancel</Button><Button class="main" busy={doing.busy} disabled={!name.trim() || !password} onClick={() => void save()}>Add</Button></>;
+  return (
+    <Dialog title="Add user" onClose={onClose} foot={foot}>
+      {first && <p class="note">From then on everybody has to log in, on this machine too.</p>}
+      <Text label="Name" value={name} onChange={setName} focus autocomplete="off" />
+      <Text label="Password" type="password" value={password} onChange={setPassword} autocomplete="new-password" />
+      <Select label="Role" value={role} options={ROLES} onChange={setRole} />
+      <Problems problems={doing.problems} />
+    </Dialog>
+  );
+}
+
+function Tokens() {
+  const asked = useAsked(() => api.tokens(), []);
+  const [name, setName] = useState("");
+  const [role, setRole] = useState("viewer");
+  const [made, setMade] = useState<string | null>(null);
+  const doing = useDoing();
+  const add = () => void doing.run(async () => {
+    setMade((await api.addToken(name.trim(), role)).token);
+    setName("");
+    await asked.again();
+  });
+  const remove = (id: string) => void doing.run(() => api.deleteToken(id)).then(() => asked.again());
+  return (
+    <section class="card" aria-label="Tokens">
+      <h2>Tokens</h2>
+      <p class="soft">For programs: <code>Authorization: Bearer …</code></p>
+      <Failure error={asked.error} onAgain={() => void asked.again()} />
+      <form class="line" style={{ alignItems: "end" }} onSubmit={(event) => { event.preventDefault(); add(); }}>
+        <div class="grow"><Text label="Name" value={name} onChange={setName} /></div>
+        <Select label="Role" value={role} options={ROLES.map(([one]) => [one, one])} onChange={setRole} />
+        <Button type="submit" busy={doing.busy} disabled={!name.trim()}>Make a token</Button>
+      </form>
+      {made && <div class="note" role="status"><span>Shown once, now: <code>{made}</code></span><div><Copy text={() => made} /></div></div>}
+      <Problems problems={doing.problems} onDismiss={doing.clear} />
+      <table><tbody>{asked.value?.map((token) => (
+        <tr key={String(token.id)}><th scope="row">{String(token.name ?? token.id)}</th><td>{String(token.role ?? "")}</td><td class="number"><Button class="plain" onClick={() => remove(String(token.id))}>Delete</Button></td></tr>
+      ))}</tbody></table>
+    </section>
+  );
+}

@@ -1,0 +1,116 @@
+// System: health, disk, journal; users and tokens; what was changed by whom; the log.
+import { api } from "../../api";
+import { get } from "../../api/client";
+import type { Json, JsonObject } from "../../api/types";
+import { Age, Copy, Failure, Loading, pretty } from "../../parts/basic";
+import { Tabs } from "../../parts/dialog";
+import { useAsked } from "../../parts/hooks";
+import { bytes, clock, count, span } from "../../parts/text";
+import { go, route, to } from "../../route";
+import { may } from "../../state";
+import { LogTail } from "./log";
+import { People } from "./people";
+
+const TABS: [string, string][] = [["health", "Health"], ["users", "Users and tokens"], ["audit", "Audit log"], ["log", "Log"], ["doctor", "Doctor"]];
+
+export function SystemScreen() {
+  const [, wanted = "health"] = route.value;
+  const tab = TABS.some(([name]) => name === wanted) ? wanted : "health";
+  return (
+    <>
+      <div class="spread"><h1>System</h1><a href={to("integrations")}>Integrations</a></div>
+      <Tabs label="System" tabs={TABS} chosen={tab} onChoose={(next) => go("system", next)} />
+      <div role="tabpanel" id="tabpanel" aria-labelledby={`tab-${tab}`} class="stack">
+        {tab === "health" ? <Health /> : tab === "users" ? <People /> : tab === "audit" ? <Audit /> : tab === "log" ? <LogTail /> : <Doctor />}
+      </div>
+    </>
+  );
+}
+
+function Health() {
+  const { value, error, at, again } = useAsked(() => api.system(), [], 2000);
+  if (error && !value) return <Failure error={error} onAgain={() => void again()} />;
+  if (!value) return <Loading what="the system" />;
+  const groups = Object.entries(value).filter(([, inner]) => inner !== null && typeof inner === "object");
+  const plain = Object.entries(value).filter(([, inner]) => inner === null || typeof inner !== "object");
+  return (
+    <>
+      <div class="spread"><Age at={at} hideBelowMs={4000} /><Copy text={() => pretty(value)} label="Copy as JSON" /></div>
+      <div class="cards">
+        <Facts title="Watchpost" facts={plain} />
+        {groups.map(([name, inner]) => <Facts key={name} title={words(name)} facts={flat(inner as JsonObject | Json[])} />)}
+      </div>
+    </>
+  );
+}
+
+function flat(value: JsonObject | Json[]): [string, Json][] {
+  if (Array.isArray(value)) return value.map((inner, n) => [inner && typeof inner === "object" && !Array.isArray(inner) && typeof inner.name === "string" ? inner.name : String(n + 1), inner]);
+  return Object.entries(value);
+}
+
+function Facts({ title, facts }: { title: string; facts: [string, Json][] }) {
+  return (
+    <section class="card" aria-label={title}>
+      <h2>{title}</h2>
+      {facts.length === 0 && <p class="soft">Nothing</p>}
+      <table><tbody>{facts.map(([name, value]) => <tr key={name}><th scope="row">{words(name)}</th><td>{said(name, value)}</td></tr>)}</tbody></table>
+    </section>
+  );
+}
+
+const words = (name: string) => {
+  const text = name.replace(/_(bytes|ms|s)$/, "").replaceAll("_", " ");
+  return text.charAt(0).toUpperCase() + text.slice(1);
+};
+
+/** Units are last in names. */
+function said(name: string, value: Json): string {
+  if (value === null) return "unknown";
+  if (typeof value === "number") {
+    if (name.endsWith("bytes")) return bytes(value);
+    if (name.endsWith("_ms")) return name.includes("time") || name.includes("at_") ? clock(value) : span(value);
+    if (name.endsWith("_s")) return span(value * 1000);
+    return count(value);
+  }
+  if (Array.isArray(value)) return value.map((inner) => said(name, inner)).join(", ") || "none";
+  if (typeof value === "object") return Object.entries(value).map(([key, inner]) => `${words(key).toLowerCase()} ${said(key, inner)}`).join(", ");
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  return value;
+}
+
+function Audit() {
+  const { value, error, again } = useAsked(() => api.audit(), [], 5000);
+  if (error && !value) return <Failure error={error} onAgain={() => void again()} />;
+  if (!value) return <Loading what="the audit log" />;
+  if (value.entries.length === 0) return <p class="soft">Nothing was changed yet. Who changes what will stand here.</p>;
+  return (
+    <div class="scroll" tabIndex={0} role="region" aria-label="Audit log"><table>
+      <thead><tr>{["Time", "User", "Role", "Action", "What", "Answer", "From"].map((head) => <th key={head} scope="col">{head}</th>)}</tr></thead>
+      <tbody>{value.entries.map((entry, n) => (
+        <tr key={n}><td>{clock(entry.time as string | number)}</td><td>{String(entry.user ?? "–")}</td><td>{String(entry.role ?? "")}</td><td>{String(entry.action ?? "")}</td>
+          <td><code>{String(entry.path ?? "")}</code></td><td>{String(entry.status ?? "")}</td><td>{String(entry.address ?? "")}</td></tr>
+      ))}</tbody>
+    </table></div>
+  );
+}
+
+interface Finding { name?: string; what?: string; ok?: boolean; state?: string; detail?: string; message?: string; fix?: string }
+
+/** What `watchpost doctor` finds; where the server does not offer it, the command. */
+function Doctor() {
+  const { value, error } = useAsked(async () => {
+    const answer = await get<{ findings?: Finding[]; checks?: Finding[] } | Finding[]>("/api/v1/system/doctor");
+    return Array.isArray(answer) ? answer : answer.findings ?? answer.checks ?? [];
+  }, []);
+  if (error) return <p class="soft">Run it on the server: <code>watchpost doctor</code> says what is missing or wrong on that machine, and how to mend it.</p>;
+  if (!value) return <Loading what="doctor's findings" />;
+  return (
+    <table><tbody>{value.map((finding, n) => {
+      const good = finding.ok ?? ["ok", "good"].includes(finding.state ?? "");
+      return <tr key={n}><td><span class={`state ${good ? "good" : "bad"}`}>{finding.name ?? finding.what}</span></td><td>{finding.detail ?? finding.message}</td><td>{finding.fix}</td></tr>;
+    })}</tbody></table>
+  );
+}
+
+export const admin = () => may("admin");
