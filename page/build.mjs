@@ -49,7 +49,7 @@ const options = {
   sourcemap: watch ? "inline" : false,
   metafile: true,
   legalComments: "linked",
-  logLevel: "info",
+  logLevel: process.argv.includes("--quiet") ? "warning" : "info",
   plugins: [index],
 };
 

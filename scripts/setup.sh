@@ -28,11 +28,15 @@ packages=(
   # TLS of rtsps:// and rtmps://.
   glib-networking
   fonts-dejavu-core python3
+  # The page is TypeScript.
+  nodejs npm
 )
 if [ "$profile" = test ]; then
   packages+=(dpkg-dev binutils ffmpeg jq libfaketime openssl python3-venv gstreamer1.0-tools python3-gi gir1.2-gst-rtsp-server-1.0)
   # A broker and an RTMP server; the tests start their own, on free ports.
   packages+=(mosquitto mosquitto-clients nginx libnginx-mod-rtmp)
+  # The page is tried in a real browser.
+  packages+=(chromium)
 fi
 if [ "$profile" = bench ]; then
   packages+=(python3-venv python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-tools rsyslog ffmpeg nginx libnginx-mod-rtmp mosquitto mosquitto-clients)
@@ -49,6 +53,9 @@ present() {
     gcc) command -v cc >/dev/null || installed gcc ;;
     make | jq | openssl | ffmpeg | python3) command -v "$1" >/dev/null || installed "$1" ;;
     pkg-config) command -v pkg-config >/dev/null || installed pkgconf || installed pkg-config ;;
+    nodejs) command -v node >/dev/null || installed nodejs ;;
+    npm) command -v npm >/dev/null || installed npm ;;
+    chromium) command -v chromium >/dev/null || installed chromium ;;
     python3-venv) python3 -c 'import venv, ensurepip' 2>/dev/null ;;
     *) installed "$1" ;;
   esac

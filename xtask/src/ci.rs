@@ -38,7 +38,7 @@ enum Outcome {
 }
 
 /// In order: what is quick to fail comes first.
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     Step { name: "fmt", run: || all(&[&["fmt", "--all", "--check"]]) },
     Step { name: "clippy", run: clippy },
     Step { name: "build", run: || all(&[&["build", "--workspace", "--all-targets", "--locked", "--quiet"]]) },
@@ -48,6 +48,7 @@ const STEPS: [Step; 10] = [
     Step { name: "schemas", run: schemas },
     Step { name: "docs", run: docs },
     Step { name: "python", run: python },
+    Step { name: "page", run: page },
     Step { name: "deny", run: deny },
 ];
 
@@ -138,6 +139,18 @@ fn python() -> anyhow::Result<Outcome> {
         bail!("{python} is missing: run scripts/setup.sh test");
     }
     run(Command::new(python).args(["-m", "unittest", "discover", "--quiet", "-s", "tests/python"]))?;
+    Ok(Outcome::Done)
+}
+
+/// The page: its types, and every promise of it in a real browser against the command that the tests have used.
+fn page() -> anyhow::Result<Outcome> {
+    let compiler = "page/node_modules/typescript/bin/tsc";
+    if !Path::new(compiler).exists() {
+        bail!("{compiler} is missing: run scripts/page.sh");
+    }
+    run(Command::new("node").args([compiler, "--noEmit", "--project", "page"]))?;
+    let program = std::path::absolute(target_dir().join("debug/watchpost"))?;
+    run(Command::new("node").args(["--test", "page/tests/run.mjs"]).env("WATCHPOST", program))?;
     Ok(Outcome::Done)
 }
 

@@ -2,6 +2,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { JsonObject, Stream } from "../api/types";
 import { Button, download, JsonText } from "../parts/basic";
+import { Drawing } from "../parts/icons";
 import { count } from "../parts/text";
 import { streams } from "../state";
 import { useStream, type Line } from "./stream";
@@ -40,7 +41,7 @@ export function DataPanel({ id, name }: { id: string; name: string }) {
         </select>
         <label class="away" for="data-filter">Filter rows</label>
         <input id="data-filter" type="search" placeholder="Filter" value={wanted} class="grow" style={{ width: "120px" }} onInput={(event) => setWanted(event.currentTarget.value)} />
-        <button type="button" aria-pressed={frozen} onClick={() => setFrozen(!frozen)}>{frozen ? "▶ Go on" : "❄ Freeze"}</button>
+        <button type="button" aria-pressed={frozen} onClick={() => setFrozen(!frozen)}><Drawing sign={frozen ? "start" : "freeze"} /> {frozen ? "Go on" : "Freeze"}</button>
         <Button onClick={save} disabled={shown.length === 0}>Download</Button>
         <Button class="plain" onClick={() => { clear(); setOpen(null); }} disabled={lines.length === 0}>Clear</Button>
       </div>

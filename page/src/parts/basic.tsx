@@ -3,6 +3,7 @@ import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { InstanceState, Problem, ReceiverState } from "../api/types";
 import { announce } from "./announce";
+import { Drawing } from "./icons";
 import { useTick } from "./hooks";
 import { span } from "./text";
 
@@ -30,7 +31,7 @@ export function Button(
 export function Icon({ sign, label, ...rest }: { sign: string; label: string; disabled?: boolean; onClick?: () => void; "aria-expanded"?: boolean; "aria-haspopup"?: "menu" }) {
   return (
     <button type="button" class="plain icon" aria-label={label} title={label} {...rest}>
-      <span aria-hidden="true">{sign}</span>
+      <Drawing sign={sign} />
     </button>
   );
 }
@@ -47,7 +48,7 @@ export function Problems({ problems, onDismiss, strip = "" }: { problems: Proble
             {problem.message}
             {problem.fix && <><br /><span class="soft">{problem.fix}</span></>}
           </span>
-          {at === 0 && onDismiss && <Icon sign="×" label="Dismiss" onClick={onDismiss} />}
+          {at === 0 && onDismiss && <Icon sign="close" label="Dismiss" onClick={onDismiss} />}
         </div>
       ))}
     </div>

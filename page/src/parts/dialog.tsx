@@ -23,7 +23,7 @@ export function Dialog(
       onCancel={(event) => { event.preventDefault(); onClose(); }}>
       <div class="head">
         <h2 id={id}>{title}</h2>
-        <Icon sign="×" label="Close" onClick={onClose} />
+        <Icon sign="close" label="Close" onClick={onClose} />
       </div>
       <div class="body">{children}</div>
       {foot && <div class="foot">{foot}</div>}
@@ -58,7 +58,7 @@ export interface MenuItem {
 }
 
 /** Arrows walk it, Esc closes it, focus goes back to its button. */
-export function Menu({ label, sign = "⋯", items }: { label: string; sign?: string; items: MenuItem[] }) {
+export function Menu({ label, sign = "more", items }: { label: string; sign?: string; items: MenuItem[] }) {
   const [open, setOpen] = useState(false);
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {

@@ -51,12 +51,12 @@ export function ExportRow({ instance, item, onEdit, onChanged }: { instance: Ins
       </div>
       <div class="act">
         {off
-          ? <Icon sign="▶" label={`Switch on ${name}`} disabled={!change || doing.busy} onClick={() => turn("on")} />
+          ? <Icon sign="start" label={`Switch on ${name}`} disabled={!change || doing.busy} onClick={() => turn("on")} />
           : paused
-            ? <Icon sign="▶" label={`Go on with ${name}`} disabled={!change || doing.busy} onClick={() => turn("on")} />
-            : <Icon sign="⏸" label={`Pause ${name}`} disabled={!change || doing.busy} onClick={() => turn("paused")} />}
-        <Icon sign="✎" label={`Edit ${name}`} disabled={!change} onClick={onEdit} />
-        <Icon sign="🗑" label={`Delete ${name}`} disabled={!change} onClick={() => setOpen("delete")} />
+            ? <Icon sign="start" label={`Go on with ${name}`} disabled={!change || doing.busy} onClick={() => turn("on")} />
+            : <Icon sign="pause" label={`Pause ${name}`} disabled={!change || doing.busy} onClick={() => turn("paused")} />}
+        <Icon sign="edit" label={`Edit ${name}`} disabled={!change} onClick={onEdit} />
+        <Icon sign="trash" label={`Delete ${name}`} disabled={!change} onClick={() => setOpen("delete")} />
         <Menu label={`More of ${name}`} items={[
           { label: "Send a test", disabled: !change || off, onDo: test },
           { label: "Last deliveries and errors", onDo: () => setOpen("deliveries") },

@@ -42,9 +42,9 @@ export function InstanceRow({ instance }: { instance: Instance }) {
       </div>
       <div class="act">
         {up
-          ? <Icon sign="⏹" label={`Stop ${name}`} disabled={doing.busy || !change} onClick={() => act("stop")} />
-          : <Icon sign="▶" label={`Start ${name}`} disabled={doing.busy || !change} onClick={() => act("start")} />}
-        <Icon sign="⚙" label={`Set up ${name}`} onClick={() => go("instances", id)} />
+          ? <Icon sign="stop" label={`Stop ${name}`} disabled={doing.busy || !change} onClick={() => act("stop")} />
+          : <Icon sign="start" label={`Start ${name}`} disabled={doing.busy || !change} onClick={() => act("start")} />}
+        <Icon sign="cog" label={`Set up ${name}`} onClick={() => go("instances", id)} />
         <Menu label={`More of ${name}`} items={[
           { label: "Restart", disabled: !change, onDo: () => act("restart") },
           { label: "Exports", onDo: () => go("instances", id, "export") },

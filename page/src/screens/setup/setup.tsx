@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { api } from "../../api";
 import type { Instance } from "../../api/types";
 import { Button, Empty, Failure, Icon, Loading, Problems, State } from "../../parts/basic";
+import { Drawing } from "../../parts/icons";
 import { Tabs } from "../../parts/dialog";
 import { useDoing } from "../../parts/hooks";
 import { Picture } from "../../live/picture";
@@ -48,9 +49,9 @@ function Setup({ instance, tab }: { instance: Instance; tab: string }) {
         <State state={state} />
         {state === "running" && instance.fps !== undefined && <span class="soft">{instance.fps.toFixed(1)} fps</span>}
         {up
-          ? <Button busy={doing.busy} disabled={!may("operator")} onClick={() => act("stop")}>⏹ Stop</Button>
-          : <Button busy={doing.busy} disabled={!may("operator")} onClick={() => act("start")}>▶ Start</Button>}
-        <span class="push"><Icon sign="×" label="Close the set-up" onClick={() => go("instances")} /></span>
+          ? <Button busy={doing.busy} disabled={!may("operator")} onClick={() => act("stop")}><Drawing sign="stop" /> Stop</Button>
+          : <Button busy={doing.busy} disabled={!may("operator")} onClick={() => act("start")}><Drawing sign="start" /> Start</Button>}
+        <span class="push"><Icon sign="close" label="Close the set-up" onClick={() => go("instances")} /></span>
       </div>
       {instance.problem && <div class={state === "failed" ? "note bad" : "note warn"} role="status">{instance.problem}</div>}
       <Problems problems={doing.problems} onDismiss={doing.clear} />
