@@ -1,5 +1,6 @@
 // Every question the page asks, by name.
 import { get, part, post, put, remove, request } from "./client";
+import { upload } from "./upload";
 import type {
   Delivery, EnabledExporter, EventEntry, Export, ExportBody, ExportCheck, Format, Instance, InstanceList, Integration,
   Json, JsonObject, PreprocessTest, Problem, Samples, SchemaId, Session, SourceTest, Stream, Switch, TestOutcome,
@@ -34,11 +35,7 @@ export const api = {
     }),
   validate: (document: JsonObject) => post<{ errors: Problem[]; warnings: Problem[] }>(`${V1}/validate`, document),
   testSource: (input: JsonObject) => post<SourceTest>(`${V1}/source-test`, input, { timeoutMs: SLOW_MS }),
-  upload: (file: File) =>
-    post<{ uri: string }>(`${V1}/uploads?name=${part(file.name)}`, file, {
-      contentType: "application/octet-stream",
-      timeoutMs: 3_600_000,
-    }),
+  upload: (file: File, onProgress: (part: number) => void) => upload(`${V1}/uploads?name=${part(file.name)}`, file, onProgress),
   frameUrl: (id: string, query: string) => `${of(id)}/frame.jpg?${query}`,
   viewUrl: (id: string, query: string) => `${of(id)}/view?${query}`,
   liveUrl: (id: string, query: string) => `${of(id)}/live?${query}`,

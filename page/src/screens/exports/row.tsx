@@ -6,6 +6,7 @@ import { copyText, Icon, pretty, Problems, State } from "../../parts/basic";
 import { Confirm, Menu } from "../../parts/dialog";
 import { announce } from "../../parts/announce";
 import { useDoing } from "../../parts/hooks";
+import { Player } from "../../live/player";
 import { bytes, count, plural, span } from "../../parts/text";
 import { may, refresh } from "../../state";
 import { CopyTo } from "./copy-to";
@@ -14,7 +15,7 @@ import { Outcome } from "./outcome";
 import { Deliveries } from "./deliveries";
 import { Duplicate } from "./duplicate";
 
-type Open = "delete" | "letters" | "deliveries" | "copy" | "duplicate" | null;
+type Open = "watch" | "delete" | "letters" | "deliveries" | "copy" | "duplicate" | null;
 
 export function ExportRow({ instance, item, onEdit, onChanged }: { instance: Instance; item: Export; onEdit: () => void; onChanged: () => void }) {
   const [open, setOpen] = useState<Open>(null);
@@ -58,6 +59,7 @@ export function ExportRow({ instance, item, onEdit, onChanged }: { instance: Ins
         <Icon sign="edit" label={`Edit ${name}`} disabled={!change} onClick={onEdit} />
         <Icon sign="trash" label={`Delete ${name}`} disabled={!change} onClick={() => setOpen("delete")} />
         <Menu label={`More of ${name}`} items={[
+          ...(item.format === "hls" && !off ? [{ label: "Watch", onDo: () => setOpen("watch") }] : []),
           { label: "Send a test", disabled: !change || off, onDo: test },
           { label: "Last deliveries and errors", onDo: () => setOpen("deliveries") },
           { label: "Dead letters", onDo: () => setOpen("letters") },
@@ -74,6 +76,7 @@ export function ExportRow({ instance, item, onEdit, onChanged }: { instance: Ins
           <Problems problems={doing.problems} />
         </Confirm>
       )}
+      {open === "watch" && <Player instance={id} name={name} onClose={() => setOpen(null)} />}
       {open === "letters" && <Letters instance={instance} name={name} onClose={() => setOpen(null)} />}
       {open === "deliveries" && <Deliveries instance={instance} name={name} onClose={() => setOpen(null)} />}
       {open === "copy" && <CopyTo from={instance} item={item} onClose={() => setOpen(null)} />}

@@ -21,6 +21,7 @@ export function AddInstance({ onClose }: { onClose: () => void }) {
   const doing = useDoing();
   const testing = useRef(0);
   const [busy, setBusy] = useState(false);
+  const [sending, setSending] = useState<number | null>(null);
   const name = ownName ?? nameOf(uri);
   const input = () => ({ uri: uri.trim(), ...(loop ? { loop: true } : {}) });
 
@@ -45,7 +46,8 @@ export function AddInstance({ onClose }: { onClose: () => void }) {
     setOver(false);
     if (!file) return;
     await doing.run(async () => {
-      const { uri: stored } = await api.upload(file);
+      setSending(0);
+      const { uri: stored } = await api.upload(file, setSending).finally(() => setSending(null));
       setUri(stored);
       setName(nameOf(file.name));
       await tryIt(stored);
@@ -89,6 +91,7 @@ export function AddInstance({ onClose }: { onClose: () => void }) {
               onChange={(event) => void drop(event.currentTarget.files?.[0])} /></label>
           </div>
         </div>
+        {sending !== null && <div class="line"><progress class="grow" value={sending} max={1} aria-label="Sending the file" /><span>{Math.round(sending * 100)} %</span></div>}
         <Tested test={test} busy={busy} />
         <Text label="Name" value={name} onChange={setName} help="Filled in from the source; change it as you like" />
         <div class="check">

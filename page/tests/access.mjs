@@ -1,0 +1,100 @@
+// Keyboard only, screen readers, axe-core.
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { readFile } from "node:fs/promises";
+import { test } from "node:test";
+import { visit } from "./browser.mjs";
+import { SCREENS } from "./looks.mjs";
+import { shared } from "./shared.mjs";
+import { until } from "./server.mjs";
+
+const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const focused = (page) => page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.textContent);
+
+async function serious(page, where) {
+  // Around the content policy, as a browser's own tools are.
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+  const bad = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+  assert.deepEqual(bad.map(({ id, nodes }) => `${where}: ${id}: ${nodes.slice(0, 3).map(({ html }) => html.slice(0, 140)).join(" | ")}`), []);
+}
+
+test("axe-core finds nothing serious on any screen, dark and light, nor in the dialogs", async () => {
+  for (const colorScheme of ["light", "dark"]) {
+    const page = await visit(shared.browser, shared.server.url, { colorScheme });
+    for (const screen of SCREENS()) {
+      await page.goto(`${shared.server.url}#/${screen}`);
+      await page.locator("main h1, main h2").first().waitFor({ state: "attached" });
+      await page.waitForLoadState("networkidle", { timeout: 700 }).catch(() => {});
+      await serious(page, `${screen} ${colorScheme}`);
+    }
+    await page.goto(`${shared.server.url}#/instances`);
+    await page.getByRole("button", { name: "+ Add instance" }).click();
+    await serious(page, `Add instance ${colorScheme}`);
+    await page.keyboard.press("Escape");
+    await page.goto(`${shared.server.url}#/instances/${shared.gate.id}/export`);
+    await page.getByRole("button", { name: "+ Add custom export option" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByRole("radio", { name: /^Records/ }).check();
+    await dialog.getByRole("radio", { name: /^MQTT/ }).check();
+    await dialog.getByText("MQTT settings").waitFor();
+    await serious(page, `export option ${colorScheme}`);
+    await page.context().close();
+  }
+});
+
+test("by keyboard only: dialogs hold focus and give it back, menus and tabs walk by arrows", async () => {
+  const page = await visit(shared.browser, shared.server.url);
+  await page.locator('[data-instance="Gate"]').waitFor();
+  await page.keyboard.press("Tab");
+  assert.equal(await focused(page), "To the content", "the first stop leads past the bar");
+  for (let n = 0; n < 20 && (await focused(page)) !== "+ Add instance"; n++) await page.keyboard.press("Tab");
+  assert.equal(await focused(page), "+ Add instance");
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog").waitFor();
+  for (let n = 0; n < 25; n++) {
+    await page.keyboard.press("Tab");
+    // The browser's own bar may be next; the page behind may not.
+    assert.ok(await page.evaluate(() => document.activeElement === document.body || !!document.activeElement?.closest("dialog")), "focus stays in the dialog");
+  }
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  assert.equal(await focused(page), "+ Add instance", "focus is back");
+  await page.getByRole("button", { name: "More of Gate" }).focus();
+  await page.keyboard.press("Enter");
+  await until(3000, "the menu has focus", async () => (await focused(page)) === "Restart");
+  await page.keyboard.press("ArrowDown");
+  assert.equal(await focused(page), "Exports");
+  await page.keyboard.press("Enter");
+  const tab = page.getByRole("tab", { name: "Export" });
+  await until(5000, "the Export tab", async () => (await tab.getAttribute("aria-selected")) === "true");
+  await tab.focus();
+  await page.keyboard.press("ArrowLeft");
+  assert.equal(await page.getByRole("tab", { name: "Analytics" }).getAttribute("aria-selected"), "true");
+  page.assertFine();
+  await page.context().close();
+});
+
+test("screen readers hear a change of state once, and no tick of a counter", async () => {
+  const page = await visit(shared.browser, shared.server.url);
+  const row = page.locator('[data-instance="Yard"]');
+  await row.waitFor();
+  await page.evaluate(() => {
+    globalThis.heard = [];
+    const live = document.querySelector("[aria-live=polite]");
+    new MutationObserver(() => live.textContent && globalThis.heard.push(live.textContent)).observe(live, { childList: true, characterData: true, subtree: true });
+  });
+  const stop = row.getByRole("button", { name: "Stop Yard" });
+  if (await stop.count()) await stop.click();
+  else await row.getByRole("button", { name: "Start Yard" }).click();
+  const heard = await until(10_000, "something is said", async () => {
+    const all = await page.evaluate(() => globalThis.heard);
+    return all.some((text) => /Yard is (stopped|starting|running)/.test(text)) && all;
+  });
+  // Two more looks at the list.
+  await page.waitForTimeout(2200);
+  const later = await page.evaluate(() => globalThis.heard);
+  const times = later.filter((text) => text === heard.find((one) => /Yard is/.test(one))).length;
+  assert.equal(times, 1, later.join(" | "));
+  await page.context().close();
+});

@@ -1,0 +1,61 @@
+// What somebody does first, without reading anything: add a file, see it, start and stop it.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { visit } from "./browser.mjs";
+import { shared } from "./shared.mjs";
+import { clip, until } from "./server.mjs";
+import { shot } from "./shots.mjs";
+
+test("an address is tested, its picture is there before saving, and what is added plays at once", async () => {
+  const page = await visit(shared.browser, shared.server.url);
+  await page.getByRole("button", { name: "+ Add instance" }).click();
+  const dialog = page.getByRole("dialog", { name: "Add instance" });
+  await dialog.getByLabel("Address or file").fill(clip);
+  await dialog.getByRole("button", { name: "Test" }).click();
+  await dialog.getByText("It works").waitFor();
+  assert.match(await dialog.locator("[data-tested]").innerText(), /768×576/);
+  const width = await dialog.locator("[data-tested] img").evaluate((image) => image.naturalWidth);
+  assert.ok(width > 0, "the first picture is shown");
+  assert.deepEqual((await shared.server.api("GET", "/api/v1/instances")).instances.map(({ name }) => name), ["Gate"], "nothing is saved yet");
+  await shot(page, "add-instance");
+  assert.equal(await dialog.getByLabel("Name").inputValue(), "vtest", "the name comes from the source");
+  await dialog.getByLabel("Name").fill("Yard");
+  await dialog.getByRole("button", { name: "Add", exact: true }).click();
+  // The set-up opens with the live picture.
+  await page.getByRole("heading", { name: "Yard" }).waitFor();
+  await page.locator('[data-picture="there"]').waitFor({ timeout: 15_000 });
+  const canvas = page.locator("canvas");
+  const first = await canvas.getAttribute("data-frame");
+  await until(8000, "another frame", async () => (await canvas.getAttribute("data-frame")) !== first);
+  page.assertFine();
+  await page.context().close();
+});
+
+test("a source that cannot be opened says why, and stays in the dialog", async () => {
+  const page = await visit(shared.browser, shared.server.url);
+  await page.getByRole("button", { name: "+ Add instance" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Address or file").fill("/no/such/film.mp4");
+  await dialog.getByRole("button", { name: "Test" }).click();
+  const alert = dialog.getByRole("alert");
+  await alert.waitFor();
+  assert.match(await alert.innerText(), /film\.mp4|no such|not exist|found/i);
+  await page.context().close();
+});
+
+test("the list shows state, rates and a live picture, and starts and stops without a reload", async () => {
+  const page = await visit(shared.browser, shared.server.url);
+  const row = page.locator('[data-instance="Gate"]');
+  await row.getByText("running", { exact: true }).waitFor({ timeout: 20_000 });
+  await row.locator("img").waitFor();
+  await until(10_000, "frames per second", async () => /\d fps/.test(await row.innerText()));
+  await shot(page, "instances");
+  await row.getByRole("button", { name: "Stop Gate" }).click();
+  await row.getByText("stopped", { exact: true }).waitFor();
+  await row.getByRole("button", { name: "Start Gate" }).click();
+  await row.getByText("running", { exact: true }).waitFor({ timeout: 20_000 });
+  await page.getByLabel("Filter instances").fill("nothing like that");
+  await page.getByText("No instance matches").waitFor();
+  page.assertFine();
+  await page.context().close();
+});

@@ -1,0 +1,73 @@
+// Dark and light, phone width, speed.
+import assert from "node:assert/strict";
+import { gzipSync } from "node:zlib";
+import { readFile } from "node:fs/promises";
+import { test } from "node:test";
+import { visit } from "./browser.mjs";
+import { shared } from "./shared.mjs";
+import { shot } from "./shots.mjs";
+
+export const SCREENS = () => ["instances", `instances/${shared.gate.id}/source`, `instances/${shared.gate.id}/analytics`, `instances/${shared.gate.id}/export`, `instances/${shared.gate.id}/advanced`,
+  "integrations", "schemas/event-intrusion", "events", "system", "system/users", "system/audit", "system/log"];
+
+test("dark and light follow the system's choice", async () => {
+  const colours = {};
+  for (const colorScheme of ["dark", "light"]) {
+    const page = await visit(shared.browser, shared.server.url, { colorScheme });
+    colours[colorScheme] = await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor.match(/\d+/g).map(Number)[0]);
+    if (colorScheme === "dark") {
+      await page.goto(`${shared.server.url}#/instances/${shared.gate.id}/export`);
+      await page.locator('[data-picture="there"]').waitFor({ timeout: 15_000 });
+      await shot(page, "dark");
+    }
+    await page.context().close();
+  }
+  assert.ok(colours.dark < 60 && colours.light > 200, JSON.stringify(colours));
+});
+
+test("at phone width every screen is one column and nothing is cut off", async () => {
+  const page = await visit(shared.browser, shared.server.url, { viewport: { width: 360, height: 740 }, hasTouch: true });
+  for (const screen of SCREENS()) {
+    await page.goto(`${shared.server.url}#/${screen}`);
+    await page.locator("main :not([aria-busy])").first().waitFor();
+    await page.waitForLoadState("networkidle", { timeout: 2000 }).catch(() => {});
+    const { wide, culprit } = await page.evaluate(() => {
+      const wide = document.documentElement.scrollWidth;
+      const inside = (element) => element.closest(".scroll, .data, .tabs, pre, svg, .away");
+      const culprit = [...document.querySelectorAll("main *")].find((element) => !inside(element) && element.getBoundingClientRect().right > innerWidth + 1);
+      return { wide, culprit: culprit?.outerHTML.slice(0, 120) };
+    });
+    assert.ok(wide <= 361, `${screen} is ${wide} wide: ${culprit}`);
+  }
+  await page.goto(`${shared.server.url}#/instances/${shared.gate.id}/export`);
+  await page.locator('[data-picture="there"]').waitFor({ timeout: 15_000 });
+  await shot(page, "phone");
+  page.assertFine();
+  await page.context().close();
+});
+
+test("the first script is under 100 kB gzip, and the player is not in it", async () => {
+  const { outputs, script, early } = JSON.parse(await readFile(new URL("../../.cache/page-meta.json", import.meta.url), "utf8"));
+  const first = [script, ...early];
+  let size = 0;
+  for (const file of first) size += gzipSync(await readFile(new URL(`../${file}`, import.meta.url))).length;
+  assert.ok(size < 100_000, `${size} bytes`);
+  const inputs = first.flatMap((file) => Object.keys(outputs[file].inputs));
+  assert.ok(!inputs.some((input) => /live\/(frames|picture)|hls/.test(input)), "the player comes when a picture is opened");
+  console.log(`# first script: ${size} bytes gzip`);
+});
+
+test("interactive within a second", async () => {
+  const page = await visit(shared.browser, shared.server.url);
+  const ms = [];
+  for (let n = 0; n < 3; n++) {
+    const began = Date.now();
+    await page.goto(`${shared.server.url}?${n}`);
+    // Something can be done: the list is there and its button works.
+    await page.getByRole("button", { name: "Set up Gate" }).waitFor();
+    ms.push(Date.now() - began);
+  }
+  console.log(`# interactive after ${ms.join(", ")} ms`);
+  assert.ok(Math.min(...ms) < 1000, `${ms.join(", ")} ms`);
+  await page.context().close();
+});

@@ -1,0 +1,59 @@
+// The Output panel and the Data panel.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { readFile } from "node:fs/promises";
+import { visit } from "./browser.mjs";
+import { shared } from "./shared.mjs";
+import { until } from "./server.mjs";
+import { shot } from "./shots.mjs";
+
+const setup = (tab) => `${shared.server.url}#/instances/${shared.gate.id}/${tab}`;
+
+test("the Output panel shows the clean picture with boxes drawn over it, those of that very frame", async () => {
+  const page = await visit(shared.browser, setup("source"));
+  const canvas = page.locator("canvas");
+  await page.locator('[data-picture="there"]').waitFor({ timeout: 15_000 });
+  await until(30_000, "a frame with boxes", async () => Number(await canvas.getAttribute("data-boxes")) > 0);
+  // The boxes of a frame that is named by number are those that the stream of tracks has for it.
+  const { frame, boxes } = await page.evaluate(async (id) => {
+    const answer = await (await fetch(`/api/v1/instances/${id}/view?width=320`)).json();
+    return { frame: answer.frame_id, boxes: answer.boxes.length };
+  }, shared.gate.id);
+  assert.ok(Number.isInteger(frame) && boxes >= 0);
+  const colours = await canvas.evaluate((element) => {
+    const pen = element.getContext("2d", { willReadFrequently: true });
+    const { data } = pen.getImageData(0, 0, element.width, element.height);
+    let drawn = 0;
+    // #ff922b, as boxes of what has no class are drawn; nothing in the clip has it.
+    for (let at = 0; at < data.length; at += 4) if (data[at] === 255 && data[at + 1] === 146 && data[at + 2] === 43) drawn++;
+    return drawn;
+  });
+  assert.ok(colours > 20, `boxes are drawn by the page (${colours} pixels)`);
+  await shot(page, "set-up");
+  await page.getByLabel("boxes").uncheck();
+  await until(5000, "no boxes", async () => (await canvas.getAttribute("data-boxes")) === "0");
+  page.assertFine();
+  await page.context().close();
+});
+
+test("the Data panel shows any stream as a live table: freeze, filter, download", async () => {
+  const page = await visit(shared.browser, setup("source"));
+  const panel = page.getByRole("region", { name: "Data panel" });
+  await panel.getByLabel("Stream").selectOption({ label: "Tracks" });
+  await until(15_000, "rows", async () => (await panel.locator("tbody tr").count()) > 2);
+  await panel.getByRole("button", { name: "Freeze" }).click();
+  const first = () => panel.locator("tbody tr").first().innerText();
+  const seen = await first();
+  // Longer than the table takes to show what is new.
+  await page.waitForTimeout(700);
+  assert.equal(await first(), seen, "frozen");
+  const [download] = await Promise.all([page.waitForEvent("download"), panel.getByRole("button", { name: "Download" }).click()]);
+  const lines = (await readFile(await download.path(), "utf8")).trim().split("\n").map((line) => JSON.parse(line));
+  assert.ok(lines.length > 1 && Array.isArray(lines[0].tracks), "JSON lines, whole objects");
+  await panel.getByRole("button", { name: "Go on" }).click();
+  await until(8000, "it goes on", async () => (await first()) !== seen);
+  await panel.getByLabel("Filter rows").fill("no track is called so");
+  await panel.getByText("No row of").waitFor();
+  page.assertFine();
+  await page.context().close();
+});
