@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import { api } from "./api";
 import { told } from "./api/client";
 import { announceChanges } from "./parts/announce";
-import type { Format, InstanceList, SchemaId, Session, Stream } from "./api/types";
+import type { InstanceList, Session } from "./api/types";
 
 export const session = signal<Session | null>(null);
 /** The server wants a name and a password. */
@@ -42,7 +42,7 @@ document.addEventListener("visibilitychange", () => !document.hidden && timer !=
 
 export async function askWho() {
   session.value = await api.session();
-  locked.value = session.value.login && session.value.user === null;
+  locked.value = session.value.role === "public";
 }
 
 /** Whether the one who asks may do what takes that role. */
@@ -63,9 +63,6 @@ function once<T>(ask: () => Promise<T>): () => Promise<T> {
   };
 }
 
-/** A list, or an object that holds it under `key`. */
-const listed = <T>(answer: unknown, key: string) => (Array.isArray(answer) ? answer : (answer as Record<string, unknown>)[key]) as T[];
-
-export const formats = once(async () => listed<Format>(await api.formats(), "formats"));
-export const streams = once(async () => listed<Stream>(await api.streams(), "streams"));
-export const schemas = once(async () => listed<SchemaId>(await api.schemas(), "schemas"));
+export const formats = once(() => api.formats());
+export const streams = once(() => api.streams());
+export const schemas = once(() => api.schemas());

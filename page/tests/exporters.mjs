@@ -27,7 +27,7 @@ test("an exporter is switched on, and its global settings are changed under Inte
   await until(8000, "it is saved", async () => {
     const list = await shared.server.api("GET", "/api/v1/exporters");
     const own = (list.exporters ?? list).find(({ name }) => name === "JSONExport");
-    return own.values.folder === "by-the-page" && own.values.quality === 70;
+    return own.settings.find(({ name }) => name === "folder").value === "by-the-page" && own.settings.find(({ name }) => name === "quality").value === 70;
   });
   await card.getByRole("link", { name: "Gate" }).waitFor();
   await shot(page, "integrations");

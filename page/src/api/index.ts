@@ -3,7 +3,7 @@ import { get, part, post, put, remove, request } from "./client";
 import { upload } from "./upload";
 import type {
   Delivery, EnabledExporter, EventEntry, Export, ExportBody, ExportCheck, Format, Instance, InstanceList, Integration,
-  Json, JsonObject, PreprocessTest, Problem, Samples, SchemaId, Session, SourceTest, Stream, Switch, TestOutcome,
+  Json, JsonObject, Letter, PreprocessTest, Problem, Samples, SchemaId, Session, SourceTest, Stream, Switch, TestOutcome,
 } from "./types";
 
 const V1 = "/api/v1";
@@ -41,10 +41,10 @@ export const api = {
   liveUrl: (id: string, query: string) => `${of(id)}/live?${query}`,
   samples: (id: string) => get<Samples>(`${of(id)}/samples`),
 
-  formats: () => get<Format[]>(`${V1}/formats`),
-  streams: () => get<Stream[]>(`${V1}/streams`),
-  schemas: () => get<SchemaId[]>(`${V1}/schemas`),
-  schema: (file: string) => get<JsonObject>(`/schema/${file.replace(/^.*\//, "")}`),
+  formats: () => get<{ formats: Format[] }>(`${V1}/formats`).then(({ formats }) => formats),
+  streams: () => get<{ streams: Stream[] }>(`${V1}/streams`).then(({ streams }) => streams),
+  schemas: () => get<{ schemas: SchemaId[] }>(`${V1}/schemas`).then(({ schemas }) => schemas),
+  schema: (url: string) => get<JsonObject>(url),
   validateRecord: (record: Json) =>
     post<{ schema?: string; version?: number; violations: { path: string; message: string }[] }>(`${V1}/records/validate`, record),
 
@@ -62,12 +62,12 @@ export const api = {
 
   exportersOf: (id: string) => get<{ exporters: EnabledExporter[] }>(`${of(id)}/exporters`).then(({ exporters }) => exporters),
   switchExporter: (id: string, name: string, to: Switch) => post<unknown>(`${of(id)}/exporters/${part(name)}/switch`, { to }),
-  integrations: () => get<Integration[]>(`${V1}/exporters`),
+  integrations: () => get<{ exporters: Integration[] }>(`${V1}/exporters`).then(({ exporters }) => exporters),
   saveSettings: (name: string, values: JsonObject) => put<unknown>(`${V1}/exporters/${part(name)}/settings`, values),
 
   deliveries: (id: string, name: string) => get<Delivery[] | { deliveries: Delivery[] }>(`${receiver(id, name)}/deliveries`).then(
     (answer) => (Array.isArray(answer) ? answer : answer.deliveries)),
-  dead: (id: string, name: string) => get<Json>(`${receiver(id, name)}/dead?limit=100`),
+  dead: (id: string, name: string) => get<{ letters: Letter[]; next?: number }>(`${receiver(id, name)}/dead?limit=100`),
   resend: (id: string, name: string, letters: number[]) => post<{ count: number }>(`${receiver(id, name)}/dead/resend`, { letters }),
   drop: (id: string, name: string, letters: number[]) => post<{ count: number }>(`${receiver(id, name)}/dead/drop`, { letters }),
   replay: (id: string, name: string, from?: number) =>
@@ -79,13 +79,11 @@ export const api = {
   system: () => get<JsonObject>(`${V1}/system`),
   log: (query: string) => get<{ lines: JsonObject[]; next?: number }>(`${V1}/system/log?${query}`),
   audit: () => get<{ entries: JsonObject[] }>(`${V1}/system/audit?limit=100`),
-  users: () => get<{ users: { name: string; role: string }[] } | { name: string; role: string }[]>(`${V1}/users`).then(
-    (answer) => (Array.isArray(answer) ? answer : answer.users)),
+  users: () => get<{ users: { name: string; role: string }[] }>(`${V1}/users`).then(({ users }) => users),
   putUser: (name: string, role: string, password?: string) =>
     put<unknown>(`${V1}/users/${part(name)}`, { role, ...(password ? { password } : {}) }),
   deleteUser: (name: string) => remove<unknown>(`${V1}/users/${part(name)}`),
-  tokens: () => get<{ tokens: JsonObject[] } | JsonObject[]>(`${V1}/tokens`).then(
-    (answer) => (Array.isArray(answer) ? answer : answer.tokens)),
+  tokens: () => get<{ tokens: { id: string; name: string; role: string; created: string }[] }>(`${V1}/tokens`).then(({ tokens }) => tokens),
   addToken: (name: string, role: string) => post<{ id: string; token: string }>(`${V1}/tokens`, { name, role }),
   deleteToken: (id: string) => remove<unknown>(`${V1}/tokens/${part(id)}`),
 };

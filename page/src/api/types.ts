@@ -19,8 +19,9 @@ export interface ProblemDetails {
 }
 
 export interface Session {
-  user: string | null;
-  role: Role;
+  user?: string;
+  /** `public`: has to log in. */
+  role: Role | "public";
   /** Whether there is something to log in to. */
   login: boolean;
 }
@@ -139,12 +140,12 @@ export interface SchemaId {
   title: string;
   summary: string;
   is_event: boolean;
-  versions: { version: number; draft: boolean; file: string }[];
+  versions: { version: number; draft: boolean; url: string; sample?: Json }[];
 }
 
 export interface Samples {
   streams: { [name: string]: { object: Json; real: boolean } };
-  records: { [id: string]: { record: Json; real: boolean } };
+  records: { [id: string]: { object: Json; real: boolean } };
 }
 
 export type Switch = "on" | "paused" | "off";
@@ -165,8 +166,9 @@ export interface Export extends ExportBody {
 export interface ExportCheck {
   format?: string;
   warnings: Problem[];
+  /** The file it would write to. */
+  file?: string;
   path_preview?: string;
-  rows?: number;
 }
 
 export interface TestOutcome {
@@ -187,7 +189,11 @@ export interface Setting {
   name: string;
   type: "text" | "checkbox" | "int_range" | "float_range" | "combobox" | "secret";
   label: string;
+  /** Now; of a secret nothing. */
+  value?: Json;
   default?: Json;
+  /** A secret has a value. */
+  is_set?: boolean;
   min?: number;
   max?: number;
   step?: number;
@@ -198,14 +204,11 @@ export interface Integration {
   name: string;
   description: string;
   folder: string;
-  shipped: boolean;
-  problems: (Problem | string)[];
+  problems: Problem[];
   events: { [id: string]: number[] };
   command: string;
   settings: Setting[];
-  values: JsonObject;
-  secrets_set: string[];
-  instances: { id: string; name: string; switch: Switch; status?: Receiver }[];
+  instances: { id: string; name: string; status?: Receiver }[];
 }
 
 export interface Delivery {
@@ -230,4 +233,12 @@ export interface EventEntry {
   record: JsonObject;
   crop?: string;
   receivers?: { name: string; state?: string; at_ms?: number }[];
+}
+
+/** A dead letter: what one receiver has refused for good. */
+export interface Letter {
+  letter: number;
+  reason: string;
+  time_ms: number;
+  items: { kind: string; json: Json }[];
 }

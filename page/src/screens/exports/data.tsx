@@ -83,5 +83,5 @@ export function sampleOf(draft: Draft, samples: Samples | null): { object: Json;
   if (draft.sink !== "") return samples.streams[draft.sink] ?? null;
   const seen = draft.ids.map((id) => samples.records[id]).filter((record) => record !== undefined);
   const record = seen.find(({ real }) => real) ?? seen[0];
-  return record ? { object: record.record, real: record.real } : null;
+  return record ?? null;
 }

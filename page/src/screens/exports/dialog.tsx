@@ -118,7 +118,7 @@ function Loaded({ instance, edit, onClose, onSaved, tables }: { instance: Instan
         <fieldset class="stack">
           <legend>{format.title} settings</legend>
           <Text label="Address" value={draft.uri} spellcheck={false} wrong={first(check.problems, "/uri")}
-            onChange={(uri) => { setOwnUri(true); change({ uri }); }} help={<AddressHelp format={format} preview={check.result?.path_preview} />} />
+            onChange={(uri) => { setOwnUri(true); change({ uri }); }} help={<AddressHelp format={format} preview={check.result?.path_preview ?? check.result?.file} />} />
           <SchemaForm schema={format.settings} value={draft.config} onChange={(config) => change({ config })} path="/config" problems={check.problems} leave={LEAVE} only={(name) => !COMMON.has(name)} />
           {Object.keys(format.settings.properties ?? {}).some((name) => COMMON.has(name)) && (
             <details open={check.problems.some(({ path }) => COMMON.has(path.split("/")[2] ?? "")) || undefined}>
@@ -143,7 +143,7 @@ function AddressHelp({ format, preview }: { format: Format; preview?: string | u
   const isFile = new RegExp(`^${format.name}:///`).test(format.example.uri);
   return (
     <>
-      {preview !== undefined && <span data-preview="">For the last object that would be <code>{preview}</code>. </span>}
+      {preview !== undefined && <span data-preview="">That is <code>{preview}</code>. </span>}
       {isFile ? "Three slashes: in the data folder's exports/; four: from the root. Dynamic parts: {obj.frame_id}, {sys.time}, {sys.count}, {instance.name}" : `As ${format.example.uri}`}
     </>
   );

@@ -10,7 +10,7 @@ import { may } from "../../state";
 import { Tested } from "../instances/tested";
 import { at, object, text, type Document } from "./document";
 
-export function SourceTab({ document }: { instance: Instance; document: Document }) {
+export function SourceTab({ instance, document }: { instance: Instance; document: Document }) {
   const saved = document.value ?? {};
   const input = object(saved.Input);
   const solution = object(saved.SolutionManager);
@@ -34,7 +34,7 @@ export function SourceTab({ document }: { instance: Instance; document: Document
     setTesting(true);
     setTest(null);
     try {
-      setTest({ result: await api.testSource({ ...input, uri: text(value("Input/uri")) }) });
+      setTest({ result: await api.testSource({ ...input, uri: text(value("Input/uri")), instance: instance.id }) });
     } catch (error) {
       setTest({ problems: problemsOf(error) });
     }

@@ -25,22 +25,23 @@ export function IntegrationsScreen() {
 }
 
 function Card({ exporter, onSaved }: { exporter: Integration; onSaved: () => void }) {
-  const { name, description, folder, shipped, problems, events, command, instances } = exporter;
+  const { name, description, folder, problems, events, command } = exporter;
+  const instances = exporter.instances.filter(({ status }) => status?.state !== "disabled");
   const taken = Object.entries(events).filter(([, versions]) => versions.some((version) => version > 0));
   return (
     <section class="card" aria-label={name} data-integration={name}>
-      <div class="spread"><h2>{name}</h2><span class="badge">{shipped ? "comes with Watchpost" : "yours"}</span></div>
+      <h2>{name}</h2>
       <p>{description}</p>
-      <Problems problems={problems.map((problem) => (typeof problem === "string" ? { path: "", message: problem, fix: "" } : problem))} />
+      <Problems problems={problems} />
       {exporter.settings.length > 0 ? <Settings exporter={exporter} onSaved={onSaved} /> : <p class="soft">It has no settings.</p>}
       <details><summary>Takes {taken.length} kinds of records</summary>
         <ul>{taken.map(([id, versions]) => <li key={id}><code>{id}</code> <span class="soft">version {versions.join(", ")}</span></li>)}</ul></details>
       <details><summary>How it is run</summary><p><code>{command}</code></p><p class="soft small">in <code>{folder}</code></p></details>
       <Kit name={name} />
       <h3>Used by</h3>
-      {instances.filter((one) => one.switch !== "off").length === 0 && <p class="soft">No instance has switched it on. Under an instance's Export tab it can be.</p>}
+      {instances.length === 0 && <p class="soft">No instance has switched it on. Under an instance's Export tab it can be.</p>}
       <ul class="stack">
-        {instances.filter((one) => one.switch !== "off").map((one) => (
+        {instances.map((one) => (
           <li key={one.id} class="stack" style={{ gap: "4px" }}>
             <div class="spread"><a href={to("instances", one.id, "export")}>{one.name}</a>{one.status && <State state={one.status.state} />}</div>
             {one.status?.problem && <span class="state warn" style={{ whiteSpace: "normal" }}>{one.status.problem}</span>}
@@ -55,13 +56,13 @@ function Card({ exporter, onSaved }: { exporter: Integration; onSaved: () => voi
 function Settings({ exporter, onSaved }: { exporter: Integration; onSaved: () => void }) {
   const [changed, setChanged] = useState<JsonObject>({});
   const doing = useDoing();
-  const value = (setting: Setting): Json | undefined => changed[setting.name] ?? exporter.values[setting.name] ?? setting.default;
+  const value = (setting: Setting): Json | undefined => changed[setting.name] ?? (setting.type === "secret" ? "" : setting.value) ?? setting.default;
   const set = (name: string) => (next: Json) => setChanged((old) => ({ ...old, [name]: next }));
   const wrong = (name: string) => doing.problems.find(({ path }) => path.endsWith(`/${name}`))?.message;
   const elsewhere = doing.problems.filter(({ path }) => !exporter.settings.some(({ name }) => path.endsWith(`/${name}`)));
   const save = () => doing.run(async () => {
-    const secrets = new Set(exporter.settings.filter(({ type }) => type === "secret").map(({ name }) => name));
-    const known = Object.fromEntries(Object.entries(exporter.values).filter(([name, value]) => !secrets.has(name) && value !== null));
+    const known: JsonObject = {};
+    for (const { name, type, value } of exporter.settings) if (type !== "secret" && value !== undefined && value !== null) known[name] = value;
     await api.saveSettings(exporter.name, { ...known, ...changed });
     setChanged({});
     onSaved();
@@ -71,7 +72,7 @@ function Settings({ exporter, onSaved }: { exporter: Integration; onSaved: () =>
     <form class="stack" onSubmit={(event) => { event.preventDefault(); void save(); }}>
       <div class="fields">
         {exporter.settings.map((setting) => <SettingField key={setting.name} setting={setting} value={value(setting)} onChange={set(setting.name)} wrong={wrong(setting.name)}
-          secretSet={exporter.secrets_set.includes(setting.name)} locked={!admin} />)}
+          secretSet={setting.is_set === true} locked={!admin} />)}
       </div>
       <Problems problems={elsewhere} onDismiss={doing.clear} />
       <div class="line">

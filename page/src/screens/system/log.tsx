@@ -51,7 +51,7 @@ export function LogTail() {
       <div class="tools">
         <label class="away" for="log-level">Level</label>
         <select id="log-level" style={{ width: "auto" }} value={level} onChange={(event) => setLevel(event.currentTarget.value)}>
-          {["error", "warn", "info", "debug"].map((name) => <option key={name} value={name}>{name} and worse</option>)}
+          {["error", "warn", "info"].map((name) => <option key={name} value={name}>{name} and worse</option>)}
         </select>
         <label class="away" for="log-filter">Filter lines</label>
         <input id="log-filter" type="search" placeholder="Filter" value={wanted} onInput={(event) => setWanted(event.currentTarget.value)} />

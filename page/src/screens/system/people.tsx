@@ -53,7 +53,7 @@ function AddUser({ first, onClose, onDone }: { first: boolean; onClose: () => vo
     <Dialog title="Add user" onClose={onClose} foot={foot}>
       {first && <p class="note">From then on everybody has to log in, on this machine too.</p>}
       <Text label="Name" value={name} onChange={setName} focus autocomplete="off" />
-      <Text label="Password" type="password" value={password} onChange={setPassword} autocomplete="new-password" />
+      <Text label="Password" type="password" value={password} onChange={setPassword} autocomplete="new-password" help="8 characters at least" />
       <Select label="Role" value={role} options={ROLES} onChange={setRole} />
       <Problems problems={doing.problems} />
     </Dialog>
@@ -85,7 +85,7 @@ function Tokens() {
       {made && <div class="note" role="status"><span>Shown once, now: <code>{made}</code></span><div><Copy text={() => made} /></div></div>}
       <Problems problems={doing.problems} onDismiss={doing.clear} />
       <table><tbody>{asked.value?.map((token) => (
-        <tr key={String(token.id)}><th scope="row">{String(token.name ?? token.id)}</th><td>{String(token.role ?? "")}</td><td class="number"><Button class="plain" onClick={() => remove(String(token.id))}>Delete</Button></td></tr>
+        <tr key={token.id}><th scope="row">{token.name}</th><td>{token.role}</td><td class="number"><Button class="plain" onClick={() => remove(token.id)}>Delete</Button></td></tr>
       ))}</tbody></table>
     </section>
   );

@@ -6,6 +6,7 @@ import type { Json, JsonObject, Schema, SchemaId } from "../../api/types";
 import { Button, Copy, Failure, JsonText, Loading, pretty, Problems } from "../../parts/basic";
 import { useAsked, useDoing } from "../../parts/hooks";
 import { go, route, to } from "../../route";
+import { shortened } from "../../live/data";
 import { schemas } from "../../state";
 
 export function SchemasScreen() {
@@ -42,8 +43,9 @@ export function SchemasScreen() {
 }
 
 function Shown({ schema, version }: { schema: SchemaId; version: number }) {
-  const file = schema.versions.find((one) => one.version === version)?.file ?? `${schema.id}-v${version}.json`;
-  const asked = useAsked(() => api.schema(file), [file]);
+  const chosen = schema.versions.find((one) => one.version === version);
+  const url = chosen?.url ?? `/schema/${schema.id}-v${version}.json`;
+  const asked = useAsked(() => api.schema(url), [url]);
   const value = asked.value as (Schema & JsonObject) | null;
   return (
     <section class="card" aria-label={`${schema.id} version ${version}`}>
@@ -61,8 +63,8 @@ function Shown({ schema, version }: { schema: SchemaId; version: number }) {
             <thead><tr><th scope="col">Key</th><th scope="col">Type</th><th scope="col">Meaning</th></tr></thead>
             <tbody>{fields(value as Schema, value).map(({ path, type, required, text }) => <tr key={path}><td><code>{path}</code>{!required && <span class="soft"> ?</span>}</td><td>{type}</td><td>{text}</td></tr>)}</tbody>
           </table></div>
-          {Array.isArray(value.examples) && value.examples[0] !== undefined && <details open><summary>Sample</summary><JsonText value={value.examples[0]} /></details>}
-          <details><summary>JSON Schema</summary><div class="stack"><div class="line"><Copy text={() => pretty(value)} /><a href={`/schema/${file.replace(/^.*\//, "")}`}>{file.replace(/^.*\//, "")}</a></div><JsonText value={value} /></div></details>
+          {chosen?.sample !== undefined && <details open><summary>Sample</summary><JsonText value={shortened(chosen.sample)} /></details>}
+          <details><summary>JSON Schema</summary><div class="stack"><div class="line"><Copy text={() => pretty(value)} /><a href={url}>{url.replace(/^.*\//, "")}</a></div><JsonText value={value} /></div></details>
         </>
       )}
     </section>
