@@ -30,7 +30,7 @@ test("the Output panel shows the clean picture with boxes drawn over it, those o
   });
   assert.ok(colours > 20, `boxes are drawn by the page (${colours} pixels)`);
   await shot(page, "set-up");
-  await page.getByLabel("boxes").uncheck();
+  await page.getByRole("checkbox", { name: "boxes" }).uncheck();
   await until(5000, "no boxes", async () => (await canvas.getAttribute("data-boxes")) === "0");
   page.assertFine();
   await page.context().close();

@@ -93,3 +93,8 @@ export function problemsOf(error: unknown): Problem[] {
   if (error instanceof ApiError && error.problems.length > 0) return error.problems;
   return [{ path: "", message: told(error), fix: "" }];
 }
+
+/** A problem as it stands at its field. */
+export function said(problem: Problem | undefined): string | undefined {
+  return problem && [problem.message, problem.fix].filter(Boolean).join("; ");
+}

@@ -59,7 +59,7 @@ export function ShapesOver({ shapes, editing }: { shapes: Shapes; editing: boole
   };
   const last = drawing?.points[drawing.points.length - 1];
   return (
-    <svg ref={svg} viewBox={`0 0 ${width} ${height}`} class={editing && drawing ? "draw" : ""} tabIndex={editing && drawing ? 0 : -1}
+    <svg ref={svg} viewBox={`0 0 ${width} ${height}`} class={editing && drawing ? "draw" : ""} tabindex={editing && drawing ? 0 : -1}
       role={editing ? "application" : "img"} onClick={click} onKeyDown={keys} onPointerMove={(event) => drawing && setCursor(at(event))}
       aria-label={editing ? "Areas and lines. While drawing: arrows move the cross, Space sets a point, Enter ends, Escape cancels" : "Areas and lines"}>
       {shapes.all.map((shape) => (
@@ -122,7 +122,7 @@ function ShapeOver({ shape, shapes, editing, px, at, size }: OverProps) {
     event.stopPropagation();
   };
   const points = shape.points.map(px).join(" ");
-  const props = { class: chosen ? "shape chosen" : "shape", points, stroke: ink, ...handlers(null), onKeyDown: nudge(null), tabIndex: editing ? 0 : -1, role: "button" as const, "aria-label": `${shape.kind === "area" ? "Area" : "Line"} ${name}`, onFocus: () => editing && shapes.choose(shape.id), style: editing ? { cursor: "move" } : {} };
+  const props = { class: chosen ? "shape chosen" : "shape", points, stroke: ink, ...handlers(null), onKeyDown: nudge(null), tabindex: editing ? 0 : -1, role: "button" as const, "aria-label": `${shape.kind === "area" ? "Area" : "Line"} ${name}`, onFocus: () => editing && shapes.choose(shape.id), style: editing ? { cursor: "move" } : {} };
   const [first] = shape.points;
   return (
     <g data-shape={name}>
@@ -131,7 +131,7 @@ function ShapeOver({ shape, shapes, editing, px, at, size }: OverProps) {
         : <><polyline points={points} stroke="transparent" stroke-width="14" fill="none" {...handlers(null)} /><polyline {...props} fill="none" /><Arrows shape={shape} size={size} ink={ink} /></>}
       {first && <text x={first.x * size.width + 8} y={Math.max(14, first.y * size.height - 8)} fill="#fff" stroke="#000" stroke-width="3" paint-order="stroke" font-size="12" font-weight="600" pointer-events="none">{name}</text>}
       {chosen && editing && shape.points.map((point, index) => (
-        <circle key={index} class="handle" cx={point.x * size.width} cy={point.y * size.height} r="6" tabIndex={0} role="button"
+        <circle key={index} class="handle" cx={point.x * size.width} cy={point.y * size.height} r="6" tabindex={0} role="button"
           aria-label={`Point ${index + 1} of ${name}, arrows move it, Delete removes it`} {...handlers(index)} onKeyDown={nudge(index)} />
       ))}
       {chosen && editing && shape.kind === "area" && shape.points.map((point, index) => {

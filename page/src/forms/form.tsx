@@ -1,4 +1,5 @@
 // Forms made of JSON Schemas: a new setting of a format appears by itself, with its help, default and limits.
+import { said } from "../api/client";
 import type { Json, JsonObject, Problem, Schema } from "../api/types";
 import { Button } from "../parts/basic";
 import { useId } from "../parts/hooks";
@@ -36,8 +37,7 @@ export function SchemaForm({ schema, value, onChange, path, problems, leave = []
 }
 
 function at(problems: Problem[], path: string): string | undefined {
-  const own = problems.find((problem) => problem.path === path);
-  return own && [own.message, own.fix].filter(Boolean).join("; ");
+  return said(problems.find((problem) => problem.path === path));
 }
 
 function SchemaField(props: Props) {

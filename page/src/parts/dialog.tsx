@@ -1,6 +1,6 @@
 // Dialogs, menus and tabs: what has to hold focus right.
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Button, Icon } from "./basic";
 import { useId } from "./hooks";
 
@@ -11,11 +11,16 @@ export function Dialog(
 ) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
-    const before = document.activeElement;
-    dialog.current?.showModal();
+  // Who had focus before anything in here asked for it.
+  const before = useRef(document.activeElement);
+  useLayoutEffect(() => {
+    const element = dialog.current;
+    element?.showModal();
     return () => {
-      if (before instanceof HTMLElement && before.isConnected) before.focus();
+      // While it is open, nothing outside of it takes focus.
+      element?.close();
+      const back = before.current;
+      if (back instanceof HTMLElement && back.isConnected) back.focus();
     };
   }, []);
   return (

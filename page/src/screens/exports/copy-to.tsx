@@ -52,7 +52,7 @@ export function CopyTo({ from, item, onClose }: { from: Instance; item: Export; 
           </div>
         ))}
       </div>
-      {body.uri !== item.uri && <p class="note small">So that two instances do not write to one file, the address becomes <code>{body.uri}</code>.</p>}
+      {body.uri !== item.uri && <div class="note small"><span>So that two instances do not write to one file, the address becomes <code>{body.uri}</code>.</span></div>}
       {busy && <progress max={chosen.length} value={done} aria-label="Progress" />}
     </Dialog>
   );
@@ -62,5 +62,5 @@ export function CopyTo({ from, item, onClose }: { from: Instance; item: Export; 
 export function ownUri(uri: string): string {
   const file = /^(json|csv|txt|mp4|jpg|png|mot|coco):\/\/\/(?!\/)(.*)$/.exec(uri);
   if (!file || uri.includes("{instance.")) return uri;
-  return `${file[1]}:///{instance.name | slug}/${file[2]}`;
+  return `${file[1]}:///{instance.name}/${file[2]}`;
 }

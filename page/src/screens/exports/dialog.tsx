@@ -2,7 +2,7 @@
 // live check, a test, save. Saving applies at once.
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../../api";
-import { problemsOf, told } from "../../api/client";
+import { problemsOf, said, told } from "../../api/client";
 import type { Export, ExportCheck, Format, Instance, Problem, SchemaId, Stream, TestOutcome } from "../../api/types";
 import { Button, Failure, Loading, Problems } from "../../parts/basic";
 import { Dialog } from "../../parts/dialog";
@@ -38,7 +38,7 @@ function Loaded({ instance, edit, onClose, onSaved, tables }: { instance: Instan
   const { id } = instance;
   const [draft, setDraft] = useState<Draft>(() => (edit ? draftOf(edit.name, edit, edit.format, tables.schemas) : EMPTY));
   const [ownUri, setOwnUri] = useState(!!edit);
-  const [check, setCheck] = useState<{ result?: ExportCheck; problems: Problem[] }>({ problems: [] });
+  const [check, setCheck] = useState<{ of?: string; result?: ExportCheck; problems: Problem[] }>({ problems: [] });
   const [outcome, setOutcome] = useState<TestOutcome | null>(null);
   const samples = useAsked(() => api.samples(id), [id]);
   const testing = useDoing();
@@ -46,7 +46,11 @@ function Loaded({ instance, edit, onClose, onSaved, tables }: { instance: Instan
   const format = tables.formats.find(({ name }) => name === draft.format);
   const body = bodyOf(draft);
   const complete = draft.name.trim() !== "" && draft.sink !== null && format !== undefined && draft.uri !== "" && (draft.sink !== "" || draft.ids.length > 0);
-  const rested = useRested(JSON.stringify([draft.name, body]), REST_MS);
+  // One that is renamed would be in its own way under its new name.
+  const name = edit?.name ?? draft.name.trim();
+  const current = JSON.stringify([name, body]);
+  const rested = useRested(current, REST_MS);
+  const good = complete && check.of === current && check.problems.length === 0;
 
   const change = (next: Partial<Draft>) => setDraft((old) => {
     const now = { ...old, ...next };
@@ -65,33 +69,33 @@ function Loaded({ instance, edit, onClose, onSaved, tables }: { instance: Instan
     setOutcome(null);
     if (!complete) return setCheck({ problems: [] });
     let over = false;
-    api.checkExport(id, draft.name.trim(), body).then(
-      (result) => over || setCheck({ result, problems: [] }),
-      (error) => over || setCheck({ problems: problemsOf(error).map((problem) => ({ ...problem, path: inExport(problem.path) })) }),
+    api.checkExport(id, name, body).then(
+      (result) => over || setCheck({ of: rested, result, problems: [] }),
+      (error) => over || setCheck({ of: rested, problems: problemsOf(error).map((problem) => ({ ...problem, path: inExport(problem.path) })) }),
     );
     return () => { over = true; };
   }, [rested, complete]);
 
-  const test = () => testing.run(async () => setOutcome(await api.tryExport(id, draft.name.trim(), body)));
+  const test = () => testing.run(async () => setOutcome(await api.tryExport(id, name, body)));
   const save = () => saving.run(async () => {
-    const name = draft.name.trim();
-    if (edit && edit.name !== name) await api.renameExport(id, edit.name, name);
-    await api.putExport(id, name, { ...body, switch: edit?.switch ?? "on" });
+    const named = draft.name.trim();
+    if (edit && edit.name !== named) await api.renameExport(id, edit.name, named);
+    await api.putExport(id, named, { ...body, switch: edit?.switch ?? "on" });
     onSaved();
     onClose();
   });
 
   const fieldPaths = new Set(["/uri", ...Object.keys(format?.settings.properties ?? {}).map((key) => `/config/${key}`)]);
   const elsewhere = check.problems.filter(({ path }) => ![...fieldPaths].some((field) => path === field || path.startsWith(`${field}/`)));
-  const blocked = !complete ? "Choose a name, data and a format first" : check.problems.length > 0 ? "Something above is to be mended first" : "";
+  const blocked = !complete ? "Choose a name, data and a format first" : check.problems.length > 0 ? "Something above is to be mended first" : good ? "" : "Checking…";
   const fitting = tables.formats.filter((one) => fits(one, draft));
   const taken = !edit && instance.exports.some(({ name }) => name === draft.name.trim());
   const foot = (
     <>
       <span class="why soft small" role="status">{blocked}</span>
       <Button onClick={onClose}>Cancel</Button>
-      <Button busy={testing.busy} busyText="Sending…" disabled={!complete || check.problems.length > 0} onClick={() => void test()}>Send a test</Button>
-      <Button class="main" busy={saving.busy} disabled={!complete || check.problems.length > 0 || taken} onClick={() => void save()}>Save</Button>
+      <Button busy={testing.busy} busyText="Sending…" disabled={!good} onClick={() => void test()}>Send a test</Button>
+      <Button class="main" busy={saving.busy} disabled={!good || taken} onClick={() => void save()}>Save</Button>
     </>
   );
   return (
@@ -149,10 +153,7 @@ function AddressHelp({ format, preview }: { format: Format; preview?: string | u
   );
 }
 
-const first = (problems: Problem[], path: string) => {
-  const found = problems.find((problem) => problem.path === path);
-  return found && [found.message, found.fix].filter(Boolean).join("; ");
-};
+const first = (problems: Problem[], path: string) => said(problems.find((problem) => problem.path === path));
 
 /** `/Output/handlers/NAME/config/x` and `/export/config/x` are `/config/x` here. */
 function inExport(path: string): string {

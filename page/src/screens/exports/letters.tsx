@@ -10,8 +10,11 @@ import { clock, plural } from "../../parts/text";
 import { shortened } from "../../live/data";
 import { may, refresh } from "../../state";
 
+/** A letter that is sent again is gone from here once it has arrived. */
+const EVERY_MS = 1000;
+
 export function Letters({ instance, name, onClose }: { instance: Instance; name: string; onClose: () => void }) {
-  const asked = useAsked(async () => (await api.dead(instance.id, name)).letters, [instance.id, name]);
+  const asked = useAsked(async () => (await api.dead(instance.id, name)).letters, [instance.id, name], EVERY_MS);
   const doing = useDoing();
   const [said, setSaid] = useState<string | null>(null);
   const letters = asked.value;

@@ -76,7 +76,7 @@ export function AddInstance({ onClose }: { onClose: () => void }) {
   );
   return (
     <Dialog title="Add instance" onClose={onClose} foot={foot}>
-      <form class="stack" onSubmit={(event) => { event.preventDefault(); void tryIt(); }}>
+      <form noValidate class="stack" onSubmit={(event) => { event.preventDefault(); void tryIt(); }}>
         <div class={over ? "drop over" : "drop"}
           onDragOver={(event) => { event.preventDefault(); setOver(true); }} onDragLeave={() => setOver(false)}
           onDrop={(event) => { event.preventDefault(); void drop(event.dataTransfer?.files[0]); }}>

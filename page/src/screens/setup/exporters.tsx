@@ -20,24 +20,31 @@ export function Exporters({ instance }: { instance: Instance }) {
       {!asked.value && !asked.error && <Loading what="exporters" />}
       {asked.value?.length === 0 && <p class="soft">None is installed. An exporter is a folder with a manifest in <code>exporters/</code> of the data folder.</p>}
       {asked.value && asked.value.length > 0 && (
-        <ul class="exports">{asked.value.map((exporter) => <Row key={exporter.name} instance={instance} exporter={exporter} onChanged={() => void asked.again()} />)}</ul>
+        <ul class="exports">{asked.value.map((exporter) => <Row key={exporter.name} instance={instance} exporter={exporter} onChanged={asked.again} />)}</ul>
       )}
     </section>
   );
 }
 
-function Row({ instance, exporter, onChanged }: { instance: Instance; exporter: EnabledExporter; onChanged: () => void }) {
+function Row({ instance, exporter, onChanged }: { instance: Instance; exporter: EnabledExporter; onChanged: () => Promise<void> }) {
   const doing = useDoing();
   const [open, setOpen] = useState<"letters" | "deliveries" | null>(null);
   const { name, description, installed } = exporter;
-  const on = exporter.switch !== "off";
+  // What was clicked holds until the server has said how it is.
+  const [wanted, setWanted] = useState<boolean | null>(null);
+  const on = wanted ?? exporter.switch !== "off";
   const status = instance.exports.find((receiver) => receiver.name === name) ?? exporter.status;
-  const turn = (to: "on" | "off" | "paused") => void doing.run(() => api.switchExporter(instance.id, name, to)).then(() => { onChanged(); void refresh(); });
+  const turn = async (to: "on" | "off" | "paused") => {
+    setWanted(to !== "off");
+    await doing.run(() => api.switchExporter(instance.id, name, to));
+    await Promise.all([onChanged(), refresh()]);
+    setWanted(null);
+  };
   const id = `exporter-${name}`;
   return (
     <li class="export" data-exporter={name}>
       <div class="check">
-        <input type="checkbox" id={id} checked={on} disabled={doing.busy || !may("operator")} onChange={(event) => turn(event.currentTarget.checked ? "on" : "off")} />
+        <input type="checkbox" id={id} checked={on} disabled={doing.busy || !may("operator")} onChange={(event) => void turn(event.currentTarget.checked ? "on" : "off")} />
         <label for={id}><strong>{name}</strong> {!installed && <span class="badge">not installed</span>} {on && status && <State state={status.state} />}</label>
         <span class="help soft small">{installed ? description : `Its folder is missing in exporters/: put it there, and it starts`}</span>
         {on && status && <div style={{ gridColumn: 2 }}><Counters status={status} /></div>}
@@ -45,7 +52,7 @@ function Row({ instance, exporter, onChanged }: { instance: Instance; exporter: 
       <div class="act line">
         <a href={to("integrations", name)}>settings</a>
         {on && <Menu label={`More of ${name}`} items={[
-          exporter.switch === "paused" ? { label: "Go on", onDo: () => turn("on") } : { label: "Pause", onDo: () => turn("paused") },
+          exporter.switch === "paused" ? { label: "Go on", onDo: () => void turn("on") } : { label: "Pause", onDo: () => void turn("paused") },
           { label: "Last deliveries and errors", onDo: () => setOpen("deliveries") },
           { label: "Dead letters", onDo: () => setOpen("letters") },
         ]} />}

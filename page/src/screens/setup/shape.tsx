@@ -1,4 +1,5 @@
 // The settings of one area or line: what it tells of, of whom, and when.
+import { said } from "../../api/client";
 import type { Json, Problem } from "../../api/types";
 import { Check, Select, Text } from "../../forms/field";
 import { Button } from "../../parts/basic";
@@ -60,7 +61,7 @@ const MORE_LINE: Option[] = [
 ];
 
 export function ShapeSettings({ shape, shapes, problems, locked }: { shape: Shape; shapes: Shapes; problems: Problem[]; locked: boolean }) {
-  const wrong = (key: string) => problems.find(({ path }) => path.endsWith(`/${shape.id}/${key}`))?.message;
+  const wrong = (key: string) => said(problems.find(({ path }) => path.endsWith(`/${shape.id}/${key}`)));
   const own = shape.kind === "area" ? AREA : LINE;
   const more = [...(shape.kind === "area" ? MORE_AREA : MORE_LINE), ...MORE];
   const classes = CLASSES.some(({ key }) => shape.options[key] === true);

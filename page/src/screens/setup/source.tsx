@@ -1,7 +1,7 @@
 // The tab "Source": where frames come from, and how.
 import { useState } from "preact/hooks";
 import { api } from "../../api";
-import { problemsOf } from "../../api/client";
+import { problemsOf, said } from "../../api/client";
 import type { Instance, Json, JsonObject, Problem, SourceTest } from "../../api/types";
 import { Button, Problems } from "../../parts/basic";
 import { useDoing } from "../../parts/hooks";
@@ -27,7 +27,7 @@ export function SourceTab({ instance, document }: { instance: Instance; document
   });
   const number = (path: string) => (next: string) => set(path)(next === "" ? null : Number(next));
   const dirty = Object.keys(changed).length > 0;
-  const wrong = (path: string) => doing.problems.find((problem) => problem.path === `/${path}`)?.message;
+  const wrong = (path: string) => said(doing.problems.find((problem) => problem.path === `/${path}`));
   const elsewhere = doing.problems.filter(({ path }) => !(path.slice(1) in changed));
 
   const tryIt = async () => {
@@ -48,7 +48,7 @@ export function SourceTab({ instance, document }: { instance: Instance; document
   const isFile = !/^(rtsp|rtsps|http|https|v4l2|gstreamer):/.test(shown("Input/uri"));
   const locked = !may("operator");
   return (
-    <form class="stack" onSubmit={(event) => { event.preventDefault(); void save(); }}>
+    <form noValidate class="stack" onSubmit={(event) => { event.preventDefault(); void save(); }}>
       <div class="line" style={{ alignItems: "end" }}>
         <div class="grow"><Text label="Address or file" value={shown("Input/uri")} onChange={(next) => { set("Input/uri")(next); setTest(null); }} spellcheck={false}
           wrong={wrong("Input/uri")} help="A password shown as *** stays what it is" /></div>

@@ -1,7 +1,7 @@
 // System → Integrations: exporters, their settings, who uses them.
 import { useState } from "preact/hooks";
 import { api } from "../../api";
-import { request } from "../../api/client";
+import { request, said } from "../../api/client";
 import type { Integration, Json, JsonObject, Setting } from "../../api/types";
 import { Button, Copy, Empty, Failure, Loading, Problems, State } from "../../parts/basic";
 import { useAsked, useDoing } from "../../parts/hooks";
@@ -58,7 +58,7 @@ function Settings({ exporter, onSaved }: { exporter: Integration; onSaved: () =>
   const doing = useDoing();
   const value = (setting: Setting): Json | undefined => changed[setting.name] ?? (setting.type === "secret" ? "" : setting.value) ?? setting.default;
   const set = (name: string) => (next: Json) => setChanged((old) => ({ ...old, [name]: next }));
-  const wrong = (name: string) => doing.problems.find(({ path }) => path.endsWith(`/${name}`))?.message;
+  const wrong = (name: string) => said(doing.problems.find(({ path }) => path.endsWith(`/${name}`)));
   const elsewhere = doing.problems.filter(({ path }) => !exporter.settings.some(({ name }) => path.endsWith(`/${name}`)));
   const save = () => doing.run(async () => {
     const known: JsonObject = {};
@@ -69,7 +69,7 @@ function Settings({ exporter, onSaved }: { exporter: Integration; onSaved: () =>
   });
   const admin = may("admin");
   return (
-    <form class="stack" onSubmit={(event) => { event.preventDefault(); void save(); }}>
+    <form noValidate class="stack" onSubmit={(event) => { event.preventDefault(); void save(); }}>
       <div class="fields">
         {exporter.settings.map((setting) => <SettingField key={setting.name} setting={setting} value={value(setting)} onChange={set(setting.name)} wrong={wrong(setting.name)}
           secretSet={setting.is_set === true} locked={!admin} />)}

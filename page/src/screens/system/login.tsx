@@ -17,7 +17,7 @@ export function LoginScreen() {
     await refresh();
   });
   return (
-    <form class="card login" onSubmit={(event) => { event.preventDefault(); void enter(); }}>
+    <form noValidate class="card login" onSubmit={(event) => { event.preventDefault(); void enter(); }}>
       <h1>Log in</h1>
       <Text label="User" value={user} onChange={setUser} focus autocomplete="username" />
       <Text label="Password" type="password" value={password} onChange={setPassword} autocomplete="current-password" />

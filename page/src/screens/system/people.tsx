@@ -77,7 +77,7 @@ function Tokens() {
       <h2>Tokens</h2>
       <p class="soft">For programs: <code>Authorization: Bearer …</code></p>
       <Failure error={asked.error} onAgain={() => void asked.again()} />
-      <form class="line" style={{ alignItems: "end" }} onSubmit={(event) => { event.preventDefault(); add(); }}>
+      <form noValidate class="line" style={{ alignItems: "end" }} onSubmit={(event) => { event.preventDefault(); add(); }}>
         <div class="grow"><Text label="Name" value={name} onChange={setName} /></div>
         <Select label="Role" value={role} options={ROLES.map(([one]) => [one, one])} onChange={setRole} />
         <Button type="submit" busy={doing.busy} disabled={!name.trim()}>Make a token</Button>
