@@ -10,6 +10,13 @@ import { shot } from "./shots.mjs";
 export const SCREENS = () => ["instances", `instances/${shared.gate.id}/source`, `instances/${shared.gate.id}/analytics`, `instances/${shared.gate.id}/export`, `instances/${shared.gate.id}/advanced`,
   "integrations", "schemas/event-intrusion", "events", "system", "system/users", "system/audit", "system/log"];
 
+/** Opens a screen and waits until it has what it asked for. */
+export async function settled(page, screen) {
+  await page.goto(`${shared.server.url}#/${screen}`);
+  await page.locator("main h1, main h2").first().waitFor({ state: "attached" });
+  await page.locator("main [aria-busy]").first().waitFor({ state: "detached" });
+}
+
 test("dark and light follow the system's choice", async () => {
   const colours = {};
   for (const colorScheme of ["dark", "light"]) {
@@ -28,9 +35,7 @@ test("dark and light follow the system's choice", async () => {
 test("at phone width every screen is one column and nothing is cut off", async () => {
   const page = await visit(shared.browser, shared.server.url, { viewport: { width: 360, height: 740 }, hasTouch: true });
   for (const screen of SCREENS()) {
-    await page.goto(`${shared.server.url}#/${screen}`);
-    await page.locator("main :not([aria-busy])").first().waitFor();
-    await page.waitForLoadState("networkidle", { timeout: 2000 }).catch(() => {});
+    await settled(page, screen);
     const { wide, culprit } = await page.evaluate(() => {
       const wide = document.documentElement.scrollWidth;
       const inside = (element) => element.closest(".scroll, .data, .tabs, pre, svg, .away");

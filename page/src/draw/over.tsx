@@ -122,7 +122,7 @@ function ShapeOver({ shape, shapes, editing, px, at, size }: OverProps) {
     event.stopPropagation();
   };
   const points = shape.points.map(px).join(" ");
-  const props = { class: chosen ? "shape chosen" : "shape", points, stroke: ink, ...handlers(null), onKeyDown: nudge(null), tabindex: editing ? 0 : -1, role: "button" as const, "aria-label": `${shape.kind === "area" ? "Area" : "Line"} ${name}`, onFocus: () => editing && shapes.choose(shape.id), style: editing ? { cursor: "move" } : {} };
+  const props = { class: chosen ? "shape chosen" : "shape", points, stroke: ink, ...handlers(null), onKeyDown: nudge(null), ...(editing ? { tabindex: 0, role: "button" as const, "aria-label": `${shape.kind === "area" ? "Area" : "Line"} ${name}` } : {}), onFocus: () => editing && shapes.choose(shape.id), style: editing ? { cursor: "move" } : {} };
   const [first] = shape.points;
   return (
     <g data-shape={name}>
