@@ -35,7 +35,7 @@ test("axe-core finds nothing serious on any screen, dark and light, nor in the d
     await page.goto(`${shared.server.url}#/instances/${shared.gate.id}/export`);
     await page.getByRole("button", { name: "+ Add custom export option" }).click();
     const dialog = page.getByRole("dialog");
-    await dialog.getByRole("radio", { name: /^Records/ }).check();
+    await dialog.getByRole("radio", { name: /^Event records/ }).check();
     await dialog.getByRole("radio", { name: /^MQTT/ }).check();
     await dialog.getByText("MQTT settings").waitFor();
     await serious(page, `export option ${colorScheme}`);

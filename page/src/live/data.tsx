@@ -32,7 +32,7 @@ export function DataPanel({ id, name }: { id: string; name: string }) {
   return (
     <section class="stack" aria-label="Data panel">
       <div class="line">
-        <h2>Data</h2>
+        <h2 class="away">Data</h2>
         <label class="away" for="data-stream">Stream</label>
         <select id="data-stream" style={{ width: "auto" }} value={query} onChange={(event) => { setOpen(null); setQuery(event.currentTarget.value); }}>
           <option value="types=event-*">Event records</option>
@@ -40,7 +40,7 @@ export function DataPanel({ id, name }: { id: string; name: string }) {
           {all.map((stream) => <option key={stream.name} value={`stream=${stream.name}`}>{stream.title}</option>)}
         </select>
         <label class="away" for="data-filter">Filter rows</label>
-        <input id="data-filter" type="search" placeholder="Filter" value={wanted} class="grow" style={{ width: "120px" }} onInput={(event) => setWanted(event.currentTarget.value)} />
+        <input id="data-filter" type="search" placeholder="Filter" value={wanted} class="grow" style={{ width: "80px", minWidth: "80px" }} onInput={(event) => setWanted(event.currentTarget.value)} />
         <button type="button" aria-pressed={frozen} onClick={() => setFrozen(!frozen)}><Drawing sign={frozen ? "start" : "freeze"} /> {frozen ? "Go on" : "Freeze"}</button>
         <Button onClick={save} disabled={shown.length === 0}>Download</Button>
         <Button class="plain" onClick={() => { clear(); setOpen(null); }} disabled={lines.length === 0}>Clear</Button>

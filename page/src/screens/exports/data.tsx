@@ -18,10 +18,10 @@ export function DataChoice({ draft, onChange, streams, schemas, samples }: Props
   const pictures = streams.filter(({ kind }) => kind === "picture");
   const metadata = streams.filter(({ kind }) => kind === "metadata");
   const choose = (sink: string) => onChange({ sink, ids: sink === "" && draft.ids.length === 0 ? schemas.filter((id) => id.is_event).map(({ id }) => id) : draft.ids });
-  const choice = (sink: string, title: string, summary: string) => (
+  const choice = (sink: string, title: string, summary: string, recommended = false) => (
     <label class="choice" key={sink}>
       <input type="radio" name="data" value={sink} checked={draft.sink === sink} onChange={() => choose(sink)} />
-      <strong>{title}</strong><span class="soft">{summary}</span>
+      <span><strong>{title}</strong> {recommended && <span class="badge accent">recommended</span>}</span><span class="soft">{summary}</span>
     </label>
   );
   return (
@@ -29,8 +29,8 @@ export function DataChoice({ draft, onChange, streams, schemas, samples }: Props
       <legend>Data to export</legend>
       <h3 class="soft small">Metadata</h3>
       <div class="choices">
-        {choice("", "Records", "Events, tracks, crops: one JSON object each, of a versioned schema")}
-        {metadata.map(({ name, title, summary }) => choice(name, title, summary))}
+        {choice("", "Event records", "Events, and tracks or crops with them: one JSON object each, of a versioned schema", true)}
+        {metadata.map(({ name, title, summary }) => choice(name, name === "eventsExport" ? `${title}, older form` : title, summary))}
       </div>
       <h3 class="soft small">Pictures</h3>
       <div class="choices">{pictures.map(({ name, title, summary }) => choice(name, title, summary))}</div>

@@ -11,7 +11,7 @@ import { Text } from "../../forms/field";
 import { SchemaForm } from "../../forms/form";
 import { formats, schemas, streams } from "../../state";
 import { DataChoice } from "./data";
-import { bodyOf, draftOf, EMPTY, firstConfig, firstUri, fits, fitsOf, isTable, type Draft } from "./draft";
+import { bodyOf, draftOf, EMPTY, firstConfig, firstUri, fits, fitsOf, settingsOf, type Draft } from "./draft";
 import { Outcome } from "./outcome";
 
 /** A pause of the typist's. */
@@ -111,8 +111,8 @@ function Loaded({ instance, edit, onClose, onSaved, tables }: { instance: Instan
             {fitting.map((one) => (
               <label class="choice" key={one.name}>
                 <input type="radio" name="format" value={one.name} checked={draft.format === one.name} onChange={() => pick(one)} />
-                <span><strong>{one.title}</strong> {isTable(one.accepts) && <span class="badge accent">table, recommended</span>} {one.viewers && <span class="badge">viewers</span>}</span>
-                <span class="soft">{one.summary}</span>
+                <span><strong>{one.title}</strong> {one.viewers && <span class="badge">viewers</span>}</span>
+                <span class="soft">{one.summary.replaceAll("`", "")}</span>
               </label>
             ))}
           </div>
@@ -123,11 +123,11 @@ function Loaded({ instance, edit, onClose, onSaved, tables }: { instance: Instan
           <legend>{format.title} settings</legend>
           <Text label="Address" value={draft.uri} spellcheck={false} wrong={first(check.problems, "/uri")}
             onChange={(uri) => { setOwnUri(true); change({ uri }); }} help={<AddressHelp format={format} preview={check.result?.path_preview ?? check.result?.file} />} />
-          <SchemaForm schema={format.settings} value={draft.config} onChange={(config) => change({ config })} path="/config" problems={check.problems} leave={LEAVE} only={(name) => !COMMON.has(name)} />
+          <SchemaForm schema={settingsOf(format)} value={draft.config} onChange={(config) => change({ config })} path="/config" problems={check.problems} leave={LEAVE} only={(name) => !COMMON.has(name)} />
           {Object.keys(format.settings.properties ?? {}).some((name) => COMMON.has(name)) && (
             <details open={check.problems.some(({ path }) => COMMON.has(path.split("/")[2] ?? "")) || undefined}>
               <summary>Shape, pictures, filter, schedule, limits</summary>
-              <SchemaForm schema={format.settings} value={draft.config} onChange={(config) => change({ config })} path="/config" problems={check.problems} leave={LEAVE} only={(name) => COMMON.has(name)} />
+              <SchemaForm schema={settingsOf(format)} value={draft.config} onChange={(config) => change({ config })} path="/config" problems={check.problems} leave={LEAVE} only={(name) => COMMON.has(name)} />
             </details>
           )}
         </fieldset>

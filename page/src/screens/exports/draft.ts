@@ -1,5 +1,5 @@
 // A custom export option while it is being made.
-import type { DataKind, ExportBody, Format, JsonObject, SchemaId } from "../../api/types";
+import type { ExportBody, Format, JsonObject, Schema, SchemaId } from "../../api/types";
 import { slug } from "../../parts/text";
 
 export interface Draft {
@@ -25,8 +25,13 @@ export function fits(format: Format, draft: Draft): boolean {
   return data !== null && format.fits.includes(data);
 }
 
-/** CSV and its like are for what is a table. */
-export const isTable = (accepts: DataKind[]) => accepts.length > 0 && accepts.every((kind) => kind === "table");
+/** A format's settings as its form has them: what CSV and its like recommend is what stands there. */
+export function settingsOf(format: Format): Schema {
+  const { shape, ...others } = format.settings.properties ?? {};
+  const tabular = shape?.description?.match(/Absent: `tabular` for ([^,]*?),? `/)?.[1]?.includes(format.title) ?? false;
+  if (!shape || !tabular) return format.settings;
+  return { ...format.settings, properties: { shape: { ...shape, default: "tabular", description: `${shape.description} Recommended here: tabular.` }, ...others } };
+}
 
 export function bodyOf(draft: Draft): ExportBody {
   const config: JsonObject = { ...draft.config };

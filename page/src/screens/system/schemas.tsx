@@ -61,7 +61,7 @@ function Shown({ schema, version }: { schema: SchemaId; version: number }) {
         <>
           <div class="scroll"><table>
             <thead><tr><th scope="col">Key</th><th scope="col">Type</th><th scope="col">Meaning</th></tr></thead>
-            <tbody>{fields(value as Schema, value).map(({ path, type, required, text }) => <tr key={path}><td><code>{path}</code>{!required && <span class="soft"> ?</span>}</td><td>{type}</td><td>{text}</td></tr>)}</tbody>
+            <tbody>{fields(value as Schema, value).map(({ path, type, required, text }) => <tr key={path}><td><code>{path}</code>{!required && <span class="soft"> ?</span>}</td><td>{type}</td><td>{text.replaceAll("`", "")}</td></tr>)}</tbody>
           </table></div>
           {chosen?.sample !== undefined && <details open><summary>Sample</summary><JsonText value={shortened(chosen.sample)} /></details>}
           <details><summary>JSON Schema</summary><div class="stack"><div class="line"><Copy text={() => pretty(value)} /><a href={url}>{url.replace(/^.*\//, "")}</a></div><JsonText value={value} /></div></details>
