@@ -18,4 +18,8 @@ if ! cmp -s package-lock.json node_modules/.package-lock.copy.json; then
   npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
   cp package-lock.json node_modules/.package-lock.copy.json
 fi
+# The API's types, of its own description.
+if [ ! src/api/openapi.d.ts -nt ../docs/openapi.json ]; then
+  node node_modules/openapi-typescript/bin/cli.js ../docs/openapi.json --output src/api/openapi.d.ts >/dev/null
+fi
 node build.mjs --quiet

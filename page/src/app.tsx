@@ -2,6 +2,7 @@
 import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { whenUnauthorised, told } from "./api/client";
+import type { Instance } from "./api/types";
 import { Age, Failure, Loading } from "./parts/basic";
 import { spoken } from "./parts/announce";
 import { plural } from "./parts/text";
@@ -97,7 +98,7 @@ function Summary() {
   );
 }
 
-export function hasProblem({ state, file_problem, exports }: { state: string; file_problem?: string; exports: { state: string }[] }) {
+export function hasProblem({ state, file_problem, exports }: Instance) {
   const bad = ["waiting", "blocked", "overflowing", "failed"];
   return state === "failed" || state === "restarting" || !!file_problem || exports.some((receiver) => bad.includes(receiver.state));
 }

@@ -1,109 +1,36 @@
-// What the API sends and takes, as far as the page uses it (docs/openapi.json has all of it).
+// What the API sends and takes: types made of docs/openapi.json (scripts/page.sh), under the names that the page uses.
+import type { components } from "./openapi";
+
+type Schemas = components["schemas"];
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type JsonObject = { [key: string]: Json };
 
 /** One thing that is wrong, at its place: `path` is a JSON pointer into what was sent. */
-export interface Problem {
-  path: string;
-  message: string;
-  fix: string;
-}
-
+export type Problem = Schemas["Place"];
 /** RFC 9457. */
-export interface ProblemDetails {
-  status: number;
-  title: string;
-  detail?: string;
-  problems?: Problem[];
-}
+export type ProblemDetails = Schemas["Problem"];
 
-export interface Session {
-  user?: string;
-  /** `public`: has to log in. */
-  role: Role | "public";
-  /** Whether there is something to log in to. */
-  login: boolean;
-}
-export type Role = "viewer" | "operator" | "admin";
+export type Role = Schemas["Role"];
+/** `public`: has to log in. */
+export type Session = Omit<Schemas["Session"], "role"> & { role: Role | "public" };
+export type User = Schemas["User"];
+export type Token = Schemas["Token"];
 
-export type InstanceState = "stopped" | "starting" | "running" | "restarting" | "failed" | "finished";
+export type InstanceState = Schemas["InstanceState"];
 export type ReceiverState =
   | "running" | "waiting" | "paused" | "disabled" | "blocked" | "overflowing" | "failed" | "finished";
-
-export interface Receiver {
-  name: string;
-  format: string;
-  state: ReceiverState;
-  problem?: string;
-  retry_in_ms?: number;
-  delivered: number;
-  bytes: number;
-  retried: number;
-  refused: number;
-  dropped: number;
-  limited: number;
-  undurable: number;
-  outside: number;
-  waiting: number;
-}
-
-export interface Instance {
-  id: string;
-  name: string;
-  state: InstanceState;
-  problem?: string;
-  file_problem?: string;
-  /** The address, without a password. */
-  source?: string;
-  auto_start?: boolean;
-  frames: number;
-  analysed: number;
-  skipped: number;
-  fps?: number;
-  tracks?: number;
-  events_last_hour?: number;
-  position_ms?: number;
-  width?: number;
-  height?: number;
-  codec?: string;
-  exports: Receiver[];
-  preprocess?: Receiver;
-}
-
-export interface InstanceList {
-  instances: Instance[];
-  unusable?: { file: string; problem: string }[];
-  next?: string;
-}
-
-export interface SourceTest {
-  /** A data URL. */
-  picture?: string;
-  width?: number;
-  height?: number;
-  codec?: string;
-  fps?: number;
-  duration_s?: number;
-  live?: boolean;
-  kind?: string;
-  took_ms?: number;
-}
+export type Receiver = Omit<Schemas["ReceiverSnapshot"], "state"> & { state: ReceiverState };
+export type Instance = Omit<Schemas["Instance"], "exports" | "preprocess"> & { exports: Receiver[]; preprocess?: Receiver };
+export type InstanceList = Omit<Schemas["Instances"], "instances"> & { instances: Instance[] };
+export type SourceTest = Schemas["Tried"];
 
 export type DataKind = "records" | "objects" | "table" | "pictures";
 
-export interface Format {
-  name: string;
-  title: string;
-  summary: string;
-  schemes: string[];
-  accepts: DataKind[];
-  viewers: boolean;
+export type Format = Omit<Schemas["OneFormat"], "settings" | "example"> & {
   example: { uri: string; sink?: string; config?: JsonObject };
   settings: Schema;
-  /** Sinks that it takes, and `records`. */
-  fits: string[];
-}
+};
 
 /** As much of JSON Schema 2020-12 as the forms know. */
 export interface Schema {
@@ -127,49 +54,15 @@ export interface Schema {
   writeOnly?: boolean;
 }
 
-export interface Stream {
-  name: string;
-  title: string;
-  summary: string;
-  kind: "picture" | "metadata";
-  tabular?: boolean;
-}
+export type Stream = Schemas["OneStream"];
+export type SchemaId = Schemas["SchemaOfRecords"];
+export type Samples = { [group in "streams" | "records"]: { [name: string]: { object: Json; real: boolean } } };
 
-export interface SchemaId {
-  id: string;
-  title: string;
-  summary: string;
-  is_event: boolean;
-  versions: { version: number; draft: boolean; url: string; sample?: Json }[];
-}
-
-export interface Samples {
-  streams: { [name: string]: { object: Json; real: boolean } };
-  records: { [id: string]: { object: Json; real: boolean } };
-}
-
-export type Switch = "on" | "paused" | "off";
-
-export interface ExportBody {
-  uri: string;
-  sink: string;
-  config: JsonObject;
-  switch?: Switch;
-}
-export interface Export extends ExportBody {
-  name: string;
-  switch: Switch;
-  format: string;
-  status?: Receiver;
-}
-
-export interface ExportCheck {
-  format?: string;
-  warnings: Problem[];
-  /** The file it would write to. */
-  file?: string;
-  path_preview?: string;
-}
+export type Switch = Schemas["SwitchTo"];
+export type ExportBody = Omit<Schemas["NewExport"], "config" | "sink"> & { sink: string; config: JsonObject };
+export type Export = Omit<Schemas["Export"], "config" | "status"> & { config: JsonObject; status?: Receiver };
+/** `path_preview`: with the dynamic strings of the last object. */
+export type ExportCheck = Schemas["Drafted"] & { path_preview?: string };
 
 export interface TestOutcome {
   outcome: "delivered" | "refused" | "waiting";
@@ -177,39 +70,12 @@ export interface TestOutcome {
   sent?: Json;
 }
 
-export interface EnabledExporter {
-  name: string;
-  description: string;
-  switch: Switch;
-  installed: boolean;
-  status?: Receiver;
-}
-
-export interface Setting {
-  name: string;
-  type: "text" | "checkbox" | "int_range" | "float_range" | "combobox" | "secret";
-  label: string;
-  /** Now; of a secret nothing. */
-  value?: Json;
-  default?: Json;
-  /** A secret has a value. */
-  is_set?: boolean;
-  min?: number;
-  max?: number;
-  step?: number;
-  options?: string[];
-}
-
-export interface Integration {
-  name: string;
-  description: string;
-  folder: string;
-  problems: Problem[];
-  events: { [id: string]: number[] };
-  command: string;
+export type EnabledExporter = Omit<Schemas["ExporterSeen"], "status"> & { status?: Receiver };
+export type Setting = Omit<Schemas["SettingSeen"], "value" | "default"> & { value?: Json; default?: Json };
+export type Integration = Omit<Schemas["Installed"], "settings" | "instances"> & {
   settings: Setting[];
   instances: { id: string; name: string; status?: Receiver }[];
-}
+};
 
 export interface Delivery {
   at_ms: number;

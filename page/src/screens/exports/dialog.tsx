@@ -36,7 +36,7 @@ export function ExportDialog({ instance, edit, onClose, onSaved }: { instance: I
 
 function Loaded({ instance, edit, onClose, onSaved, tables }: { instance: Instance; edit?: Export | undefined; onClose: () => void; onSaved: () => void; tables: Tables }) {
   const { id } = instance;
-  const [draft, setDraft] = useState<Draft>(() => (edit ? draftOf(edit.name, edit, edit.format, tables.schemas) : EMPTY));
+  const [draft, setDraft] = useState<Draft>(() => (edit ? draftOf(edit.name, edit, edit.format ?? null, tables.schemas) : EMPTY));
   const [ownUri, setOwnUri] = useState(!!edit);
   const [check, setCheck] = useState<{ of?: string; result?: ExportCheck; problems: Problem[] }>({ problems: [] });
   const [outcome, setOutcome] = useState<TestOutcome | null>(null);
@@ -122,7 +122,7 @@ function Loaded({ instance, edit, onClose, onSaved, tables }: { instance: Instan
         <fieldset class="stack">
           <legend>{format.title} settings</legend>
           <Text label="Address" value={draft.uri} spellcheck={false} wrong={first(check.problems, "/uri")}
-            onChange={(uri) => { setOwnUri(true); change({ uri }); }} help={<AddressHelp format={format} preview={check.result?.path_preview ?? check.result?.file} />} />
+            onChange={(uri) => { setOwnUri(true); change({ uri }); }} help={<AddressHelp format={format} preview={check.result?.path_preview ?? check.result?.file ?? undefined} />} />
           <SchemaForm schema={settingsOf(format)} value={draft.config} onChange={(config) => change({ config })} path="/config" problems={check.problems} leave={LEAVE} only={(name) => !COMMON.has(name)} />
           {Object.keys(format.settings.properties ?? {}).some((name) => COMMON.has(name)) && (
             <details open={check.problems.some(({ path }) => COMMON.has(path.split("/")[2] ?? "")) || undefined}>

@@ -40,7 +40,7 @@ export function bodyOf(draft: Draft): ExportBody {
   return { uri: draft.uri, sink: draft.sink ?? "", config };
 }
 
-export function draftOf(name: string, body: ExportBody, format: string, schemas: SchemaId[]): Draft {
+export function draftOf(name: string, body: ExportBody, format: string | null, schemas: SchemaId[]): Draft {
   const { schema_events, ...config } = body.config;
   const given = Array.isArray(schema_events) ? schema_events.map(String) : [];
   const versions = given.map((entry) => Number(entry.split(":")[1] ?? 2));

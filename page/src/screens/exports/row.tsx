@@ -97,9 +97,9 @@ export function Counters({ status }: { status: Receiver }) {
         {status.bytes > 0 && <span>{bytes(status.bytes)}</span>}
         {more.filter(([n]) => n > 0).map(([n, words]) => <span key={words}><b>{count(n)}</b> {words}</span>)}
       </div>
-      {(problem || retry_in_ms !== undefined) && (
+      {(problem || retry_in_ms != null) && (
         <span class={`state ${["failed", "blocked"].includes(state) ? "bad" : "warn"}`} style={{ whiteSpace: "normal" }}>
-          {state}{retry_in_ms !== undefined && ` (retry in ${span(retry_in_ms)})`}{problem && `: ${problem}`}
+          {state}{retry_in_ms != null && ` (retry in ${span(retry_in_ms)})`}{problem && `: ${problem}`}
         </span>
       )}
     </>

@@ -34,7 +34,7 @@ export function AddInstance({ onClose }: { onClose: () => void }) {
       if (testing.current === mine) {
         setTest({ of: address, result });
         // A recording in a demo or a test bench is wanted again and again; a camera has no end.
-        if (result.live === false && result.duration_s !== undefined) setLoop(true);
+        if (result.live === false && result.duration_s != null) setLoop(true);
       }
     } catch (error) {
       if (testing.current === mine) setTest({ of: address, problems: problemsOf(error) });

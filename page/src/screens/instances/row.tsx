@@ -77,7 +77,7 @@ function Exports({ exports }: { exports: Receiver[] }) {
 export function summary(receiver: Receiver): string {
   const { state, problem, retry_in_ms, waiting } = receiver;
   const parts: string[] = [state];
-  if (retry_in_ms !== undefined) parts.push(`retry in ${span(retry_in_ms)}`);
+  if (retry_in_ms != null) parts.push(`retry in ${span(retry_in_ms)}`);
   if (problem) parts.push(problem);
   if (waiting > 0) parts.push(`${count(waiting)} waiting`);
   return parts.join(", ");

@@ -10,7 +10,7 @@ export function Tested({ test, busy }: { test: { result?: SourceTest; problems?:
   const { picture, width, height, codec, fps, duration_s, live, took_ms } = test.result ?? {};
   const facts = [
     width && `${width}×${height}`, codec, fps && `${Number(fps.toFixed(2))} fps`,
-    live ? "live" : duration_s !== undefined && `${span(duration_s * 1000)} long`,
+    live ? "live" : duration_s != null && `${span(duration_s * 1000)} long`,
     took_ms !== undefined && `opened in ${(took_ms / 1000).toFixed(1)} s`,
   ].filter(Boolean);
   return (

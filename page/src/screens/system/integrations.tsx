@@ -92,7 +92,7 @@ function SettingField({ setting, value, onChange, wrong, secretSet, locked }: { 
     case "combobox": return <Select label={label} help={help} value={String(value ?? "")} options={options.map((option) => [option, option])} onChange={onChange} wrong={wrong} disabled={locked} />;
     case "int_range":
     case "float_range":
-      return <Text label={label} help={`${min} to ${max}. ${help ?? ""}`} type="number" min={min} max={max} step={step ?? (type === "int_range" ? 1 : "any")} value={value === undefined || value === null ? "" : String(value)}
+      return <Text label={label} help={`${min} to ${max}. ${help ?? ""}`} type="number" min={min ?? undefined} max={max ?? undefined} step={step ?? (type === "int_range" ? 1 : "any")} value={value === undefined || value === null ? "" : String(value)}
         onChange={(next) => onChange(next === "" ? null : Number(next))} wrong={wrong} disabled={locked} />;
     case "secret":
       return <Text label={label} type="password" autocomplete="new-password" value={typeof value === "string" ? value : ""} placeholder={secretSet ? "set; empty keeps it" : "not set"} onChange={onChange} wrong={wrong} help="Can be written, never read" disabled={locked} />;
