@@ -44,7 +44,10 @@ export function LogTail() {
     // Who has scrolled up reads.
     if (element && element.scrollHeight - element.scrollTop - element.clientHeight < 120) element.scrollTop = element.scrollHeight;
   }, [lines]);
-  const text = (line: JsonObject) => `${clock(line.time as string)} ${String(line.level).padEnd(5)} ${[line.instance, line.receiver].filter(Boolean).join(" / ")}${line.instance ? ": " : ""}${line.message}`;
+  const text = (line: JsonObject) => {
+    const whose = [line.instance, line.receiver].filter(Boolean).join(" / ");
+    return `${clock(line.time as string)} ${String(line.level).padEnd(5)} ${whose}${whose && ": "}${line.message}`;
+  };
   const shown = lines?.filter((line) => text(line).toLowerCase().includes(wanted.toLowerCase())) ?? [];
   return (
     <>
