@@ -13,6 +13,7 @@ mod authorize;
 mod checks;
 mod detections;
 mod document;
+mod events;
 mod exporters;
 mod exports;
 mod extract;

@@ -32,16 +32,16 @@ const MAX_VIEWERS: usize = 256;
 #[serde(default)]
 pub(crate) struct Wanted {
     /// A stream's objects in place of records, by the name that exports use for `sink`.
-    stream: Option<String>,
+    pub stream: Option<String>,
     /// Schema ids with commas between; `event-*` stands for all that begin so.
-    types: Option<String>,
+    pub types: Option<String>,
     /// Classes of objects, with commas between.
-    classes: Option<String>,
+    pub classes: Option<String>,
     /// Names of areas and lines, with commas between.
-    zones: Option<String>,
+    pub zones: Option<String>,
     /// Least confidence.
     #[schemars(range(min = 0.0, max = 1.0))]
-    min_confidence: Option<f64>,
+    pub min_confidence: Option<f64>,
 }
 
 impl Wanted {

@@ -8,7 +8,7 @@ use axum::{
 
 use crate::{
     auth::Role::{Admin, Operator, Public, Viewer},
-    checks, detections, document, exporters, exports, frame, health, instances, live, receivers,
+    checks, detections, document, events, exporters, exports, frame, health, instances, live, receivers,
     route::Route,
     schemas, session, system, tables, users,
 };
@@ -110,6 +110,8 @@ fn instances() -> Vec<Route> {
             .query::<live::Wanted>().gives_bytes(200, "text/event-stream").by(|| on::get(live::live)),
         get("/api/v1/instances/{id}/samples", Viewer, "samples", "What its objects and records look like: the last ones, or made-up ones")
             .gives::<watchpost_runtime::Samples>(200).by(|| on::get(checks::samples)),
+        get("/api/v1/events", Viewer, "listEvents", "The latest events of all instances, newest first, with their pictures")
+            .query::<events::Which>().gives::<events::Listed>(200).by(|| on::get(events::list)),
         post("/api/v1/validate", Viewer, "validate", "Everything that would be said against an instance document")
             .takes::<document::Document>().up_to(document::MAX_BYTES)
             .gives::<watchpost_runtime::Findings>(200).by(|| on::post(checks::validate)),

@@ -16,6 +16,8 @@ use tokio::sync::watch;
 use watchpost_analytics::Analysis;
 use watchpost_model::{Frame, Image, Rect, TrackPhase};
 
+use crate::latest::Latest;
+
 /// Somebody who has asked for a picture will ask again within this time, or has gone.
 const WATCHED_FOR: Duration = Duration::from_secs(5);
 /// Over how long the rate of frames is taken.
@@ -37,6 +39,8 @@ pub(crate) struct Glance {
     /// Minutes since `began` in which there were events, and how many.
     events: Mutex<VecDeque<(u64, u64)>>,
     codec: Mutex<Option<String>>,
+    /// The latest events.
+    pub latest: Latest,
 }
 
 /// One frame as it can be looked at.
@@ -90,6 +94,7 @@ impl Default for Glance {
             arrivals: Mutex::default(),
             events: Mutex::default(),
             codec: Mutex::default(),
+            latest: Latest::default(),
         }
     }
 }
@@ -112,6 +117,7 @@ impl Glance {
 
     /// What was found in a frame.
     pub fn found(&self, analysis: &Analysis) {
+        self.latest.take(&analysis.groups);
         let sure = analysis.tracks.iter().filter(|track| track.phase != TrackPhase::Tentative);
         self.tracks.store(sure.count() as u64, Ordering::Relaxed);
         let records = analysis.groups.iter().flat_map(|group| &group.records);

@@ -16,6 +16,7 @@ mod ids;
 mod instance;
 mod intake;
 mod keeper;
+mod latest;
 mod log;
 mod notices;
 mod open_events;
@@ -46,8 +47,8 @@ pub use runtime::{OpenError, Runtime};
 pub use server::{
     Client, ClientError, DiskHealth, Drafted, ErrorKind, ExportSeen, ExporterSeen, Filter, FilterError,
     Findings, Installed, InstanceSnapshot, InstanceState, JournalHealth, JournalState, Look, Looked,
-    Operation, OperationError, Place, PostError, Reply, Sample, Samples, SeenBox, Server, ServerHealth,
-    SettingSeen, Socket, SocketError, SwitchTo, Tap, TapPlace, Tapped, Tried, Unusable, Use,
+    Operation, OperationError, Place, PostError, Reply, Sample, Samples, SeenBox, SeenEvent, Server,
+    ServerHealth, SettingSeen, Socket, SocketError, SwitchTo, Tap, TapPlace, Tapped, Tried, Unusable, Use,
 };
 pub use source_status::SourceSnapshot;
 pub use status::ReceiverSnapshot;

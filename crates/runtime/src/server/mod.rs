@@ -8,6 +8,7 @@ mod change;
 mod control;
 mod draft;
 mod edit;
+mod events;
 mod folder;
 mod health;
 mod instances;
@@ -32,6 +33,7 @@ pub(crate) use self::folder::instance_files;
 pub use self::{
     control::{Client, ClientError, Socket, SocketError},
     draft::{Drafted, Findings},
+    events::SeenEvent,
     health::{DiskHealth, JournalHealth, JournalState, ServerHealth},
     look::{Look, Looked, SeenBox},
     operation::{ErrorKind, Operation, OperationError, Place, Reply, SwitchTo, Unusable},

@@ -1,0 +1,129 @@
+//! The latest events of an instance, for people who look: kept in memory whether an export takes them or not, and
+//! gone with the process. What has to arrive somewhere is in the log.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use parking_lot::Mutex;
+use watchpost_model::{Event, Group, Instant, Record};
+
+/// Events of one instance: more than a page shows at once, and some dozens of kB.
+const MAX_EVENTS: usize = 100;
+/// Bytes of pictures of one instance; those of the oldest go first. With 200 busy instances that is 100 MiB.
+const MAX_CROP_BYTES: usize = 512 << 10;
+
+/// Counts the events of all instances, so that they can be put in one order.
+static COUNT: AtomicU64 = AtomicU64::new(1);
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Latest {
+    events: Mutex<VecDeque<Arc<LatestEvent>>>,
+}
+
+/// One event.
+pub(crate) struct LatestEvent {
+    /// Higher is later, over all instances.
+    pub number: u64,
+    pub at: Instant,
+    pub event: Event,
+    /// The best picture it came with, a JPEG file.
+    crop: Mutex<Option<Arc<[u8]>>>,
+}
+
+impl LatestEvent {
+    /// Its picture, as long as that is kept.
+    pub fn crop(&self) -> Option<Arc<[u8]>> {
+        self.crop.lock().clone()
+    }
+}
+
+impl Latest {
+    /// Takes in what was found in a frame.
+    pub fn take(&self, groups: &[Group]) {
+        for group in groups {
+            let Some(event) = group.records.iter().find_map(event) else { continue };
+            let crops = group.records.iter().filter_map(|record| match record {
+                Record::Crop(crop) => Some(crop),
+                _ => None,
+            });
+            let best = crops.max_by(|a, b| a.confidence.total_cmp(&b.confidence));
+            let number = COUNT.fetch_add(1, Ordering::Relaxed);
+            let crop = Mutex::new(best.map(|crop| crop.jpeg.as_slice().into()));
+            self.keep(LatestEvent { number, at: group.at, event: event.clone(), crop });
+        }
+    }
+
+    fn keep(&self, event: LatestEvent) {
+        let mut events = self.events.lock();
+        if events.len() == MAX_EVENTS {
+            events.pop_front();
+        }
+        events.push_back(Arc::new(event));
+        let mut bytes = 0;
+        for event in events.iter().rev() {
+            let mut crop = event.crop.lock();
+            bytes += crop.as_ref().map_or(0, |crop| crop.len());
+            if bytes > MAX_CROP_BYTES {
+                *crop = None;
+            }
+        }
+    }
+
+    /// All that are kept, oldest first.
+    pub fn all(&self) -> Vec<Arc<LatestEvent>> {
+        self.events.lock().iter().cloned().collect()
+    }
+}
+
+fn event(record: &Record) -> Option<&Event> {
+    match record {
+        Record::Event(event) => Some(event),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use watchpost_model::{Crop, EventKind, Id, Rect, StreamTime, Timestamp, ZoneRef};
+
+    use super::*;
+
+    fn group(bytes: usize) -> Group {
+        let at = Instant { frame_id: 0, time: StreamTime::ZERO, timestamp: Timestamp(0), size: None };
+        let (id, rect) = (Id::from_u128(1), Rect { x: 0.0, y: 0.0, width: 0.1, height: 0.1 });
+        let zone = ZoneRef { id, name: "Gate".into() };
+        let event = Event { id, kind: EventKind::AreaEnter(zone), subjects: Vec::new() };
+        let crop = |confidence, jpeg| Crop {
+            track_id: id,
+            event_id: Some(id),
+            taken_at: StreamTime::ZERO,
+            rect,
+            confidence,
+            jpeg,
+        };
+        let crops = [crop(0.2, vec![1]), crop(0.9, vec![0; bytes])].map(Record::Crop);
+        Group { at, records: std::iter::once(Record::Event(event)).chain(crops).collect() }
+    }
+
+    #[test]
+    fn the_newest_stay_and_pictures_of_the_oldest_go_first() {
+        let latest = Latest::default();
+        latest.take(&vec![group(MAX_CROP_BYTES / 2); MAX_EVENTS + 5]);
+        let all = latest.all();
+        assert_eq!(all.len(), MAX_EVENTS);
+        assert!(all.windows(2).all(|pair| pair[0].number < pair[1].number));
+        let kept: Vec<_> = all.iter().rev().map(|event| event.crop().map(|crop| crop.len())).collect();
+        assert_eq!(
+            kept[..3],
+            [Some(MAX_CROP_BYTES / 2), Some(MAX_CROP_BYTES / 2), None],
+            "the best of each, two fit"
+        );
+        assert!(kept[2..].iter().all(Option::is_none));
+    }
+}
