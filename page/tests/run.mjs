@@ -33,6 +33,7 @@ await import("./first-use.mjs");
 await import("./exports.mjs");
 await import("./exporters.mjs");
 await import("./panels.mjs");
+await import("./events.mjs");
 await import("./drawing.mjs");
 await import("./looks.mjs");
 await import("./access.mjs");

@@ -75,7 +75,7 @@ export const api = {
   testPreprocess: (id: string, command: string, version: number) =>
     post<PreprocessTest>(`${of(id)}/preprocess-test`, { command, version }, { timeoutMs: SLOW_MS }),
 
-  events: (query: string) => get<{ events: EventEntry[]; next?: string }>(`${V1}/events?${query}`),
+  events: (query: string) => get<{ events: EventEntry[]; next?: number }>(`${V1}/events?${query}`),
   system: () => get<JsonObject>(`${V1}/system`),
   log: (query: string) => get<{ lines: JsonObject[]; next?: number }>(`${V1}/system/log?${query}`),
   audit: () => get<{ entries: JsonObject[] }>(`${V1}/system/audit?limit=100`),

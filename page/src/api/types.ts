@@ -92,14 +92,7 @@ export interface PreprocessTest {
   real: boolean;
 }
 
-export interface EventEntry {
-  cursor: string;
-  instance_id: string;
-  instance_name: string;
-  record: JsonObject;
-  crop?: string;
-  receivers?: { name: string; state?: string; at_ms?: number }[];
-}
+export type EventEntry = Omit<Schemas["SeenEvent"], "record"> & { record: JsonObject };
 
 /** A dead letter: what one receiver has refused for good. */
 export interface Letter {

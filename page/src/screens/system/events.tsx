@@ -1,4 +1,4 @@
-// The latest events of all instances, with their crops, and where each was delivered.
+// The latest events of all instances, with their crops.
 import { useState } from "preact/hooks";
 import { api } from "../../api";
 import type { EventEntry, JsonObject } from "../../api/types";
@@ -28,7 +28,7 @@ export function EventsScreen() {
   const more = async () => {
     const last = all[all.length - 1];
     if (!last) return;
-    const { events } = await api.events(`${filter}&before=${encodeURIComponent(last.cursor)}`);
+    const { events } = await api.events(`${filter}&before=${last.cursor}`);
     setOlder([...older, ...events]);
   };
   const filtered = !!(instance || type || cls || zone);
@@ -65,20 +65,18 @@ export function EventsScreen() {
 }
 
 function Entry({ entry }: { entry: EventEntry }) {
-  const { record, instance_id, instance_name, crop, receivers } = entry;
+  const { record, instance_id, instance_name, crop } = entry;
   const id = String(record.$id ?? "");
   const place = (record.area ?? record.line) as JsonObject | undefined;
   const where = place?.name ?? record.area_name ?? record.tripwire_name;
-  const src = crop && (crop.startsWith("data:") || crop.startsWith("/") ? crop : `data:image/jpeg;base64,${crop}`);
   const direction = record.direction ?? record.crossing_direction;
   return (
     <li class="event">
-      {src ? <img src={src} alt={`Crop of the ${String(record.object_class ?? "object")}`} loading="lazy" /> : <div class="none">no crop</div>}
+      {crop ? <img src={crop} alt={`Crop of the ${String(record.object_class ?? "object")}`} loading="lazy" /> : <div class="none">no crop</div>}
       <div class="stack" style={{ gap: "4px" }}>
         <div class="line"><strong>{id}</strong>{where !== undefined && where !== null && <span>{String(where)}</span>}{direction !== undefined && <span>{String(direction)}</span>}</div>
         <div class="figures"><span>{clock(Number(record.system_timestamp ?? 0))}</span><a href={to("instances", instance_id)}>{instance_name}</a>
           {record.object_class !== undefined && <span>{String(record.object_class)}</span>}{record.duration_ms !== undefined && <span>{(Number(record.duration_ms) / 1000).toFixed(1)} s</span>}</div>
-        {receivers && <div class="figures small">{receivers.length === 0 ? "no export takes it" : receivers.map((receiver) => <span key={receiver.name}>→ {receiver.name} {receiver.at_ms ? clock(receiver.at_ms) : receiver.state}</span>)}</div>}
         <details><summary>Record</summary><JsonText value={shortened(record)} /></details>
       </div>
     </li>
