@@ -65,8 +65,8 @@ export const api = {
   integrations: () => get<{ exporters: Integration[] }>(`${V1}/exporters`).then(({ exporters }) => exporters),
   saveSettings: (name: string, values: JsonObject) => put<unknown>(`${V1}/exporters/${part(name)}/settings`, values),
 
-  deliveries: (id: string, name: string) => get<Delivery[] | { deliveries: Delivery[] }>(`${receiver(id, name)}/deliveries`).then(
-    (answer) => (Array.isArray(answer) ? answer : answer.deliveries)),
+  deliveries: (id: string, name: string) => get<{ deliveries: Delivery[] }>(`${receiver(id, name)}/deliveries`).then(
+    ({ deliveries }) => deliveries),
   dead: (id: string, name: string) => get<{ letters: Letter[]; next?: number }>(`${receiver(id, name)}/dead?limit=100`),
   resend: (id: string, name: string, letters: number[]) => post<{ count: number }>(`${receiver(id, name)}/dead/resend`, { letters }),
   drop: (id: string, name: string, letters: number[]) => post<{ count: number }>(`${receiver(id, name)}/dead/drop`, { letters }),
@@ -75,7 +75,7 @@ export const api = {
   testPreprocess: (id: string, command: string, version: number) =>
     post<PreprocessTest>(`${of(id)}/preprocess-test`, { command, version }, { timeoutMs: SLOW_MS }),
 
-  events: (query: string) => get<{ events: EventEntry[]; next?: number }>(`${V1}/events?${query}`),
+  events: (query: string) => get<{ events: EventEntry[]; next?: number | string }>(`${V1}/events?${query}`),
   system: () => get<JsonObject>(`${V1}/system`),
   log: (query: string) => get<{ lines: JsonObject[]; next?: number }>(`${V1}/system/log?${query}`),
   audit: () => get<{ entries: JsonObject[] }>(`${V1}/system/audit?limit=100`),

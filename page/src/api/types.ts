@@ -65,7 +65,8 @@ export type Export = Omit<Schemas["Export"], "config" | "status"> & { config: Js
 export type ExportCheck = Schemas["Drafted"] & { path_preview?: string };
 
 export interface TestOutcome {
-  outcome: "delivered" | "refused" | "waiting";
+  /** `failed`: it cannot be reached, or has not answered in time. */
+  outcome: "delivered" | "refused" | "failed";
   message?: string;
   sent?: Json;
 }
@@ -80,19 +81,31 @@ export type Integration = Omit<Schemas["Installed"], "settings" | "instances"> &
 export interface Delivery {
   at_ms: number;
   outcome: string;
+  count?: number;
   message?: string;
-  first?: Json;
 }
 
 export interface PreprocessTest {
-  before: Json[];
-  after: ({ ok: Json } | { refused: string; reason: string })[];
-  stderr: string;
-  took_ms: number;
+  /** They were taken from the instance's log; else they are made up. */
   real: boolean;
+  before: Json[];
+  after: ({ group: Json } | { refused: string })[];
+  /** What it said besides. */
+  output: string[];
+  /** How it ended, where that was not well. */
+  problem?: string;
+  took_ms: number;
 }
 
-export type EventEntry = Omit<Schemas["SeenEvent"], "record"> & { record: JsonObject };
+export interface EventEntry {
+  instance_id: string;
+  instance_name: string;
+  record: JsonObject;
+  /** A JPEG: base64, or a whole `data:` URL. */
+  crop?: string;
+  /** The exports and exporters, and whether each is done with this place of the log. */
+  receivers?: { name: string; passed: boolean }[];
+}
 
 /** A dead letter: what one receiver has refused for good. */
 export interface Letter {

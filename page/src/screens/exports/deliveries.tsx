@@ -4,7 +4,7 @@ import type { Instance } from "../../api/types";
 import { Age, Empty, Failure, Loading } from "../../parts/basic";
 import { Dialog } from "../../parts/dialog";
 import { useAsked } from "../../parts/hooks";
-import { clock } from "../../parts/text";
+import { clock, plural } from "../../parts/text";
 
 const LOOKS: Record<string, string> = { delivered: "good", refused: "bad", failed: "bad", waiting: "warn", retried: "warn", error: "bad" };
 
@@ -21,7 +21,7 @@ export function Deliveries({ instance, name, onClose }: { instance: Instance; na
           <tbody>
             {value.map((delivery, n) => (
               <tr key={n}><td>{clock(delivery.at_ms)}</td><td><span class={`state ${LOOKS[delivery.outcome] ?? ""}`}>{delivery.outcome}</span></td>
-                <td>{delivery.message}{delivery.first !== undefined && delivery.first !== null && <code>{typeof delivery.first === "string" ? delivery.first : JSON.stringify(delivery.first).slice(0, 160)}</code>}</td></tr>
+                <td>{delivery.count ? plural(delivery.count, "record or object", "records or objects") : ""} {delivery.message}</td></tr>
             ))}
           </tbody>
         </table></div>

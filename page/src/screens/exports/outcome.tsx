@@ -5,7 +5,7 @@ import { shortened } from "../../live/data";
 
 const WORDS: Record<string, [string, string]> = {
   delivered: ["good", "It arrived"],
-  waiting: ["warn", "It has not arrived yet"],
+  failed: ["bad", "It did not arrive"],
   refused: ["bad", "It was refused"],
 };
 

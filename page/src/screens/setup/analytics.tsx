@@ -1,14 +1,12 @@
 // The tab "Analytics": areas and lines drawn on the live picture, their settings here.
-import type { Instance } from "../../api/types";
 import { Button, Empty, Problems } from "../../parts/basic";
 import { useDoing } from "../../parts/hooks";
 import { colour, nameOf, type Shapes } from "../../draw/shapes";
 import { may } from "../../state";
 import type { Document } from "./document";
 import { ShapeSettings } from "./shape";
-import { Fired } from "./fired";
 
-export function AnalyticsTab({ instance, document, shapes }: { instance: Instance; document: Document; shapes: Shapes }) {
+export function AnalyticsTab({ document, shapes }: { document: Document; shapes: Shapes }) {
   const doing = useDoing();
   const { drawing, chosen } = shapes;
   const save = () => doing.run(() => document.patch(shapes.patch()));
@@ -48,7 +46,6 @@ export function AnalyticsTab({ instance, document, shapes }: { instance: Instanc
         ))}
       </div>
       {chosen && <ShapeSettings key={chosen.id} shape={chosen} shapes={shapes} problems={doing.problems} locked={locked} />}
-      {(shapes.all.length > 0) && <Fired instance={instance} shapes={shapes} />}
     </div>
   );
 }

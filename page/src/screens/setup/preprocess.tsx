@@ -54,7 +54,7 @@ export function Preprocess({ instance, document }: { instance: Instance; documen
 
 function Tried({ test, onClose }: { test: PreprocessTest; onClose: () => void }) {
   const [at, setAt] = useState(0);
-  const { before, after, stderr, took_ms, real } = test;
+  const { before, after, output, problem, took_ms, real } = test;
   const most = Math.max(before.length, after.length);
   return (
     <div class="card" data-tried="">
@@ -67,12 +67,13 @@ function Tried({ test, onClose }: { test: PreprocessTest; onClose: () => void })
           <Button class="plain" onClick={onClose}>Close</Button>
         </span>
       </div>
-      {before.length > 0 && after.length === 0 && <p class="note warn">It dropped all of them.</p>}
+      {before.length > 0 && after.length === 0 && !problem && <p class="note warn">It dropped all of them.</p>}
       <div class="two">
         <div class="stack"><h3>Before</h3>{before[at] !== undefined ? <JsonText value={shortened(before[at])} /> : <p class="soft">Nothing</p>}</div>
         <div class="stack"><h3>After</h3><After answer={after[at]} /></div>
       </div>
-      {stderr.trim() !== "" && <details open><summary>What it said on standard error</summary><pre tabIndex={0}>{stderr}</pre></details>}
+      {problem && <div class="note bad" role="alert">{problem}</div>}
+      {output.length > 0 && <details open><summary>What it said besides</summary><pre tabIndex={0}>{output.join("\n")}</pre></details>}
     </div>
   );
 }
@@ -80,9 +81,9 @@ function Tried({ test, onClose }: { test: PreprocessTest; onClose: () => void })
 function After({ answer }: { answer: PreprocessTest["after"][number] | undefined }) {
   if (!answer) return <p class="soft">Nothing</p>;
   if ("refused" in answer) {
-    return <div class="stack"><div class="note bad">Refused: {answer.reason}</div><pre tabIndex={0}>{answer.refused}</pre></div>;
+    return <div class="note bad">It would be refused: {answer.refused}</div>;
   }
-  const value: Json = answer.ok;
+  const value: Json = answer.group;
   if (Array.isArray(value) && value.length === 0) return <p class="soft">Dropped: it answered []</p>;
   return <JsonText value={shortened(value)} />;
 }

@@ -73,7 +73,7 @@ function Setup({ instance, tab }: { instance: Instance; tab: string }) {
           <div role="tabpanel" id="tabpanel" aria-labelledby={`tab-${tab}`} class="stack">
             {!document.value ? <Loading what="its settings" />
               : tab === "source" ? <SourceTab instance={instance} document={document} />
-              : tab === "analytics" ? <AnalyticsTab instance={instance} document={document} shapes={shapes} />
+              : tab === "analytics" ? <AnalyticsTab document={document} shapes={shapes} />
               : tab === "export" ? <ExportTab instance={instance} document={document} />
               : <AdvancedTab document={document} />}
           </div>

@@ -25,11 +25,12 @@ export function EventsScreen() {
   const filter = query.toString();
   const asked = useAsked(() => { setOlder([]); return api.events(filter); }, [filter], older.length > 0 ? undefined : EVERY_MS);
   const all = [...(asked.value?.events ?? []), ...older];
+  const [next, setNext] = useState<number | string | null>(null);
+  const place = older.length > 0 ? next : asked.value?.next;
   const more = async () => {
-    const last = all[all.length - 1];
-    if (!last) return;
-    const { events } = await api.events(`${filter}&before=${last.cursor}`);
-    setOlder([...older, ...events]);
+    const page = await api.events(`${filter}&before=${place}&after=${place}`);
+    setOlder([...older, ...page.events]);
+    setNext(page.next ?? null);
   };
   const filtered = !!(instance || type || cls || zone);
   return (
@@ -58,25 +59,27 @@ export function EventsScreen() {
       <Failure error={asked.error} onAgain={() => void asked.again()} />
       {!asked.value && !asked.error && <Loading what="events" />}
       {asked.value && all.length === 0 && <Empty><p>{filtered ? "No event matches. Fewer filters show more." : "Events appear here as they happen: somebody comes in, stays, crosses. They need an area or a line: draw one in an instance's Analytics tab."}</p></Empty>}
-      {all.length > 0 && <ul class="exports">{all.map((entry) => <Entry key={`${entry.instance_id}${entry.cursor}`} entry={entry} />)}</ul>}
-      {all.length >= AT_ONCE && <div><Button onClick={() => void more()}>Older</Button></div>}
+      {all.length > 0 && <ul class="exports">{all.map((entry) => <Entry key={`${entry.instance_id}${String(entry.record.event_id)}`} entry={entry} />)}</ul>}
+      {place != null && <div><Button onClick={() => void more()}>Older</Button></div>}
     </>
   );
 }
 
 function Entry({ entry }: { entry: EventEntry }) {
-  const { record, instance_id, instance_name, crop } = entry;
+  const { record, instance_id, instance_name, crop, receivers = [] } = entry;
+  const src = crop && (crop.startsWith("data:") ? crop : `data:image/jpeg;base64,${crop}`);
   const id = String(record.$id ?? "");
   const place = (record.area ?? record.line) as JsonObject | undefined;
   const where = place?.name ?? record.area_name ?? record.tripwire_name;
   const direction = record.direction ?? record.crossing_direction;
   return (
     <li class="event">
-      {crop ? <img src={crop} alt={`Crop of the ${String(record.object_class ?? "object")}`} loading="lazy" /> : <div class="none">no crop</div>}
+      {src ? <img src={src} alt={`Crop of the ${String(record.object_class ?? "object")}`} loading="lazy" /> : <div class="none">no crop</div>}
       <div class="stack" style={{ gap: "4px" }}>
         <div class="line"><strong>{id}</strong>{where !== undefined && where !== null && <span>{String(where)}</span>}{direction !== undefined && <span>{String(direction)}</span>}</div>
         <div class="figures"><span>{clock(Number(record.system_timestamp ?? 0))}</span><a href={to("instances", instance_id)}>{instance_name}</a>
           {record.object_class !== undefined && <span>{String(record.object_class)}</span>}{record.duration_ms !== undefined && <span>{(Number(record.duration_ms) / 1000).toFixed(1)} s</span>}</div>
+        {receivers.length > 0 && <div class="figures small">{receivers.map(({ name, passed }) => <span key={name}>{passed ? "✓" : "waits for"} {name}</span>)}</div>}
         <details><summary>Record</summary><JsonText value={shortened(record)} /></details>
       </div>
     </li>

@@ -1,14 +1,13 @@
 // System → Integrations: exporters, their settings, who uses them.
 import { useState } from "preact/hooks";
 import { api } from "../../api";
-import { request, said } from "../../api/client";
+import { said } from "../../api/client";
 import type { Integration, Json, JsonObject, Setting } from "../../api/types";
 import { Button, Copy, Empty, Failure, Loading, Problems, State } from "../../parts/basic";
 import { useAsked, useDoing } from "../../parts/hooks";
 import { Check, Select, Text } from "../../forms/field";
 import { to } from "../../route";
 import { may } from "../../state";
-import { OutputLines } from "./output-lines";
 
 export function IntegrationsScreen() {
   const asked = useAsked(() => api.integrations(), [], 5000);
@@ -37,7 +36,7 @@ function Card({ exporter, onSaved }: { exporter: Integration; onSaved: () => voi
       <details><summary>Takes {taken.length} kinds of records</summary>
         <ul>{taken.map(([id, versions]) => <li key={id}><code>{id}</code> <span class="soft">version {versions.join(", ")}</span></li>)}</ul></details>
       <details><summary>How it is run</summary><p><code>{command}</code></p><p class="soft small">in <code>{folder}</code></p></details>
-      <Kit name={name} />
+      <details><summary>Conformance test</summary><div class="line"><code>{`watchpost exporter test ${folder}`}</code><Copy text={() => `watchpost exporter test ${folder}`} /></div><p class="soft small">On the server: everything that an exporter must be able to take, against the real thing.</p></details>
       <h3>Used by</h3>
       {instances.length === 0 && <p class="soft">No instance has switched it on. Under an instance's Export tab it can be.</p>}
       <ul class="stack">
@@ -45,7 +44,6 @@ function Card({ exporter, onSaved }: { exporter: Integration; onSaved: () => voi
           <li key={one.id} class="stack" style={{ gap: "4px" }}>
             <div class="spread"><a href={to("instances", one.id, "export")}>{one.name}</a>{one.status && <State state={one.status.state} />}</div>
             {one.status?.problem && <span class="state warn" style={{ whiteSpace: "normal" }}>{one.status.problem}</span>}
-            <OutputLines instance={one.id} exporter={name} />
           </li>
         ))}
       </ul>
@@ -98,27 +96,4 @@ function SettingField({ setting, value, onChange, wrong, secretSet, locked }: { 
       return <Text label={label} type="password" autocomplete="new-password" value={typeof value === "string" ? value : ""} placeholder={secretSet ? "set; empty keeps it" : "not set"} onChange={onChange} wrong={wrong} help="Can be written, never read" disabled={locked} />;
     default: return <Text label={label} help={help} value={String(value ?? "")} onChange={onChange} wrong={wrong} disabled={locked} />;
   }
-}
-
-interface KitRow { name: string; ok: boolean; detail?: string }
-
-/** The conformance test, from here. It takes a while: it plays restarts and pauses. */
-function Kit({ name }: { name: string }) {
-  const [rows, setRows] = useState<KitRow[] | null>(null);
-  const doing = useDoing();
-  const run = () => doing.run(async () => {
-    const { value } = await request<{ rows: KitRow[] }>("POST", `/api/v1/exporters/${encodeURIComponent(name)}/test`, { timeoutMs: 300_000 });
-    setRows(value.rows);
-  });
-  const command = `watchpost exporter test exporters/${name}`;
-  const missing = doing.problems.some(({ message }) => /nothing at|405|Method/i.test(message));
-  return (
-    <details><summary>Conformance test</summary>
-      <div class="stack">
-        <div class="line"><Button busy={doing.busy} busyText="Testing, a minute or so…" disabled={!may("admin")} onClick={() => void run()}>Run the conformance test</Button><Copy text={() => command} label="Copy the command" /></div>
-        {missing ? <p class="soft">Run it on the server: <code>{command}</code></p> : <Problems problems={doing.problems} onDismiss={doing.clear} />}
-        {rows && <table><tbody>{rows.map((row) => <tr key={row.name}><td><span class={`state ${row.ok ? "good" : "bad"}`}>{row.name}</span></td><td>{row.detail}</td></tr>)}</tbody></table>}
-      </div>
-    </details>
-  );
 }

@@ -1,17 +1,15 @@
 // System: health, disk, journal; users and tokens; what was changed by whom; the log.
 import { api } from "../../api";
-import { get } from "../../api/client";
 import type { Json, JsonObject } from "../../api/types";
 import { Age, Copy, Failure, Loading, pretty } from "../../parts/basic";
 import { Tabs } from "../../parts/dialog";
 import { useAsked } from "../../parts/hooks";
 import { bytes, clock, count, span } from "../../parts/text";
 import { go, route, to } from "../../route";
-import { may } from "../../state";
 import { LogTail } from "./log";
 import { People } from "./people";
 
-const TABS: [string, string][] = [["health", "Health"], ["users", "Users and tokens"], ["audit", "Audit log"], ["log", "Log"], ["doctor", "Doctor"]];
+const TABS: [string, string][] = [["health", "Health"], ["users", "Users and tokens"], ["audit", "Audit log"], ["log", "Log"]];
 
 export function SystemScreen() {
   const [, wanted = "health"] = route.value;
@@ -21,7 +19,7 @@ export function SystemScreen() {
       <div class="spread"><h1>System</h1><a href={to("integrations")}>Integrations</a></div>
       <Tabs label="System" tabs={TABS} chosen={tab} onChoose={(next) => go("system", next)} />
       <div role="tabpanel" id="tabpanel" aria-labelledby={`tab-${tab}`} class="stack">
-        {tab === "health" ? <Health /> : tab === "users" ? <People /> : tab === "audit" ? <Audit /> : tab === "log" ? <LogTail /> : <Doctor />}
+        {tab === "health" ? <Health /> : tab === "users" ? <People /> : tab === "audit" ? <Audit /> : <LogTail />}
       </div>
     </>
   );
@@ -36,6 +34,7 @@ function Health() {
   return (
     <>
       <div class="spread"><Age at={at} hideBelowMs={4000} /><Copy text={() => pretty(value)} label="Copy as JSON" /></div>
+      <p class="soft small">On the server, <code>watchpost doctor</code> says what is missing or wrong on that machine, and how to mend it.</p>
       <div class="cards">
         <Facts title="Watchpost" facts={plain} />
         {groups.map(([name, inner]) => <Facts key={name} title={words(name)} facts={flat(inner as JsonObject | Json[])} />)}
@@ -94,23 +93,3 @@ function Audit() {
     </table></div>
   );
 }
-
-interface Finding { name?: string; what?: string; ok?: boolean; state?: string; detail?: string; message?: string; fix?: string }
-
-/** What `watchpost doctor` finds; where the server does not offer it, the command. */
-function Doctor() {
-  const { value, error } = useAsked(async () => {
-    const answer = await get<{ findings?: Finding[]; checks?: Finding[] } | Finding[]>("/api/v1/system/doctor");
-    return Array.isArray(answer) ? answer : answer.findings ?? answer.checks ?? [];
-  }, []);
-  if (error) return <p class="soft">Run it on the server: <code>watchpost doctor</code> says what is missing or wrong on that machine, and how to mend it.</p>;
-  if (!value) return <Loading what="doctor's findings" />;
-  return (
-    <table><tbody>{value.map((finding, n) => {
-      const good = finding.ok ?? ["ok", "good"].includes(finding.state ?? "");
-      return <tr key={n}><td><span class={`state ${good ? "good" : "bad"}`}>{finding.name ?? finding.what}</span></td><td>{finding.detail ?? finding.message}</td><td>{finding.fix}</td></tr>;
-    })}</tbody></table>
-  );
-}
-
-export const admin = () => may("admin");
