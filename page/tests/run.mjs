@@ -37,4 +37,5 @@ await import("./events.mjs");
 await import("./drawing.mjs");
 await import("./looks.mjs");
 await import("./access.mjs");
+await import("./hls.mjs");
 await import("./trouble.mjs");
