@@ -8,6 +8,9 @@ import { clock, plural } from "../../parts/text";
 
 const LOOKS: Record<string, string> = { delivered: "good", refused: "bad", failed: "bad", waiting: "warn", retried: "warn", error: "bad" };
 
+/** Where a server that remembers them has them. */
+export const DELIVERIES = "/api/v1/instances/{id}/receivers/{name}/deliveries";
+
 export function Deliveries({ instance, name, onClose }: { instance: Instance; name: string; onClose: () => void }) {
   const { value, error, at, again } = useAsked(() => api.deliveries(instance.id, name), [instance.id, name], 1000);
   return (

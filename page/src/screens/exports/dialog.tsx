@@ -9,6 +9,7 @@ import { Dialog } from "../../parts/dialog";
 import { useAsked, useDoing, useRested } from "../../parts/hooks";
 import { Text } from "../../forms/field";
 import { SchemaForm } from "../../forms/form";
+import { useOffers } from "../../offers";
 import { formats, schemas, streams } from "../../state";
 import { DataChoice } from "./data";
 import { bodyOf, draftOf, EMPTY, firstConfig, firstUri, fits, fitsOf, settingsOf, type Draft } from "./draft";
@@ -42,6 +43,7 @@ function Loaded({ instance, edit, onClose, onSaved, tables }: { instance: Instan
   const [outcome, setOutcome] = useState<TestOutcome | null>(null);
   const samples = useAsked(() => api.samples(id), [id]);
   const testing = useDoing();
+  const testable = useOffers("/api/v1/instances/{id}/export-test");
   const saving = useDoing();
   const format = tables.formats.find(({ name }) => name === draft.format);
   const body = bodyOf(draft);
@@ -94,7 +96,7 @@ function Loaded({ instance, edit, onClose, onSaved, tables }: { instance: Instan
     <>
       <span class="why soft small" role="status">{blocked}</span>
       <Button onClick={onClose}>Cancel</Button>
-      <Button busy={testing.busy} busyText="Sending…" disabled={!good} onClick={() => void test()}>Send a test</Button>
+      {testable && <Button busy={testing.busy} busyText="Sending…" disabled={!good} onClick={() => void test()}>Send a test</Button>}
       <Button class="main" busy={saving.busy} disabled={!good || taken} onClick={() => void save()}>Save</Button>
     </>
   );

@@ -8,11 +8,12 @@ import { announce } from "../../parts/announce";
 import { useDoing } from "../../parts/hooks";
 import { Player } from "../../live/player";
 import { bytes, count, plural, span } from "../../parts/text";
+import { useOffers } from "../../offers";
 import { may, refresh } from "../../state";
 import { CopyTo } from "./copy-to";
 import { Letters } from "./letters";
 import { Outcome } from "./outcome";
-import { Deliveries } from "./deliveries";
+import { Deliveries, DELIVERIES } from "./deliveries";
 import { Duplicate } from "./duplicate";
 
 type Open = "watch" | "delete" | "letters" | "deliveries" | "copy" | "duplicate" | null;
@@ -21,6 +22,8 @@ export function ExportRow({ instance, item, onEdit, onChanged }: { instance: Ins
   const [open, setOpen] = useState<Open>(null);
   const [outcome, setOutcome] = useState<TestOutcome | null>(null);
   const doing = useDoing();
+  const testable = useOffers("/api/v1/instances/{id}/exports/{name}/test");
+  const remembers = useOffers(DELIVERIES);
   const { id } = instance;
   const { name } = item;
   // The list of instances is asked for each second; the row need not ask for itself.
@@ -60,8 +63,8 @@ export function ExportRow({ instance, item, onEdit, onChanged }: { instance: Ins
         <Icon sign="trash" label={`Delete ${name}`} disabled={!change} onClick={() => setOpen("delete")} />
         <Menu label={`More of ${name}`} items={[
           ...(item.format === "hls" && !off ? [{ label: "Watch", onDo: () => setOpen("watch") }] : []),
-          { label: "Send a test", disabled: !change || off, onDo: test },
-          { label: "Last deliveries and errors", onDo: () => setOpen("deliveries") },
+          ...(testable ? [{ label: "Send a test", disabled: !change || off, onDo: test }] : []),
+          ...(remembers ? [{ label: "Last deliveries and errors", onDo: () => setOpen("deliveries") }] : []),
           { label: "Dead letters", onDo: () => setOpen("letters") },
           { label: "Copy as JSON", onDo: () => void copyText(pretty({ [name]: { uri: item.uri, sink: item.sink, enabled: !off, config: item.config } })).then((ok) => announce(ok ? "Copied" : "Not copied")) },
           { label: "Duplicate…", disabled: !change, onDo: () => setOpen("duplicate") },

@@ -8,6 +8,7 @@ import { Dialog } from "../../parts/dialog";
 import { Text } from "../../forms/field";
 import { useDoing } from "../../parts/hooks";
 import { go } from "../../route";
+import { useOffers } from "../../offers";
 import { refresh } from "../../state";
 import { Tested } from "./tested";
 
@@ -19,6 +20,7 @@ export function AddInstance({ onClose }: { onClose: () => void }) {
   const [test, setTest] = useState<{ of: string; result?: SourceTest; problems?: Problem[] } | null>(null);
   const [over, setOver] = useState(false);
   const doing = useDoing();
+  const uploads = useOffers("/api/v1/uploads");
   const testing = useRef(0);
   const [busy, setBusy] = useState(false);
   const [sending, setSending] = useState<number | null>(null);
@@ -79,16 +81,16 @@ export function AddInstance({ onClose }: { onClose: () => void }) {
       <form noValidate class="stack" onSubmit={(event) => { event.preventDefault(); void tryIt(); }}>
         <div class={over ? "drop over" : "drop"}
           onDragOver={(event) => { event.preventDefault(); setOver(true); }} onDragLeave={() => setOver(false)}
-          onDrop={(event) => { event.preventDefault(); void drop(event.dataTransfer?.files[0]); }}>
+          onDrop={(event) => { event.preventDefault(); if (uploads) void drop(event.dataTransfer?.files[0]); }}>
           <div class="line" style={{ alignItems: "end" }}>
             <div class="grow">
               <Text label="Address or file" value={uri} onChange={(next) => { setUri(next); setTest(null); }} focus spellcheck={false}
                 placeholder="rtsp://user:password@camera/stream1"
-                help="rtsp://, http://, v4l2:///dev/video0, a path on the server, or drop a video file here" />
+                help={`rtsp://, http://, v4l2:///dev/video0, a path on the server${uploads ? ", or drop a video file here" : ""}`} />
             </div>
             <Button type="submit" busy={busy} busyText="Testing…" disabled={!uri.trim()}>Test</Button>
-            <label class="button">Choose a file<input type="file" class="away" accept="video/*,.avi,.mkv,.ts"
-              onChange={(event) => void drop(event.currentTarget.files?.[0])} /></label>
+            {uploads && <label class="button">Choose a file<input type="file" class="away" accept="video/*,.avi,.mkv,.ts"
+              onChange={(event) => void drop(event.currentTarget.files?.[0])} /></label>}
           </div>
         </div>
         {sending !== null && <div class="line"><progress class="grow" value={sending} max={1} aria-label="Sending the file" /><span>{Math.round(sending * 100)} %</span></div>}

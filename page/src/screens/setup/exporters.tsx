@@ -5,10 +5,11 @@ import type { EnabledExporter, Instance } from "../../api/types";
 import { Failure, Loading, Problems, State } from "../../parts/basic";
 import { Menu } from "../../parts/dialog";
 import { useAsked, useDoing } from "../../parts/hooks";
+import { useOffers } from "../../offers";
 import { to } from "../../route";
 import { may, refresh } from "../../state";
 import { Counters } from "../exports/row";
-import { Deliveries } from "../exports/deliveries";
+import { Deliveries, DELIVERIES } from "../exports/deliveries";
 import { Letters } from "../exports/letters";
 
 export function Exporters({ instance }: { instance: Instance }) {
@@ -29,6 +30,7 @@ export function Exporters({ instance }: { instance: Instance }) {
 function Row({ instance, exporter, onChanged }: { instance: Instance; exporter: EnabledExporter; onChanged: () => Promise<void> }) {
   const doing = useDoing();
   const [open, setOpen] = useState<"letters" | "deliveries" | null>(null);
+  const remembers = useOffers(DELIVERIES);
   const { name, description, installed } = exporter;
   // What was clicked holds until the server has said how it is.
   const [wanted, setWanted] = useState<boolean | null>(null);
@@ -53,7 +55,7 @@ function Row({ instance, exporter, onChanged }: { instance: Instance; exporter: 
         <a href={to("integrations", name)}>settings</a>
         {on && <Menu label={`More of ${name}`} items={[
           exporter.switch === "paused" ? { label: "Go on", onDo: () => void turn("on") } : { label: "Pause", onDo: () => void turn("paused") },
-          { label: "Last deliveries and errors", onDo: () => setOpen("deliveries") },
+          ...(remembers ? [{ label: "Last deliveries and errors", onDo: () => setOpen("deliveries") }] : []),
           { label: "Dead letters", onDo: () => setOpen("letters") },
         ]} />}
       </div>

@@ -7,6 +7,7 @@ import { useDoing } from "../../parts/hooks";
 import { Select, Text } from "../../forms/field";
 import { plural } from "../../parts/text";
 import { shortened } from "../../live/data";
+import { useOffers } from "../../offers";
 import { may } from "../../state";
 import { Counters } from "../exports/row";
 import { Letters } from "../exports/letters";
@@ -20,6 +21,7 @@ export function Preprocess({ instance, document }: { instance: Instance; documen
   const [test, setTest] = useState<PreprocessTest | null>(null);
   const [letters, setLetters] = useState(false);
   const testing = useDoing();
+  const testable = useOffers("/api/v1/instances/{id}/preprocess-test");
   const saving = useDoing();
   const command = own ?? saved;
   const version = ownVersion ?? savedVersion;
@@ -38,7 +40,7 @@ export function Preprocess({ instance, document }: { instance: Instance; documen
       <div class="line" style={{ alignItems: "end" }}>
         <div class="grow"><Text label="Command" value={command} spellcheck={false} disabled={!allowed} onChange={(next) => { setOwn(next); setTest(null); }} placeholder="./filter.py" /></div>
         <Select label="It sees" value={String(version)} disabled={!allowed} options={[["2", "version 2"], ["1", "version 1"]]} onChange={(next) => { setOwnVersion(Number(next)); setTest(null); }} />
-        <Button busy={testing.busy} busyText="Testing…" disabled={!allowed || command.trim() === ""} onClick={() => void tryIt()}>Test</Button>
+        {testable && <Button busy={testing.busy} busyText="Testing…" disabled={!allowed || command.trim() === ""} onClick={() => void tryIt()}>Test</Button>}
         {dirty && <Button class="main" busy={saving.busy} onClick={() => void save()}>Save</Button>}
       </div>
       <p class="soft small">All records of this instance pass it before any export sees them; it may change, add, split or drop them. Streams and pictures do not pass it.
