@@ -33,6 +33,7 @@ mod rotation;
 mod rtmp;
 mod rtsp_out;
 mod schedules;
+mod security;
 mod serve;
 mod streams;
 mod video;

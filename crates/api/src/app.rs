@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Instant};
 use axum::extract::FromRef;
 use watchpost_runtime::Server;
 
-use crate::{audit::Audit, auth::Auth, logs::Logs, page::Page};
+use crate::{audit::Audit, auth::Auth, logs::Logs, page::Page, reference::events::Consumers};
 
 /// What the API is put together from, beside the server it speaks for.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +31,7 @@ pub struct App {
     pub(crate) page: Arc<Page>,
     pub(crate) logs: Logs,
     pub(crate) hosts: Arc<Vec<String>>,
+    pub(crate) consumers: Arc<Consumers>,
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) tls: bool,
     pub(crate) started: Instant,
@@ -46,6 +47,7 @@ impl App {
             page: Arc::new(Page::new(options.page)),
             logs: options.logs,
             hosts: Arc::new(options.hosts),
+            consumers: Arc::default(),
             addresses: options.addresses,
             tls: options.tls,
             started: Instant::now(),

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Between two signs of life: less than proxies wait (60 s, mostly).
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Viewers at the same time, over all instances.
 const MAX_VIEWERS: usize = 256;
 
@@ -57,6 +57,7 @@ impl Wanted {
             classes: list(self.classes),
             zones: list(self.zones),
             min_confidence: self.min_confidence,
+            version_1: false,
         }
     }
 }

@@ -175,6 +175,9 @@ impl Schemas {
         let properties = schema["properties"].as_object().cloned().unwrap_or_default();
         let parameter = |(name, mut schema): (String, Value)| {
             let description = schema.as_object_mut().and_then(|schema| schema.remove("description"));
+            if let Some(schema) = schema.as_object_mut() {
+                schema.shift_remove("default");
+            }
             // What is not given is not given: nobody writes `null` behind a `?`.
             if let Some(kinds) = schema["type"].as_array().cloned() {
                 schema["type"] = kinds.into_iter().find(|kind| kind != "null").unwrap_or(Value::Null);

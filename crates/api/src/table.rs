@@ -8,9 +8,10 @@ use axum::{
 
 use crate::{
     auth::Role::{Admin, Operator, Public, Viewer},
-    checks, detections, document, events, exporters, exports, frame, health, instances, live, receivers,
+    checks, detections, document, events, exporters, exports, frame, health, instances, live, metrics,
+    receivers,
     route::Route,
-    schemas, session, system, tables, users,
+    schemas, session, system, tables, trials, uploads, users,
 };
 
 fn get(path: &'static str, role: crate::Role, id: &'static str, summary: &'static str) -> Route {
@@ -45,6 +46,7 @@ pub(crate) fn routes() -> Vec<Route> {
         system(),
         users(),
         reference(),
+        securt(),
         hls(),
     ]
     .into_iter()
@@ -59,6 +61,8 @@ fn process() -> Vec<Route> {
             .gives_bytes(200, "text/plain; charset=utf-8").by(|| on::get(health::healthz)),
         get("/readyz", Public, "readyz", "Whether its instances are loaded and what they deliver can be kept")
             .gives_bytes(200, "text/plain; charset=utf-8").by(|| on::get(health::readyz)),
+        get("/metrics", Viewer, "metrics", "Counts and states in Prometheus' text format; docs/metrics.md")
+            .gives_bytes(200, "text/plain; version=0.0.4; charset=utf-8").by(|| on::get(metrics::metrics)),
         get("/openapi.json", Public, "openapi", "This description")
             .gives_bytes(200, "application/json").by(|| on::get(async || Json(crate::openapi()))),
     ]
@@ -115,6 +119,8 @@ fn instances() -> Vec<Route> {
         post("/api/v1/validate", Viewer, "validate", "Everything that would be said against an instance document")
             .takes::<document::Document>().up_to(document::MAX_BYTES)
             .gives::<watchpost_runtime::Findings>(200).by(|| on::post(checks::validate)),
+        post("/api/v1/uploads", Operator, "upload", "Keep a file in uploads/ of the data folder, to be a source")
+            .query::<uploads::Named>().takes_bytes("application/octet-stream").gives::<uploads::Uploaded>(201).by(|| on::post(uploads::upload)),
         post("/api/v1/source-test", Operator, "testSource", "Open a source, take its first picture, close it; at most 3 s")
             .takes::<checks::Trial>().gives::<watchpost_runtime::Tried>(200).by(|| on::post(checks::source)),
     ]
@@ -139,6 +145,12 @@ fn exports() -> Vec<Route> {
             .takes::<exports::Name>().gives::<exports::Export>(200).by(|| on::post(exports::duplicate)),
         post("/api/v1/instances/{id}/export-check", Operator, "checkExport", "Whether an export would work; nothing is saved")
             .takes::<exports::Draft>().gives::<watchpost_runtime::Drafted>(200).by(|| on::post(checks::export)),
+        post("/api/v1/instances/{id}/exports/{name}/test", Operator, "testExport", "Send one sample through an export; nothing else sees it")
+            .gives::<watchpost_runtime::Tested>(200).by(|| on::post(trials::export)),
+        post("/api/v1/instances/{id}/export-test", Operator, "testDraft", "Send one sample through an export that is not saved")
+            .takes::<exports::Draft>().gives::<watchpost_runtime::Tested>(200).by(|| on::post(trials::draft)),
+        post("/api/v1/instances/{id}/preprocess-test", Admin, "testPreprocess", "Run a preprocess command on the last records; nothing enters the log")
+            .takes::<trials::Command>().gives::<watchpost_runtime::Preprocessed>(200).by(|| on::post(trials::preprocess)),
         get("/api/v1/instances/{id}/exporters", Viewer, "listExportersOfInstance", "Every exporter and what has become of it in this instance")
             .gives::<exporters::OfInstance>(200).by(|| on::get(exporters::of_instance)),
         post("/api/v1/instances/{id}/exporters/{name}/switch", Operator, "switchExporter", "Switch an exporter on, pause it, switch it off for this instance")
@@ -157,6 +169,8 @@ fn receivers() -> Vec<Route> {
     vec![
         get("/api/v1/dead", Viewer, "listDead", "Who has dead letters, and how many")
             .gives::<receivers::Boxes>(200).by(|| on::get(receivers::boxes)),
+        get("/api/v1/instances/{id}/receivers/{name}/deliveries", Viewer, "listDeliveries", "The last deliveries and failures of an export, an exporter or `preprocess`")
+            .gives::<trials::Deliveries>(200).by(|| on::get(trials::deliveries)),
         get("/api/v1/instances/{id}/receivers/{name}/dead", Viewer, "showDead", "What an export, an exporter or `preprocess` has refused for good")
             .query::<receivers::Which>().gives::<receivers::Letters>(200).by(|| on::get(receivers::dead)),
         post("/api/v1/instances/{id}/receivers/{name}/dead/resend", Operator, "resendDead", "Send dead letters again")
@@ -216,12 +230,94 @@ fn users() -> Vec<Route> {
     ]
 }
 
+/// The reference system's own (REFERENCE "REST").
 #[rustfmt::skip]
 fn reference() -> Vec<Route> {
+    use crate::reference::{config, events, instances, output, system};
     vec![
         post("/v1/core/instance/{id}/detections", Operator, "postDetections", "The user's own detections, one JSON object a line")
             .takes_bytes("application/x-ndjson").up_to(detections::MAX_BODY_BYTES)
             .gives::<detections::Answer>(200).by(|| on::post(detections::detections)),
+        get("/v1/core/instances", Viewer, "coreInstances", "All instances")
+            .gives::<instances::All>(200).by(|| on::get(instances::list)),
+        post("/v1/core/instance", Operator, "coreAddInstance", "Make an instance")
+            .takes::<instances::Wanted>().gives::<instances::Made>(201).by(|| on::post(instances::add)),
+        get("/v1/core/instance/{id}", Viewer, "coreInstance", "One instance")
+            .gives::<instances::Shown>(200).by(|| on::get(instances::show)),
+        put("/v1/core/instance/{id}", Operator, "corePutInstance", "Change an instance; what is absent stays")
+            .takes::<instances::Wanted>().gives_nothing(204).by(|| on::put(instances::change)),
+        patch("/v1/core/instance/{id}", Operator, "corePatchInstance", "Change an instance; what is absent stays")
+            .takes::<instances::Wanted>().gives_nothing(204).by(|| on::patch(instances::change)),
+        delete("/v1/core/instance/{id}", Operator, "coreDeleteInstance", "Delete an instance, its log and what waits")
+            .gives_nothing(204).by(|| on::delete(instances::delete)),
+        post("/v1/core/instance/{id}/load", Operator, "coreLoad", "An instance is loaded as long as it is there")
+            .gives_nothing(204).by(|| on::post(instances::load)),
+        post("/v1/core/instance/{id}/unload", Operator, "coreUnload", "Stop it; its deliveries go on")
+            .gives_nothing(204).by(|| on::post(instances::stop)),
+        post("/v1/core/instance/{id}/start", Operator, "coreStart", "Start its source")
+            .gives_nothing(204).by(|| on::post(instances::start)),
+        post("/v1/core/instance/{id}/stop", Operator, "coreStop", "Stop its source")
+            .gives_nothing(204).by(|| on::post(instances::stop)),
+        post("/v1/core/instance/{id}/restart", Operator, "coreRestart", "Stop, then start")
+            .gives_nothing(204).by(|| on::post(instances::restart)),
+        get("/v1/core/instance/{id}/config", Viewer, "coreConfig", "A part of its file")
+            .query::<config::Which>().gives::<config::Part>(200).by(|| on::get(config::show)),
+        post("/v1/core/instance/{id}/config", Operator, "coreSetConfig", "Set a part of its file; applied at once")
+            .takes::<config::Part>().gives_nothing(204).by(|| on::post(config::change)),
+        get("/v1/core/instance/{id}/state", Viewer, "coreState", "How it is doing, by path")
+            .query::<config::Which>().gives::<config::Part>(200).by(|| on::get(config::state)),
+        post("/v1/core/instance/{id}/input", Operator, "coreInput", "Set its source")
+            .takes::<output::Input>().gives_nothing(204).by(|| on::post(output::input)),
+        post("/v1/core/instance/{id}/output/hls", Operator, "coreHls", "Switch HLS")
+            .takes::<output::Hls>().gives::<output::HlsUri>(200).gives_nothing(204).by(|| on::post(output::hls)),
+        post("/v1/core/instance/{id}/output/rtsp", Operator, "coreRtsp", "Switch an RTSP output")
+            .takes::<output::Rtsp>().gives_nothing(204).by(|| on::post(output::rtsp)),
+        post("/v1/core/instance/{id}/output/render_preset", Operator, "corePreset", "What is drawn into exported pictures")
+            .takes::<output::Preset>().gives_nothing(204).by(|| on::post(output::preset)),
+        get("/v1/core/instance/{id}/frame", Viewer, "coreFrame", "The last picture")
+            .gives::<output::Frame>(200).by(|| on::get(output::frame)),
+        get("/v1/core/instance/{id}/consume_events", Viewer, "coreConsume", "Records since the last poll, at most the newest 500")
+            .gives::<events::AllConsumed>(200).gives_nothing(204).by(|| on::get(events::consume)),
+        get("/v1/core/instance/{id}/consume_events_sse", Viewer, "coreFollow", "Records as they come, as server-sent events")
+            .gives_bytes(200, "text/event-stream").by(|| on::get(events::follow)),
+        get("/v1/core/solutions", Viewer, "coreSolutions", "What analytics there are")
+            .gives_bytes(200, "application/json").by(|| on::get(system::solutions)),
+        get("/v1/core/version", Viewer, "coreVersion", "Of this program")
+            .gives_bytes(200, "application/json").by(|| on::get(system::version)),
+        get("/v1/core/system/info", Viewer, "coreInfo", "How the server is doing")
+            .gives_bytes(200, "application/json").by(|| on::get(system::info)),
+        get("/v1/core/system/config", Viewer, "coreSystemConfig", "What it was started with")
+            .gives::<system::Config>(200).by(|| on::get(system::config)),
+        get("/v1/core/log", Operator, "coreLog", "What the program has logged lately")
+            .query::<crate::system::WhichLines>().gives::<crate::system::Lines>(200).by(|| on::get(crate::system::log)),
+    ]
+}
+
+/// Areas and lines by the reference system's paths.
+#[rustfmt::skip]
+fn securt() -> Vec<Route> {
+    use crate::reference::securt;
+    vec![
+        post("/v1/securt/instance/{id}/area/{kind}", Operator, "securtAddArea", "Make an area: crossing, intrusion, loitering, crowding, object_left, object_removed")
+            .takes::<securt::Area>().gives::<securt::Made>(201).by(|| on::post(securt::add_area)),
+        put("/v1/securt/instance/{id}/area/{kind}/{area}", Operator, "securtPutArea", "Make an area with an id, or change it")
+            .takes::<securt::Area>().gives_nothing(204).by(|| on::put(securt::put_area)),
+        get("/v1/securt/instance/{id}/areas", Viewer, "securtAreas", "Its areas, by id")
+            .gives::<securt::Entries>(200).by(|| on::get(securt::areas)),
+        delete("/v1/securt/instance/{id}/areas", Operator, "securtDeleteAreas", "Delete all its areas")
+            .gives_nothing(204).by(|| on::delete(securt::delete_areas)),
+        delete("/v1/securt/instance/{id}/area/{kind}", Operator, "securtDeleteArea", "Delete an area by its id")
+            .gives_nothing(204).by(|| on::delete(securt::delete_area)),
+        post("/v1/securt/instance/{id}/line/{kind}", Operator, "securtAddLine", "Make a line: crossing, tailgating")
+            .takes::<securt::Line>().gives::<securt::Made>(201).by(|| on::post(securt::add_line)),
+        put("/v1/securt/instance/{id}/line/{kind}/{line}", Operator, "securtPutLine", "Make a line with an id, or change it")
+            .takes::<securt::Line>().gives_nothing(204).by(|| on::put(securt::put_line)),
+        get("/v1/securt/instance/{id}/lines", Viewer, "securtLines", "Its lines, by id")
+            .gives::<securt::Entries>(200).by(|| on::get(securt::lines)),
+        delete("/v1/securt/instance/{id}/lines", Operator, "securtDeleteLines", "Delete all its lines")
+            .gives_nothing(204).by(|| on::delete(securt::delete_lines)),
+        delete("/v1/securt/instance/{id}/line/{kind}", Operator, "securtDeleteLine", "Delete a line by its id")
+            .gives_nothing(204).by(|| on::delete(securt::delete_line)),
     ]
 }
 

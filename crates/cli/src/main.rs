@@ -9,6 +9,7 @@ mod interrupts;
 mod load;
 mod logging;
 mod output;
+mod systemd;
 
 use std::path::PathBuf;
 

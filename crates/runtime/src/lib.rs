@@ -45,13 +45,14 @@ pub use pipeline::Ended;
 pub use plans::{Checked, check};
 pub use runtime::{OpenError, Runtime};
 pub use server::{
-    Client, ClientError, DiskHealth, Drafted, ErrorKind, ExportSeen, ExporterSeen, Filter, FilterError,
-    Findings, Installed, InstanceSnapshot, InstanceState, JournalHealth, JournalState, Look, Looked,
-    Operation, OperationError, Place, PostError, Reply, Sample, Samples, SeenBox, SeenEvent, Server,
-    ServerHealth, SettingSeen, Socket, SocketError, SwitchTo, Tap, TapPlace, Tapped, Tried, Unusable, Use,
+    After, Client, ClientError, DiskHealth, Drafted, ErrorKind, ExportSeen, ExporterSeen, Filter,
+    FilterError, Findings, Installed, InstanceSnapshot, InstanceState, JournalHealth, JournalState, Look,
+    Looked, Operation, OperationError, Place, PostError, Preprocessed, Reply, Sample,
+    Samples, SeenBox, SeenEvent, Server, ServerHealth, SettingSeen, Socket, SocketError, SwitchTo, Tap, TapPlace,
+    Tapped, TestOutcome, Tested, Tried, Unusable, Use,
 };
 pub use source_status::SourceSnapshot;
-pub use status::ReceiverSnapshot;
+pub use status::{Happened, ReceiverSnapshot};
 /// What HLS exports have cut, for whoever serves HTTP.
 pub use watchpost_media::hls;
 pub use watchpost_process::Guardian;

@@ -1,6 +1,7 @@
 //! What can be known of a running instance at any moment: states and counts.
 
 use std::{
+    collections::VecDeque,
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
@@ -53,6 +54,25 @@ impl State {
 /// An episode of overflowing ends with this long without a loss: one record tells of it, not one a loss.
 const EPISODE_QUIET: Duration = Duration::from_secs(60);
 
+/// Deliveries and failures that are remembered of a receiver.
+const REMEMBERED: usize = 20;
+/// Deliveries closer to each other than this are remembered as one.
+const TOGETHER_MS: i64 = 1000;
+
+/// Something that happened to a receiver.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct Happened {
+    /// When, Unix ms.
+    pub at_ms: i64,
+    /// `delivered`, `refused` or `failed`.
+    pub outcome: &'static str,
+    /// How many records or objects, where that is known.
+    pub count: u64,
+    /// In the receiver's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
 /// What one receiver is doing. Written by its worker, read by anyone.
 #[derive(Debug)]
 pub struct ReceiverStatus {
@@ -69,6 +89,8 @@ pub struct ReceiverStatus {
     /// First log position not yet done with.
     cursor: watch::Sender<u64>,
     written: Mutex<Vec<Written>>,
+    /// Oldest first.
+    happened: Mutex<VecDeque<Happened>>,
     /// When it lost something the last time.
     last_loss: Mutex<Option<Instant>>,
     pub(crate) delivered: AtomicU64,
@@ -133,6 +155,7 @@ impl ReceiverStatus {
             remark: Mutex::default(),
             cursor: watch::Sender::new(0),
             written: Mutex::default(),
+            happened: Mutex::default(),
             last_loss: Mutex::default(),
             delivered: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
@@ -167,6 +190,33 @@ impl ReceiverStatus {
             tracing::warn!(receiver = %self.name, "{remark}");
         }
         *now = remark;
+    }
+
+    /// Remembers something that happened.
+    pub(crate) fn remember(&self, outcome: &'static str, count: u64, message: Option<&str>) {
+        let at_ms = jiff::Timestamp::now().as_millisecond();
+        let mut happened = self.happened.lock();
+        if let Some(last) = happened.back_mut()
+            && (last.outcome, &last.message) == (outcome, &message.map(str::to_owned))
+            && at_ms - last.at_ms < TOGETHER_MS
+        {
+            last.count += count;
+            return;
+        }
+        if happened.len() == REMEMBERED {
+            happened.pop_front();
+        }
+        happened.push_back(Happened { at_ms, outcome, count, message: message.map(str::to_owned) });
+    }
+
+    /// What happened lately, newest first.
+    pub(crate) fn happened(&self) -> Vec<Happened> {
+        self.happened.lock().iter().rev().cloned().collect()
+    }
+
+    /// Why it refused something the last time.
+    pub(crate) fn last_refusal(&self) -> Option<String> {
+        self.happened.lock().iter().rev().find(|one| one.outcome == "refused")?.message.clone()
     }
 
     /// Its state now.

@@ -110,6 +110,15 @@ impl Sandbox {
         Ran::new(&output)
     }
 
+    /// As `run`, with something on STDIN.
+    pub fn run_with_input<S: AsRef<OsStr>>(&self, args: &[S], input: &[u8]) -> Ran {
+        let mut command = self.command(args);
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        Ran::new(&child.wait_with_output().unwrap())
+    }
+
     /// As `run`, as a user who may do nothing but what everyone may, in a data folder that everyone may use:
     /// root is refused nothing. `None`, said aloud, where no such user can be had.
     pub fn run_unprivileged<S: AsRef<OsStr>>(&self, args: &[S]) -> Option<Ran> {
@@ -151,7 +160,8 @@ impl Sandbox {
         wait_until("the server listens on HTTP", || {
             let log = std::fs::read_to_string(self.path().join("stderr.log")).unwrap_or_default();
             let log = log.get(self.log_start.load(Ordering::Relaxed)..).unwrap_or_default();
-            let (_, after) = log.split_once("listening on http://").unwrap_or_default();
+            let (_, after) = log.split_once("listening on http").unwrap_or_default();
+            let (_, after) = after.split_once("://").unwrap_or_default();
             address = after.split_once('/').and_then(|(address, _)| address.parse().ok());
             address.is_some()
         });

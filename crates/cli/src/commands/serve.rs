@@ -9,7 +9,7 @@ use crate::{
     Global,
     exit::Exit,
     interrupts::{Interrupts, leave_at_once},
-    load, logging,
+    load, logging, systemd,
 };
 
 /// Run all instances of the data folder, until Ctrl-C or TERM
@@ -86,10 +86,13 @@ impl Serve {
             let app = App::new(server.clone(), options);
             let scheme = if tls.is_some() { "https" } else { "http" };
             tracing::info!("listening on {scheme}://{}/", listener.address());
+            let watchdog = systemd::ready(server.clone());
             tokio::select! {
                 () = listener.serve(watchpost_api::router(app)) => {}
+                () = watchdog => {}
                 () = interrupts.next() => {}
             }
+            systemd::stopping();
             tracing::info!("stopping; press Ctrl-C again to stop at once");
             drop(socket);
             tokio::select! {

@@ -95,6 +95,16 @@ impl DeadLetters {
         self.log.set_state(singles.chain([(RESEND_BEFORE.to_owned(), None)]).collect())
     }
 
+    /// Whether a letter is still here.
+    pub fn is_there(&self, number: u64) -> bool {
+        number >= self.log.start() && self.log.state(&format!("{GONE}{number}")).is_none()
+    }
+
+    /// Whether a letter is to be sent again.
+    pub fn is_marked(&self, number: u64) -> bool {
+        self.log.state(&format!("{RESEND}{number}")).is_some()
+    }
+
     fn count(&self) -> Result<u64, journal::Error> {
         let mut count = 0;
         self.each(self.log.start(), |_, _| {

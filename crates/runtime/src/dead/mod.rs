@@ -167,23 +167,26 @@ impl DeadLetters {
             Some(index) => delivery.items.get(index).into_iter().map(letter_item).collect(),
             None => delivery.items.iter().map(letter_item).collect(),
         };
-        self.keep(&Letter {
-            reason: reason.into(),
-            time_ms: delivery.time_ms,
-            position: delivery.position,
-            items,
-        })
-        .await
+        let letter =
+            Letter { reason: reason.into(), time_ms: delivery.time_ms, position: delivery.position, items };
+        self.keep(&letter).await.map(|_| ())
+    }
+
+    /// Keeps a delivery that is to be sent, for a test; returns its number.
+    pub async fn bury_sample(&self, delivery: &Delivery) -> Result<u64, journal::Error> {
+        let items = delivery.items.iter().map(letter_item).collect();
+        let reason = "a test that somebody asked for".into();
+        self.keep(&Letter { reason, time_ms: delivery.time_ms, position: 0, items }).await
     }
 
     /// Keeps something that never became a record: a preprocess command's output.
     pub async fn bury_text(&self, text: &[u8], time_ms: i64, reason: &str) -> Result<(), journal::Error> {
         let text = Some(String::from_utf8_lossy(text).into_owned());
         let items = vec![LetterItem { kind: None, json: None, text }];
-        self.keep(&Letter { reason: reason.into(), time_ms, position: 0, items }).await
+        self.keep(&Letter { reason: reason.into(), time_ms, position: 0, items }).await.map(|_| ())
     }
 
-    async fn keep(&self, letter: &Letter<'_>) -> Result<(), journal::Error> {
+    async fn keep(&self, letter: &Letter<'_>) -> Result<u64, journal::Error> {
         let letter = serde_json::to_vec(letter).unwrap_or_default();
         let mut commit = journal::Commit { entries: vec![Bytes::from(letter)], state: vec![] };
         // Not `append`: that would hold up a thread of all workers while the disk is full.
@@ -202,7 +205,7 @@ impl DeadLetters {
             let (start, end) = (self.log.start(), self.log.end());
             self.log.trim(start + (end - start) / 10 + 1)?;
         }
-        Ok(())
+        Ok(position)
     }
 }
 

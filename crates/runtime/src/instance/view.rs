@@ -35,6 +35,19 @@ impl View {
         SourceSnapshot { lost, ..source }
     }
 
+    /// What every export and exporter is doing.
+    pub(crate) fn statuses(&self) -> Vec<Arc<crate::status::ReceiverStatus>> {
+        self.statuses.read().clone()
+    }
+
+    /// What has happened lately to an export, an exporter or `preprocess`, newest first.
+    pub(crate) fn happened(&self, receiver: &str) -> Option<Vec<crate::status::Happened>> {
+        if receiver == "preprocess" {
+            return self.preprocess.read().as_ref().map(|seen| seen.status.happened());
+        }
+        self.statuses.read().iter().find(|status| status.name == receiver).map(|status| status.happened())
+    }
+
     /// The state of every export and exporter, also of those that could not be started.
     pub fn receivers(&self) -> Vec<ReceiverSnapshot> {
         let end = self.log.end();

@@ -313,6 +313,20 @@ impl Task {
     }
 }
 
+/// The records of a line that a command has written, or why it would be refused.
+pub(crate) fn understood(
+    line: &[u8],
+    version: Version,
+) -> Result<Vec<serde_json::Map<String, serde_json::Value>>, String> {
+    answer::parse(line, version, false)?;
+    match serde_json::from_slice(line).map_err(|error| error.to_string())? {
+        serde_json::Value::Array(list) => {
+            Ok(list.into_iter().filter_map(|record| record.as_object().cloned()).collect())
+        }
+        record => Ok(record.as_object().cloned().into_iter().collect()),
+    }
+}
+
 /// The file behind the command's first word, or why it cannot be executed.
 pub(crate) fn resolve(command: &str, paths: &Paths) -> Result<std::path::PathBuf, String> {
     let spec = Spec::new("preprocess", command, paths.bare_dir()).map_err(|error| error.to_string())?;

@@ -18,8 +18,10 @@ mod operation;
 mod posted;
 mod samples;
 mod seen;
+mod send_test;
 mod slot;
 mod tap;
+mod try_preprocess;
 mod try_source;
 
 use std::{collections::BTreeMap, io, path::PathBuf, sync::Arc, time::Duration};
@@ -40,8 +42,10 @@ pub use self::{
     posted::PostError,
     samples::{Sample, Samples},
     seen::{ExportSeen, ExporterSeen, Installed, SettingSeen, Use},
+    send_test::{TestOutcome, Tested},
     slot::{InstanceSnapshot, InstanceState},
     tap::{Filter, FilterError, Place as TapPlace, Tap, Tapped},
+    try_preprocess::{After, Preprocessed},
     try_source::Tried,
 };
 use self::{edit::no_export, slot::Slot};
@@ -49,6 +53,7 @@ use crate::{
     dead::DeadLetters,
     instance::ReplayError,
     runtime::{OpenError, Runtime},
+    status::Happened,
 };
 
 /// The folder of instance files in the data folder.
@@ -78,7 +83,13 @@ impl Server {
         let cannot = |error: io::Error| OpenError::Folder { path: folder.clone(), error };
         std::fs::create_dir_all(&folder).map_err(cannot)?;
         let (slots, unusable) = (RwLock::default(), RwLock::default());
-        let server = Arc::new(Self { runtime, folder, slots, unusable, coming_and_going: Mutex::default() });
+        let server = Arc::new(Self {
+            runtime,
+            folder,
+            slots,
+            unusable,
+            coming_and_going: Mutex::default(),
+        });
         server.sweep();
         server.look_at_instances().await?;
         Ok(server)
@@ -192,6 +203,16 @@ impl Server {
     /// There is none.
     pub fn id_of(&self, instance: &str) -> Result<Id, OperationError> {
         self.find(instance).map(|slot| slot.id)
+    }
+
+    /// What happened lately to an export, an exporter or `preprocess`, newest first.
+    ///
+    /// # Errors
+    /// None of that name.
+    pub fn deliveries(&self, instance: &str, receiver: &str) -> Result<Vec<Happened>, OperationError> {
+        let slot = self.find(instance)?;
+        let happened = slot.view().happened(receiver);
+        happened.ok_or_else(|| OperationError::unknown(format!("{} has no export `{receiver}`", slot.name())))
     }
 
     /// Edits the document of an instance: what `edit` makes of it is checked, saved and applied, and nobody else

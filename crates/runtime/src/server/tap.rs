@@ -39,6 +39,9 @@ pub struct Filter {
     pub zones: Vec<String>,
     /// Least confidence, 0 to 1.
     pub min_confidence: Option<f64>,
+    /// Records of version 1, as the reference system has them, in place of 2.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub version_1: bool,
 }
 
 /// A filter that nothing can pass.
@@ -220,7 +223,12 @@ impl Tap {
             (Selection::Records(wanted), Body::Group(records)) => {
                 let wanted = records.iter().filter(|record| wanted.contains_key(&record.schema));
                 // Behind a preprocess command that sees version 1 there is no other.
-                wanted.filter_map(|r| r.json(Version::V2).or_else(|| r.json(Version::V1))).collect()
+                let (first, second) = if self.filter.version_1 {
+                    (Version::V1, Version::V2)
+                } else {
+                    (Version::V2, Version::V1)
+                };
+                wanted.filter_map(|r| r.json(first).or_else(|| r.json(second))).collect()
             }
             _ => Vec::new(),
         }

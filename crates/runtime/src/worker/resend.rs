@@ -56,6 +56,7 @@ impl Worker {
             match outcome {
                 Outcome::Refused { position, reason, .. } => {
                     tracing::warn!(receiver = %self.status.name, letter = position, "refused again: {reason}");
+                    self.status.remember("refused", 1, Some(&reason));
                     refused.insert(position);
                 }
                 Outcome::Delivered { through, resume } => {
@@ -68,6 +69,7 @@ impl Worker {
                     for number in std::mem::replace(unanswered, later) {
                         if !refused.contains(&number) {
                             add(&self.status.delivered, 1);
+                            self.status.remember("delivered", 1, None);
                             self.dead.remove(number).map_err(unreadable)?;
                         }
                     }

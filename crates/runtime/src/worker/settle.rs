@@ -60,6 +60,9 @@ impl Worker {
             bytes += done.bytes;
         }
         add(&self.status.delivered, delivered);
+        if delivered > 0 {
+            self.status.remember("delivered", delivered, None);
+        }
         add(&self.status.undurable, undurable);
         add(&self.status.bytes, bytes);
         if self.in_flight.is_empty() {
@@ -95,6 +98,7 @@ impl Worker {
             .map_err(|error| ReceiverError::Blocked(format!("keeping a dead letter: {error}")))?;
         refused.refused += if item.is_some() { 1 } else { refused.items };
         add(&self.status.refused, 1);
+        self.status.remember("refused", 1, Some(reason));
         Ok(())
     }
 
@@ -115,6 +119,7 @@ impl Worker {
     pub(super) async fn after_failure(&mut self, error: ReceiverError, lived: Duration) {
         let reason = error.to_string();
         self.deaths.last = matches!(error, ReceiverError::Died(_));
+        self.status.remember("failed", 0, Some(&reason));
         if self.deaths.last
             && let Err(error) = self.count_death(&reason).await
         {

@@ -1,0 +1,191 @@
+//! `/metrics`: counts and states in Prometheus' text format (version 0.0.4). The names are a closed set, [`METRICS`];
+//! labels are ids and names of instances and receivers, states and formats, never values out of records. Beyond
+//! [`MAX_SERIES`] series of receivers the rest is left out, and said.
+
+use std::fmt::Write;
+
+use axum::{
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use watchpost_runtime::{InstanceSnapshot, JournalState, Operation, ReceiverSnapshot, Reply};
+
+use crate::{App, Problem, instances::odd};
+
+/// Receivers that are told of: 200 instances with 25 each. A thousand times that would only hurt who scrapes it.
+const MAX_SERIES: usize = 5000;
+
+/// One metric.
+pub struct Metric {
+    /// Its name.
+    pub name: &'static str,
+    /// `counter` or `gauge`.
+    pub kind: &'static str,
+    /// What it tells, with its unit.
+    pub help: &'static str,
+    of: Of,
+}
+
+/// Where a value comes from.
+enum Of {
+    Process(fn(&App) -> f64),
+    Instance(fn(&InstanceSnapshot) -> f64),
+    /// 1 for the state it is in, 0 for the others.
+    InstanceState,
+    Receiver(fn(&ReceiverSnapshot) -> f64),
+    ReceiverState,
+}
+
+/// The states of instances and of receivers: closed sets (PRODUCT sections 3 and 10).
+const INSTANCE_STATES: [&str; 6] = ["stopped", "starting", "running", "restarting", "failed", "finished"];
+const RECEIVER_STATES: [&str; 8] =
+    ["running", "waiting", "paused", "disabled", "blocked", "overflowing", "failed", "finished"];
+
+const fn process(name: &'static str, kind: &'static str, help: &'static str, of: fn(&App) -> f64) -> Metric {
+    Metric { name, kind, help, of: Of::Process(of) }
+}
+
+const fn instance(
+    name: &'static str,
+    kind: &'static str,
+    help: &'static str,
+    of: fn(&InstanceSnapshot) -> f64,
+) -> Metric {
+    Metric { name, kind, help, of: Of::Instance(of) }
+}
+
+const fn receiver(
+    name: &'static str,
+    kind: &'static str,
+    help: &'static str,
+    of: fn(&ReceiverSnapshot) -> f64,
+) -> Metric {
+    Metric { name, kind, help, of: Of::Receiver(of) }
+}
+
+/// Every metric there is.
+#[rustfmt::skip]
+pub static METRICS: &[Metric] = &[
+    process("watchpost_uptime_seconds", "gauge", "Since the process was started", |app| app.started.elapsed().as_secs_f64()),
+    process("watchpost_memory_bytes", "gauge", "Resident memory of the process", |app| app.server.health().memory_bytes as f64),
+    process("watchpost_disk_free_bytes", "gauge", "Room on the disk of the data folder", |app| app.server.health().disk.free_bytes as f64),
+    process("watchpost_journal_bytes", "gauge", "Bytes of all instances' logs", |app| app.server.health().journal.bytes as f64),
+    process("watchpost_journal_blocked", "gauge", "1 while the journal cannot be written", |app| {
+        f64::from(app.server.health().journal.state == JournalState::Blocked)
+    }),
+    Metric { name: "watchpost_instance_state", kind: "gauge", help: "1 for the state an instance is in", of: Of::InstanceState },
+    instance("watchpost_instance_frames_total", "counter", "Frames that arrived in this run of the source", |i| i.frames as f64),
+    instance("watchpost_instance_analysed_total", "counter", "Of these, analysed", |i| i.analysed as f64),
+    instance("watchpost_instance_skipped_total", "counter", "Frames that a live source could not wait with", |i| i.skipped as f64),
+    instance("watchpost_instance_frame_rate", "gauge", "Frames per second that arrive", |i| i.fps),
+    instance("watchpost_instance_tracks", "gauge", "Established tracks in the last frame", |i| i.tracks as f64),
+    instance("watchpost_instance_events_last_hour", "gauge", "Events within the last hour", |i| i.events_last_hour as f64),
+    instance("watchpost_instance_malformed_total", "counter", "Lines and detections of the source that were malformed", |i| i.malformed as f64),
+    instance("watchpost_instance_lost_total", "counter", "Records and objects for which the journal had no room", |i| i.lost as f64),
+    instance("watchpost_instance_restarts_total", "counter", "Times the source was opened again after a failure", |i| i.restarts as f64),
+    instance("watchpost_instance_log_bytes", "gauge", "Bytes of the instance's log", |i| i.log_bytes as f64),
+    Metric { name: "watchpost_receiver_state", kind: "gauge", help: "1 for the state an export or exporter is in", of: Of::ReceiverState },
+    receiver("watchpost_receiver_delivered_total", "counter", "Records, objects or pictures delivered", |r| r.delivered as f64),
+    receiver("watchpost_receiver_bytes_total", "counter", "Their bytes", |r| r.bytes as f64),
+    receiver("watchpost_receiver_waiting", "gauge", "Log entries not yet done with", |r| r.waiting as f64),
+    receiver("watchpost_receiver_retried_total", "counter", "Deliveries that were sent again", |r| r.retried as f64),
+    receiver("watchpost_receiver_refused_total", "counter", "Dead letters", |r| r.refused as f64),
+    receiver("watchpost_receiver_dropped_total", "counter", "Lost to a limit", |r| r.dropped as f64),
+    receiver("watchpost_receiver_limited_total", "counter", "Taken out by filter.max_per_s", |r| r.limited as f64),
+    receiver("watchpost_receiver_undurable_total", "counter", "Delivered while the journal could not be written", |r| r.undurable as f64),
+    receiver("watchpost_receiver_outside_total", "counter", "Left out by the export's schedule", |r| r.outside as f64),
+    Metric { name: "watchpost_receivers_not_told", kind: "gauge", help: "Receivers left out of this page, for there are too many", of: Of::Process(|_| 0.0) },
+];
+
+pub(crate) async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
+    let Reply::Instances { instances, .. } = app.server.perform(Operation::List).await? else {
+        return Err(odd());
+    };
+    let text = write(&app, &instances);
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+}
+
+fn write(app: &App, instances: &[InstanceSnapshot]) -> String {
+    let receivers = || {
+        instances
+            .iter()
+            .flat_map(|i| i.exports.iter().chain(&i.preprocess).map(move |receiver| (i, receiver)))
+    };
+    let mut text = String::new();
+    for metric in METRICS {
+        let Metric { name, kind, help, .. } = metric;
+        let _never_fails = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+        let mut line = |labels: &[(&str, &str)], value: f64| {
+            let labels: Vec<_> =
+                labels.iter().map(|(key, value)| format!("{key}=\"{}\"", escaped(value))).collect();
+            let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+            let _never_fails = writeln!(text, "{name}{labels} {value}");
+        };
+        match &metric.of {
+            Of::Process(_) if *name == "watchpost_receivers_not_told" => {
+                line(&[], receivers().count().saturating_sub(MAX_SERIES) as f64);
+            }
+            Of::Process(of) => line(&[], of(app)),
+            Of::Instance(of) => {
+                for one in instances {
+                    line(&[("instance", &one.id.to_string()), ("name", &one.name)], of(one));
+                }
+            }
+            Of::InstanceState => {
+                for one in instances {
+                    for state in INSTANCE_STATES {
+                        let is = f64::from(one.state.name() == state);
+                        line(&[("instance", &one.id.to_string()), ("name", &one.name), ("state", state)], is);
+                    }
+                }
+            }
+            Of::Receiver(of) => {
+                for (one, receiver) in receivers().take(MAX_SERIES) {
+                    line(&of_receiver(&one.id.to_string(), one, receiver), of(receiver));
+                }
+            }
+            Of::ReceiverState => {
+                for (one, receiver) in receivers().take(MAX_SERIES) {
+                    for state in RECEIVER_STATES {
+                        let id = one.id.to_string();
+                        let mut labels = of_receiver(&id, one, receiver).to_vec();
+                        labels.push(("state", state));
+                        line(&labels, f64::from(receiver.state == state));
+                    }
+                }
+            }
+        }
+    }
+    text
+}
+
+fn of_receiver<'a>(
+    id: &'a str,
+    instance: &'a InstanceSnapshot,
+    receiver: &'a ReceiverSnapshot,
+) -> [(&'a str, &'a str); 4] {
+    [("instance", id), ("name", &instance.name), ("receiver", &receiver.name), ("format", receiver.format)]
+}
+
+/// As the format has it: backslash, quote and line end.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every name is documented, with its kind: dashboards and alerts are made by docs/api.md.
+    #[test]
+    fn every_metric_is_documented() {
+        let docs = include_str!("../../../docs/metrics.md");
+        for metric in METRICS {
+            let line = format!("| `{}` | {} |", metric.name, metric.kind);
+            assert!(docs.contains(&line), "docs/metrics.md lacks: {line}");
+            assert_eq!(metric.kind == "counter", metric.name.ends_with("_total"), "{}", metric.name);
+        }
+        assert_eq!(docs.matches("| `watchpost_").count(), METRICS.len(), "docs/metrics.md tells of more");
+    }
+}

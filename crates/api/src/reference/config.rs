@@ -1,0 +1,131 @@
+//! An instance's file by paths with `/` between their parts, and values as JSON text. Names may hold dots; a `/` in
+//! a name is written `-`, as the reference does.
+
+use axum::{Extension, Json, extract::State, http::StatusCode};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use watchpost_runtime::Operation;
+
+use crate::{
+    App, Problem,
+    auth::Caller,
+    document::{current, edit},
+    extract::{Asked, At, Body},
+    secrets,
+};
+
+/// Which part.
+#[derive(Deserialize, Default, JsonSchema)]
+#[serde(default)]
+pub(crate) struct Which {
+    /// As `Output/handlers/events/enabled`; absent: all.
+    path: Option<String>,
+}
+
+/// A part of an instance's file.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "ReferenceConfig", extend("examples" = [{"path": "Output/handlers/events/enabled", "jsonValue": "false"}]))]
+pub(crate) struct Part {
+    /// As `Output/handlers/events/enabled`; empty: all of it.
+    path: String,
+    /// The value as JSON text.
+    json_value: String,
+}
+
+pub(crate) async fn show(
+    State(app): State<App>,
+    At(id): At<String>,
+    Asked(which): Asked<Which>,
+) -> Result<Json<Part>, Problem> {
+    let document = Value::Object(secrets::hidden(&current(&app, &id).await?));
+    part(&document, which.path)
+}
+
+fn part(of: &Value, path: Option<String>) -> Result<Json<Part>, Problem> {
+    let path = path.unwrap_or_default();
+    let found = of.pointer(&pointer(&path));
+    let found = found.ok_or_else(|| Problem::not_found(format!("there is nothing at `{path}`")))?;
+    Ok(Json(Part { json_value: found.to_string(), path }))
+}
+
+pub(crate) async fn change(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    At(id): At<String>,
+    Body(Part { path, json_value }): Body<Part>,
+) -> Result<StatusCode, Problem> {
+    let value: Value = serde_json::from_str(&json_value)
+        .map_err(|error| Problem::invalid(format!("/jsonValue: is not JSON: {error}")))?;
+    edit(&app, &caller, &id, None, |old| {
+        let mut new = old.clone();
+        match (pointer(&path).as_str(), value) {
+            ("", Value::Object(whole)) => new = whole,
+            ("", _) => {
+                return Err(Problem::invalid("/jsonValue: expected an object in place of the whole file"));
+            }
+            (pointer, value) => set(&mut new, pointer, value),
+        }
+        Ok(new)
+    })
+    .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// How it is doing, by the same kind of paths.
+pub(crate) async fn state(
+    State(app): State<App>,
+    At(id): At<String>,
+    Asked(which): Asked<Which>,
+) -> Result<Json<Part>, Problem> {
+    let shown = crate::instances::instance(app.server.perform(Operation::Show { instance: id }).await?)?;
+    let state = serde_json::to_value(&shown).unwrap_or_default();
+    part(&state, which.path)
+}
+
+/// As a JSON pointer.
+fn pointer(path: &str) -> String {
+    let parts = path.split('/').filter(|part| !part.is_empty());
+    parts.map(|part| format!("/{}", part.replace('~', "~0"))).collect()
+}
+
+/// Puts a value where a JSON pointer leads, making what is missing on the way.
+pub(crate) fn set(document: &mut Map<String, Value>, pointer: &str, value: Value) {
+    let mut parts =
+        pointer.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~")).peekable();
+    let Some(first) = parts.next() else { return };
+    let mut at = document.entry(first).or_insert(Value::Null);
+    for part in parts {
+        if let (Value::Array(list), Ok(index)) = (&*at, part.parse::<usize>())
+            && index < list.len()
+        {
+            at = &mut at[index];
+            continue;
+        }
+        if !at.is_object() {
+            *at = json!({});
+        }
+        at = &mut at[part.as_str()];
+    }
+    *at = value;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_set_and_what_is_missing_is_made() {
+        let mut document = Map::new();
+        set(&mut document, &pointer("Output/handlers/rtsp:--0.0.0.0:8554-stream1/enabled"), json!(true));
+        set(&mut document, &pointer("Input/uri"), json!("x"));
+        set(&mut document, "/list", json!([{"a": 1}]));
+        set(&mut document, "/list/0/a", json!(2));
+        let wanted = json!({
+            "Output": {"handlers": {"rtsp:--0.0.0.0:8554-stream1": {"enabled": true}}},
+            "Input": {"uri": "x"}, "list": [{"a": 2}],
+        });
+        assert_eq!(Value::Object(document), wanted);
+    }
+}

@@ -1,0 +1,84 @@
+"""The API against its own description: schemathesis makes requests of docs/openapi.json, good ones and bad ones, and
+holds every answer of a live server against it."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+# Longer finds little more; the whole test run has its own bound.
+SECONDS = 60
+# Their answers never end; a command would be run; a login is refused after five tries, on purpose.
+LEFT_OUT = ["live", "liveEvents", "coreFollow", "testPreprocess", "login"]
+# Whether something of the right form can be done is for the instance to say: 422 is an answer to that.
+# What nobody may do is tried, route by route and role by role, in tests/security.rs.
+NOT_CHECKED = ["positive_data_acceptance", "ignored_auth"]
+
+
+def program():
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    for profile in ["debug", "release"]:
+        if (target / profile / "watchpost").exists():
+            return target / profile / "watchpost"
+    raise AssertionError(f"no watchpost in {target}: build it first (cargo build)")
+
+
+class Api(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp()
+        self.log = open(os.path.join(self.folder, "log"), "w+")
+        data = os.path.join(self.folder, "data")
+        # With a user, so that one that is made in between does not change who may do what.
+        subprocess.run([program(), "--data", data, "password"], input=b"correct horse\n", check=True)
+        self.server = subprocess.Popen(
+            [program(), "--data", data, "serve", "--listen", "127.0.0.1:0"], stderr=self.log, stdin=subprocess.DEVNULL
+        )
+        for _ in range(300):
+            found = re.search(r"listening on (http://\S+:\d+)", open(self.log.name).read())
+            if found:
+                break
+            time.sleep(0.1)
+        self.url = found.group(1)
+        answer, self.cookie = self.ask("POST", "/api/v1/session", {"user": "admin", "password": "correct horse"})
+        made, _ = self.ask("POST", "/api/v1/tokens", {"name": "test", "role": "admin"})
+        self.token = made["token"]
+        document = {"DisplayName": "gate", "Input": {"uri": "ndjson+post://"}}
+        made, _ = self.ask("POST", "/api/v1/instances", document)
+        self.instance = made["id"]
+
+    def ask(self, method, path, body):
+        headers = {"Content-Type": "application/json", "Cookie": getattr(self, "cookie", "")}
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers, method=method)
+        with urllib.request.urlopen(request) as answer:
+            return json.load(answer), (answer.headers["Set-Cookie"] or "").split(";")[0]
+
+    def tearDown(self):
+        self.server.terminate()
+        self.server.wait(20)
+        self.log.close()
+        shutil.rmtree(self.folder)
+
+    def test_every_answer_is_as_described(self):
+        command = [
+            os.path.join(os.path.dirname(sys.executable), "st"), "run", f"{self.url}/openapi.json",
+            "--phases", "examples,coverage,fuzzing", "--max-time", str(SECONDS), "--max-examples", "20", "--workers", "2",
+            "--exclude-checks", ",".join(NOT_CHECKED), "--header", f"Authorization: Bearer {self.token}",
+            "--seed", "1", "--request-timeout", "10", "--warnings", "off", "--no-color",
+        ]
+        for operation in LEFT_OUT:
+            command += ["--exclude-operation-id", operation]
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=SECONDS * 3)
+        self.assertEqual(done.returncode, 0, done.stdout[-20000:] + done.stderr[-2000:])
+        self.assertIsNone(self.server.poll(), "the server still runs")
+
+
+if __name__ == "__main__":
+    unittest.main()
