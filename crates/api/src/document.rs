@@ -79,6 +79,8 @@ pub(crate) async fn put(
         let detail = "send If-Match with the ETag that was read, or `*` to replace whatever is there";
         return Err(Problem::new(StatusCode::PRECONDITION_REQUIRED, detail));
     };
+    // Its name may be what is changed.
+    let id = app.server.id_of(&id)?.to_string();
     edit(&app, &caller, &id, Some(wanted), |_| Ok(new)).await?;
     Ok(answer(&current(&app, &id).await?))
 }
@@ -92,6 +94,7 @@ pub(crate) async fn patch(
     Body(Document(patch)): Body<Document>,
 ) -> Result<Response, Problem> {
     let wanted = headers.get(header::IF_MATCH).cloned();
+    let id = app.server.id_of(&id)?.to_string();
     edit(&app, &caller, &id, wanted, |old| {
         let mut new = Value::Object(old.clone());
         merge(&mut new, patch.into());
