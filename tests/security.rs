@@ -39,8 +39,11 @@ fn login(address: SocketAddr, user: &str, password: &str) -> String {
     format!("Cookie: {}", cookie.split(';').next().unwrap())
 }
 
-/// Every route: method, path with something filled in, the role it needs, and a body that it takes.
-fn routes() -> Vec<(String, String, String, Option<(String, Value)>)> {
+/// Method, path with something filled in, the role it needs, and a body that it takes.
+type Route = (String, String, String, Option<(String, Value)>);
+
+/// Every route.
+fn routes() -> Vec<Route> {
     let description: Value = serde_json::from_str(&crate::api::committed()).unwrap();
     let mut all = Vec::new();
     for (path, methods) in description["paths"].as_object().unwrap() {
