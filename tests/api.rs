@@ -524,11 +524,13 @@ fn two_hundred_instances_answer_within_10_ms_and_viewers_slow_nobody() {
     // None of them reads: what they are sent stays on their side.
     let line =
         |frame: u64| format!("{{\"frame_id\":{frame},\"timestamp_ms\":{},\"detections\":[]}}\n", frame * 100);
-    let body: String = (0..20_000).map(line).collect();
-    let posted = ask(address, "POST", "/v1/core/instance/gate%200/detections", &[], body.as_bytes());
-    assert_eq!(posted.json()["accepted"], 20_000, "{}", posted.json());
+    for from in (0..6000).step_by(1000) {
+        let body: String = (from..from + 1000).map(line).collect();
+        let posted = ask(address, "POST", "/v1/core/instance/gate%200/detections", &[], body.as_bytes());
+        assert_eq!(posted.json()["accepted"], 1000, "{}", posted.json());
+    }
     wait_until("the export has all", || {
-        get(address, "/api/v1/instances/gate%200/exports/t").json()["status"]["delivered"] == 20_000
+        get(address, "/api/v1/instances/gate%200/exports/t").json()["status"]["delivered"] == 6000
     });
     let mut took: Vec<Duration> = (0..200)
         .map(|n| {

@@ -26,11 +26,19 @@ struct Guarded {
     id: &'static str,
     /// It changes something: the audit log tells of it.
     changes: bool,
+    /// Largest body.
+    body_bytes: usize,
 }
 
 /// A handler that only those may reach who may use its route.
 pub(crate) fn guarded(handler: MethodRouter<App>, route: Route, app: &App) -> MethodRouter<App> {
-    let state = Guarded { app: app.clone(), role: route.role, id: route.id, changes: route.changes() };
+    let state = Guarded {
+        app: app.clone(),
+        role: route.role,
+        id: route.id,
+        changes: route.changes(),
+        body_bytes: route.body_bytes,
+    };
     handler
         .layer(DefaultBodyLimit::max(route.body_bytes))
         .route_layer(from_fn_with_state(Arc::new(state), check))
@@ -38,12 +46,13 @@ pub(crate) fn guarded(handler: MethodRouter<App>, route: Route, app: &App) -> Me
 
 /// Routes that a part of the API puts together by itself: for who may look.
 pub(crate) fn viewers_only(routes: Router<App>, app: &App) -> Router<App> {
-    let state = Guarded { app: app.clone(), role: Role::Viewer, id: "", changes: false };
+    let state =
+        Guarded { app: app.clone(), role: Role::Viewer, id: "", changes: false, body_bytes: usize::MAX };
     routes.route_layer(from_fn_with_state(Arc::new(state), check))
 }
 
 async fn check(State(guarded): State<Arc<Guarded>>, mut request: Request, next: Next) -> Response {
-    let Guarded { app, role, id, changes } = &*guarded;
+    let Guarded { app, role, id, changes, body_bytes } = &*guarded;
     let peer = request.extensions().get::<Peer>().copied();
     let caller = match app.auth.identify(request.headers(), peer) {
         Ok(caller) => caller,
@@ -51,7 +60,9 @@ async fn check(State(guarded): State<Arc<Guarded>>, mut request: Request, next: 
     };
     let path = request.uri().path().to_owned();
     let refused = match caller.role {
-        has if has >= *role => None,
+        has if has >= *role => {
+            announced(&request).filter(|length| length > body_bytes).map(|_| too_long(*body_bytes))
+        }
         Role::Public => Some(not_known()),
         has => Some(Problem::new(
             StatusCode::FORBIDDEN,
@@ -75,6 +86,18 @@ async fn check(State(guarded): State<Arc<Guarded>>, mut request: Request, next: 
         app.audit.write(entry(&caller, id, path, response.status(), peer));
     }
     response
+}
+
+/// What a request says of its length: who announces too much is not listened to.
+fn announced(request: &Request) -> Option<usize> {
+    request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn too_long(most: usize) -> Problem {
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        format!("a body has at most {most} bytes here; send less at once"),
+    )
 }
 
 /// That nobody knows who asks.

@@ -120,7 +120,7 @@ fn instances() -> Vec<Route> {
             .takes::<document::Document>().up_to(document::MAX_BYTES)
             .gives::<watchpost_runtime::Findings>(200).by(|| on::post(checks::validate)),
         post("/api/v1/uploads", Operator, "upload", "Keep a file in uploads/ of the data folder, to be a source")
-            .query::<uploads::Named>().takes_bytes("application/octet-stream").gives::<uploads::Uploaded>(201).by(|| on::post(uploads::upload)),
+            .query::<uploads::Named>().takes_bytes("application/octet-stream").up_to(uploads::MAX_BYTES as usize).gives::<uploads::Uploaded>(201).by(|| on::post(uploads::upload)),
         post("/api/v1/source-test", Operator, "testSource", "Open a source, take its first picture, close it; at most 3 s")
             .takes::<checks::Trial>().gives::<watchpost_runtime::Tried>(200).by(|| on::post(checks::source)),
     ]

@@ -14,7 +14,7 @@ use tokio::io::AsyncWriteExt;
 use crate::{App, Problem, extract::Asked};
 
 /// Largest file, in bytes: an hour of a camera at 4 Mbit/s.
-const MAX_BYTES: u64 = 2 << 30;
+pub(crate) const MAX_BYTES: u64 = 2 << 30;
 /// What stays free on the disk: as much as the journal leaves (PRODUCT section 12).
 const LEFT_FREE_BYTES: u64 = 1 << 30;
 /// The folder in the data folder.
