@@ -222,7 +222,6 @@ fn hostile_input_is_refused_and_hurts_nobody() {
         "/api/v1/instances/gate/frame.jpg?width=99999999999",
         "//etc/passwd",
         "/api/v1/instances?limit=-1",
-        "/api/v1/events?after=x.y.z",
         "/api/v1/instances/gate/live?types=%00",
     ] {
         let answer = get(address, path);

@@ -47,9 +47,9 @@ pub use runtime::{OpenError, Runtime};
 pub use server::{
     After, Client, ClientError, DiskHealth, Drafted, ErrorKind, ExportSeen, ExporterSeen, Filter,
     FilterError, Findings, Installed, InstanceSnapshot, InstanceState, JournalHealth, JournalState, Look,
-    Looked, Operation, OperationError, Place, PostError, Preprocessed, Reply, Sample,
-    Samples, SeenBox, SeenEvent, Server, ServerHealth, SettingSeen, Socket, SocketError, SwitchTo, Tap, TapPlace,
-    Tapped, TestOutcome, Tested, Tried, Unusable, Use,
+    Looked, Operation, OperationError, Place, PostError, Preprocessed, Reply, Sample, Samples, SeenBox,
+    SeenEvent, Server, ServerHealth, SettingSeen, Socket, SocketError, SwitchTo, Tap, TapPlace, Tapped,
+    TestOutcome, Tested, Tried, Unusable, Use,
 };
 pub use source_status::SourceSnapshot;
 pub use status::{Happened, ReceiverSnapshot};

@@ -83,13 +83,7 @@ impl Server {
         let cannot = |error: io::Error| OpenError::Folder { path: folder.clone(), error };
         std::fs::create_dir_all(&folder).map_err(cannot)?;
         let (slots, unusable) = (RwLock::default(), RwLock::default());
-        let server = Arc::new(Self {
-            runtime,
-            folder,
-            slots,
-            unusable,
-            coming_and_going: Mutex::default(),
-        });
+        let server = Arc::new(Self { runtime, folder, slots, unusable, coming_and_going: Mutex::default() });
         server.sweep();
         server.look_at_instances().await?;
         Ok(server)
