@@ -1,5 +1,6 @@
 use std::{
     convert::Infallible,
+    future::pending,
     io::Write,
     net::SocketAddr,
     sync::{
@@ -9,7 +10,6 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context;
 use clap::Args;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
@@ -20,9 +20,9 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
+use tokio::{net::TcpStream, time::timeout};
 
-use super::plain;
+use super::{connections, plain};
 use crate::{Global, exit::Exit};
 
 /// Longest body taken; more is answered with 413. A crop of a 4K frame is some megabytes.
@@ -75,49 +75,21 @@ impl Http {
             json: global.json,
             count: AtomicU64::new(0),
         });
-        let tokio = tokio::runtime::Runtime::new().context("starting the server's tasks")?;
-        tokio.block_on(async {
-            let address = self.address;
-            let listener = TcpListener::bind(address).await.with_context(|| {
-                format!("listening on {address}: choose another with --address, or port 0 for a free one")
-            })?;
-            eprintln!("listening on http://{}/  (Ctrl-C ends it)", listener.local_addr()?);
-            tokio::select! {
-                () = serve(listener, answers.clone()) => {}
-                interrupted = tokio::signal::ctrl_c() => interrupted.context("waiting for Ctrl-C")?,
-            }
-            eprintln!("{} requests", answers.count.load(Ordering::Relaxed));
-            Ok(Exit::Done)
-        })
+        let all = answers.clone();
+        let talk = move |stream, _| talk(stream, all.clone());
+        connections::take("http", self.address, MAX_CONNECTIONS, pending(), talk)?;
+        eprintln!("{} requests", answers.count.load(Ordering::Relaxed));
+        Ok(Exit::Done)
     }
 }
 
-async fn serve(listener: TcpListener, answers: Arc<Answers>) {
-    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    loop {
-        // Never closed.
-        let Ok(permit) = room.clone().acquire_owned().await else { return };
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                // Too many open files, mostly: others end in the meantime.
-                eprintln!("watchpost: a connection could not be taken: {error}");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
-        let answers = answers.clone();
-        tokio::spawn(async move {
-            let service = service_fn(|request| answer(request, answers.clone()));
-            let mut server = http1::Builder::new();
-            server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-            if let Err(error) = server.serve_connection(TokioIo::new(stream), service).await
-                && !error.is_incomplete_message()
-            {
-                eprintln!("watchpost: {error}");
-            }
-            drop(permit);
-        });
+async fn talk(stream: TcpStream, answers: Arc<Answers>) -> anyhow::Result<()> {
+    let service = service_fn(|request| answer(request, answers.clone()));
+    let mut server = http1::Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    match server.serve_connection(TokioIo::new(stream), service).await {
+        Err(error) if !error.is_incomplete_message() => Err(error.into()),
+        _ => Ok(()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Throw-away receivers to try an export against, one file each.
 
+mod connections;
 mod flv;
 mod http;
 mod mqtt;

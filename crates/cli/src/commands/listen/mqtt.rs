@@ -18,13 +18,13 @@ use rmqtt_codec::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    sync::{Notify, Semaphore},
+    net::TcpStream,
+    sync::Notify,
     time::timeout,
 };
 use tokio_util::codec::{Decoder, Encoder};
 
-use super::plain;
+use super::{connections, plain};
 use crate::{Global, exit::Exit};
 
 /// Longest packet taken; with more the connection ends. A group with crops of a 4K frame is some megabytes.
@@ -82,45 +82,14 @@ impl Mqtt {
             count: AtomicU64::new(0),
             done: Notify::new(),
         });
-        let tokio = tokio::runtime::Runtime::new().context("starting the broker's tasks")?;
-        tokio.block_on(async {
-            let address = self.address;
-            let listener = TcpListener::bind(address).await.with_context(|| {
-                format!("listening on {address}: choose another with --address, or port 0 for a free one")
-            })?;
-            eprintln!("listening on mqtt://{}/  (Ctrl-C ends it)", listener.local_addr()?);
-            tokio::select! {
-                () = serve(listener, broker.clone()) => {}
-                () = broker.done.notified() => {}
-                interrupted = tokio::signal::ctrl_c() => interrupted.context("waiting for Ctrl-C")?,
-            }
-            eprintln!("{} messages", broker.count.load(Ordering::Relaxed));
-            Ok(Exit::Done)
-        })
-    }
-}
-
-async fn serve(listener: TcpListener, broker: Arc<Broker>) {
-    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    loop {
-        // Never closed.
-        let Ok(permit) = room.clone().acquire_owned().await else { return };
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                // Too many open files, mostly: others end in the meantime.
-                eprintln!("watchpost: a connection could not be taken: {error}");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
+        let (all, done) = (broker.clone(), broker.done.notified());
+        let talk = move |stream, _| {
+            let broker = all.clone();
+            async move { broker.talk(stream).await }
         };
-        let broker = broker.clone();
-        tokio::spawn(async move {
-            if let Err(error) = broker.talk(stream).await {
-                eprintln!("watchpost: a connection ended: {error:#}");
-            }
-            drop(permit);
-        });
+        connections::take("mqtt", self.address, MAX_CONNECTIONS, done, talk)?;
+        eprintln!("{} messages", broker.count.load(Ordering::Relaxed));
+        Ok(Exit::Done)
     }
 }
 

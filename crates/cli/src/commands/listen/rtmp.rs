@@ -1,5 +1,6 @@
 use std::{
     fs::File,
+    future::pending,
     io::Write,
     net::SocketAddr,
     path::PathBuf,
@@ -20,12 +21,11 @@ use rml_rtmp::{
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    net::TcpStream,
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
-use super::{flv, plain};
+use super::{connections, flv, plain};
 use crate::{Global, exit::Exit};
 
 /// Connections at once: an instance has one for each export. A message of each may take 16 MiB, RTMP's longest.
@@ -105,44 +105,11 @@ impl Rtmp {
             file: Mutex::new(file.transpose()?),
             streams: AtomicU64::new(0),
         });
-        let tokio = tokio::runtime::Runtime::new().context("starting the server's tasks")?;
-        tokio.block_on(async {
-            let address = self.address;
-            let listener = TcpListener::bind(address).await.with_context(|| {
-                format!("listening on {address}: choose another with --address, or port 0 for a free one")
-            })?;
-            eprintln!("listening on rtmp://{}/  (Ctrl-C ends it)", listener.local_addr()?);
-            tokio::select! {
-                () = serve(listener, receiver.clone()) => {}
-                interrupted = tokio::signal::ctrl_c() => interrupted.context("waiting for Ctrl-C")?,
-            }
-            eprintln!("{} streams", receiver.streams.load(Ordering::Relaxed));
-            Ok(Exit::Done)
-        })
-    }
-}
-
-async fn serve(listener: TcpListener, receiver: Arc<Receiver>) {
-    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    loop {
-        // Never closed.
-        let Ok(permit) = room.clone().acquire_owned().await else { return };
-        let (stream, from) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Too many open files, mostly: others end in the meantime.
-                eprintln!("watchpost: a connection could not be taken: {error}");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
-        let receiver = receiver.clone();
-        tokio::spawn(async move {
-            if let Err(error) = talk(receiver, stream, from).await {
-                eprintln!("watchpost: a connection from {from} ended: {error:#}");
-            }
-            drop(permit);
-        });
+        let all = receiver.clone();
+        let talk = move |stream, from| talk(all.clone(), stream, from);
+        connections::take("rtmp", self.address, MAX_CONNECTIONS, pending(), talk)?;
+        eprintln!("{} streams", receiver.streams.load(Ordering::Relaxed));
+        Ok(Exit::Done)
     }
 }
 
