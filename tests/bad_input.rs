@@ -554,7 +554,7 @@ fn preprocess_command_that_dies_at_once_loses_nothing() {
         .stdout
         .lines()
         .find_map(|line| line.strip_prefix("preprocess  command  waiting"))
-        .and_then(|line| line.split_whitespace().nth(1)?.parse().ok())
+        .and_then(|line| line.split_whitespace().nth(2)?.parse().ok())
         .unwrap();
     assert!(waiting >= ENTRIES, "{ran:?}");
     assert_eq!(
