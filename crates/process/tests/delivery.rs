@@ -199,7 +199,7 @@ async fn floods_and_endless_lines_are_bounded_and_do_not_hold_up_delivery() {
     }
     until("all read", || child.read_through() == 2000).await;
     until("lines", || child.recent_lines().iter().any(|line| line.text == "flood")).await;
-    let ended = within("stop", child.stop(Duration::from_millis(100))).await;
+    let ended = within("stop", child.stop(Duration::from_secs(5))).await;
     assert!(ended.left_behind >= 1, "{ended:?}");
     assert!(child.recent_lines().len() <= watchpost_process::RECENT_LINES);
 }

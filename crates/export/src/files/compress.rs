@@ -9,6 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use parking_lot::Mutex;
 use rustix::fs::{Timespec, Timestamps, UTIME_OMIT, futimens};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -44,11 +45,17 @@ impl Compress {
         }
     }
 
-    /// Puts the compressed file in the place of `path`, which the export `key` has rotated out.
-    pub(crate) fn replace(self, path: &Path, key: u64) -> io::Result<()> {
+    /// Puts the compressed file in the place of `path`, which the export `key` has rotated out. The change of the two
+    /// is made with `is_over` locked, and not any more once that is true: who ends the export finds one of them.
+    pub(crate) fn replace(self, path: &Path, key: u64, is_over: &Mutex<bool>) -> io::Result<()> {
         let target = with_suffix(path, self.suffix());
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
-        if target.exists() {
+        let is_there = target.exists();
+        let name = path.file_name().unwrap_or_default();
+        let part = folder.join(format!(".{:016x}.part", key_of(&[b"compress", name.as_encoded_bytes()])));
+        let written = if is_there { Ok(()) } else { self.write(path, &part, key) };
+        let is_over = is_over.lock();
+        if is_there {
             if mark::of(&target, key).is_none() {
                 return Err(io::Error::other(format!(
                     "{} is there already, and is not ours",
@@ -56,10 +63,12 @@ impl Compress {
                 )));
             }
         } else {
-            let name = path.file_name().unwrap_or_default();
-            let part = folder.join(format!(".{:016x}.part", key_of(&[b"compress", name.as_encoded_bytes()])));
-            let written = self.write(path, &part, key).and_then(|()| fs::rename(&part, &target));
-            if let Err(error) = written {
+            let done = match written {
+                Ok(()) if *is_over => Err(io::Error::other("the export has ended")),
+                Ok(()) => fs::rename(&part, &target),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = done {
                 let _left = fs::remove_file(&part);
                 return Err(error);
             }
@@ -67,6 +76,16 @@ impl Compress {
         }
         fs::remove_file(path)?;
         sync(folder)
+    }
+
+    /// Of a file and its compressed one, should both be there, the latter is kept.
+    pub(crate) fn settle(self, path: &Path, key: u64) {
+        if mark::of(&with_suffix(path, self.suffix()), key).is_some()
+            && let Err(error) = fs::remove_file(path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(path = %path.display(), %error, "cannot delete a file that is compressed already");
+        }
     }
 
     fn write(self, from: &Path, to: &Path, key: u64) -> io::Result<()> {
@@ -130,6 +149,24 @@ mod tests {
     }
 
     #[test]
+    fn of_both_the_compressed_one_stays_and_an_export_that_has_ended_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.000001.json");
+        fs::write(&path, "{}\n").unwrap();
+        assert!(Compress::Gzip.replace(&path, 7, &Mutex::new(true)).is_err());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
+        Compress::Gzip.settle(&path, 7);
+        assert!(path.exists(), "it is the only one");
+        Compress::Gzip.replace(&path, 7, &Mutex::new(false)).unwrap();
+        fs::write(&path, "{}\n").unwrap();
+        Compress::Gzip.settle(&path, 8);
+        assert!(path.exists(), "the other is not ours");
+        Compress::Gzip.settle(&path, 7);
+        assert!(!path.exists());
+        assert_eq!(unpacked(Compress::Gzip, &path), "{}\n");
+    }
+
+    #[test]
     fn the_compressed_file_takes_the_place_of_the_other() {
         for how in Compress::ALL {
             let folder = tempfile::tempdir().unwrap();
@@ -137,7 +174,7 @@ mod tests {
             let text = "{\"a\":1}\n".repeat(100_000);
             fs::write(&path, &text).unwrap();
             let written = fs::metadata(&path).unwrap().modified().unwrap();
-            how.replace(&path, 7).unwrap();
+            how.replace(&path, 7, &Mutex::new(false)).unwrap();
             assert_eq!(unpacked(how, &path), text);
             let packed = with_suffix(&path, how.suffix());
             assert_eq!(fs::metadata(&packed).unwrap().modified().unwrap(), written);
@@ -145,7 +182,7 @@ mod tests {
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
             // Killed between the rename and the removal: both are there.
             fs::write(&path, &text).unwrap();
-            how.replace(&path, 7).unwrap();
+            how.replace(&path, 7, &Mutex::new(false)).unwrap();
             assert_eq!(unpacked(how, &path), text);
             assert!(!path.exists());
         }
@@ -157,7 +194,13 @@ mod tests {
         let path = folder.path().join("a.000001.json");
         fs::write(&path, "mine").unwrap();
         fs::write(with_suffix(&path, ".gz"), "yours").unwrap();
-        assert!(Compress::Gzip.replace(&path, 7).unwrap_err().to_string().contains("is not ours"));
+        assert!(
+            Compress::Gzip
+                .replace(&path, 7, &Mutex::new(false))
+                .unwrap_err()
+                .to_string()
+                .contains("is not ours")
+        );
         assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
     }
 }

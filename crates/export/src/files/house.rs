@@ -33,7 +33,34 @@ const MAX_DEPTH: usize = 32;
 
 /// An export's share in it; cheap to clone. Ends with the last clone.
 #[derive(Clone)]
-pub(crate) struct House(Arc<Shared>);
+pub(crate) struct House(Arc<Owner>);
+
+/// While it lives, so does the export. The housekeeping has a share of its own for as long as it is at work.
+struct Owner(Arc<Shared>);
+
+impl Drop for Owner {
+    /// No file is replaced by its compressed one after this, and of none are both there, whatever a crash has left: the
+    /// process may end at any time now.
+    fn drop(&mut self) {
+        if let Some(compress) = self.0.compress {
+            self.0.find_leftovers(compress);
+            let rotated = std::mem::take(&mut self.0.state.lock().rotated);
+            let mut is_over = self.0.is_over.lock();
+            for (path, _) in rotated {
+                compress.settle(&path, self.0.key);
+            }
+            *is_over = true;
+        }
+    }
+}
+
+impl std::ops::Deref for Owner {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
 
 struct Shared {
     /// All files lie below.
@@ -45,6 +72,8 @@ struct Shared {
     retention: Option<Retention>,
     compress: Option<Compress>,
     state: Mutex<State>,
+    /// The export has ended.
+    is_over: Mutex<bool>,
 }
 
 struct State {
@@ -112,10 +141,18 @@ impl House {
             kept: 0,
             leftovers: None,
         };
-        let shared = Arc::new(Shared { root, depth, key, retention, compress, state: Mutex::new(state) });
+        let shared = Arc::new(Shared {
+            root,
+            depth,
+            key,
+            retention,
+            compress,
+            state: Mutex::new(state),
+            is_over: Mutex::new(false),
+        });
         HOUSES.all.lock().push(Arc::downgrade(&shared));
         HOUSES.start();
-        Some(Self(shared))
+        Some(Self(Arc::new(Owner(shared))))
     }
 
     /// The files are open; everything before `kept` is done with for good.
@@ -214,8 +251,9 @@ impl Shared {
         if let Some(compress) = self.compress {
             self.find_leftovers(compress);
             while let Some(path) = self.next_to_compress() {
-                if let Err(error) = compress.replace(&path, self.key)
+                if let Err(error) = compress.replace(&path, self.key, &self.is_over)
                     && path.exists()
+                    && !*self.is_over.lock()
                 {
                     tracing::warn!(path = %path.display(), %error, "cannot compress a file");
                     self.state.lock().leftovers = Some(Instant::now() + RETRY);
@@ -228,6 +266,9 @@ impl Shared {
     }
 
     fn next_to_compress(&self) -> Option<PathBuf> {
+        if *self.is_over.lock() {
+            return None;
+        }
         let mut state = self.state.lock();
         let kept = state.kept;
         let (path, _) = state.rotated.pop_front_if(|(_, last)| *last < kept)?;
@@ -236,6 +277,7 @@ impl Shared {
 
     /// What was rotated out and neither compressed nor is in doubt.
     fn find_leftovers(&self, compress: Compress) {
+        let not_over = self.is_over.lock();
         let (due, kept) = {
             let mut state = self.state.lock();
             let due = state.leftovers.take_if(|at| *at <= Instant::now()).is_some();
@@ -264,6 +306,8 @@ impl Shared {
                 state.rotated.push_front((path, 0));
             }
         }
+        // Not before: who ends the export waits for what is found.
+        drop(not_over);
     }
 
     fn is_leftover(&self, path: &Path, compress: Compress, kept: u64) -> bool {
