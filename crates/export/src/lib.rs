@@ -30,6 +30,7 @@ mod schedule;
 mod selection;
 mod settings;
 mod sieve;
+mod tags;
 mod tls_pair;
 mod video;
 

@@ -2,11 +2,13 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use jiff::tz::TimeZone;
 use serde_json::Value;
-use watchpost_template::{Counts, Scope, Template};
+use watchpost_template::{Counts, Template};
 
-use crate::format::InstanceInfo;
+use crate::{
+    format::InstanceInfo,
+    tags::{self, Tags},
+};
 
 /// Renders file names. Cheap to clone; one clone per run of a receiver.
 #[derive(Clone)]
@@ -14,9 +16,7 @@ pub(crate) struct Names {
     template: Arc<Template>,
     /// Relative names begin here.
     base: Arc<PathBuf>,
-    time_zone: TimeZone,
-    instance_id: Arc<str>,
-    instance_name: Arc<str>,
+    tags: Tags,
     /// The only name of a template without tags.
     constant: Option<Arc<str>>,
 }
@@ -35,10 +35,7 @@ impl Names {
         let names = Self {
             template: Arc::new(template),
             base: Arc::new(base),
-            // Checked where the instance file is read; text in UTC is better than none.
-            time_zone: TimeZone::get(&instance.time_zone).unwrap_or(TimeZone::UTC),
-            instance_id: instance.id.to_string().into(),
-            instance_name: instance.name.as_str().into(),
+            tags: Tags::new(instance),
             constant: None,
         };
         let constant = names
@@ -53,13 +50,7 @@ impl Names {
         if let Some(constant) = &self.constant {
             return Name { text: constant.clone(), missing: false };
         }
-        // Parsing costs more than all the rest, and names by time or count do not need it.
-        let object = if self.template.reads_object() {
-            serde_json::from_slice(json).unwrap_or(Value::Null)
-        } else {
-            Value::Null
-        };
-        self.rendered(&object, time_ms, counts)
+        self.rendered(&tags::object(&self.template, json), time_ms, counts)
     }
 
     /// Where a name leads.
@@ -78,16 +69,7 @@ impl Names {
     }
 
     fn rendered(&self, object: &Value, time_ms: i64, counts: &mut Counts) -> Name {
-        let mut scope = Scope {
-            object,
-            time_ms,
-            time_zone: &self.time_zone,
-            frame: None,
-            instance_id: &self.instance_id,
-            instance_name: &self.instance_name,
-            counts,
-            missing: 0,
-        };
+        let mut scope = self.tags.scope(object, time_ms, counts);
         let text = match self.template.render_path(&mut scope) {
             Ok(path) => path.to_string_lossy().into(),
             Err(fault) => {

@@ -1,14 +1,13 @@
 //! Text files: one line per row, by a template of the user's or readable as it is.
 
-use std::{borrow::Cow, sync::Arc};
+use std::borrow::Cow;
 
 use garde::Validate;
-use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use watchpost_schema::tables::Cell;
-use watchpost_template::{Counts, Scope, Template};
+use watchpost_template::{Counts, Template};
 
 use crate::{
     common::Shape,
@@ -18,6 +17,7 @@ use crate::{
     metadata::{self, Data, FileSettings},
     receiver::Item,
     rows,
+    tags::Tags,
 };
 
 /// See the module.
@@ -79,11 +79,9 @@ impl FileSettings for Settings {
 
     fn content(&self, data: Data, instance: &InstanceInfo) -> Box<dyn Content> {
         let template = self.template.as_deref().and_then(|text| Template::parse(text).ok());
-        let time_zone = TimeZone::get(&instance.time_zone).unwrap_or(TimeZone::UTC);
-        let (id, name) = (instance.id.to_string().into(), instance.name.as_str().into());
         match template {
             Some(template) => {
-                Box::new(Templated { template, data, time_zone, id, name, line: String::new() })
+                Box::new(Templated { template, data, tags: Tags::new(instance), line: String::new() })
             }
             None => Box::new(Readable { data }),
         }
@@ -94,9 +92,7 @@ impl FileSettings for Settings {
 struct Templated {
     template: Template,
     data: Data,
-    time_zone: TimeZone,
-    id: Arc<str>,
-    name: Arc<str>,
+    tags: Tags,
     line: String,
 }
 
@@ -134,16 +130,7 @@ impl Templated {
     fn line(&mut self, object: &Value, time_ms: i64, counts: &mut Counts, out: &mut Vec<u8>) {
         let mut line = std::mem::take(&mut self.line);
         line.clear();
-        let mut scope = Scope {
-            object,
-            time_ms,
-            time_zone: &self.time_zone,
-            frame: None,
-            instance_id: &self.id,
-            instance_name: &self.name,
-            counts,
-            missing: 0,
-        };
+        let mut scope = self.tags.scope(object, time_ms, counts);
         self.template.render_into(&mut scope, &mut line);
         end_line(&line, out);
         self.line = line;

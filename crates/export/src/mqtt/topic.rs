@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use jiff::tz::TimeZone;
 use serde_json::Value;
-use watchpost_template::{Counts, Scope, Template};
+use watchpost_template::{Counts, Template};
 
-use crate::format::InstanceInfo;
+use crate::{
+    format::InstanceInfo,
+    tags::{self, Tags},
+};
 
 /// Longest topic that is sent: the protocol's own limit is 65 535 bytes, but hosted brokers refuse from 256 on, and
 /// no value that people mean for a topic is longer.
@@ -18,9 +20,7 @@ const MAX_LEVELS: usize = 200;
 #[derive(Clone)]
 pub(crate) struct Topics {
     template: Arc<Template>,
-    time_zone: TimeZone,
-    instance_id: Arc<str>,
-    instance_name: Arc<str>,
+    tags: Tags,
     /// The only topic of a template without tags.
     constant: Option<Arc<str>>,
 }
@@ -65,14 +65,7 @@ pub(crate) fn fault(template: &Template) -> Option<(usize, String, &'static str)
 
 impl Topics {
     pub fn new(template: Template, instance: &InstanceInfo) -> Self {
-        let topics = Self {
-            template: Arc::new(template),
-            // Checked where the instance file is read; text in UTC is better than none.
-            time_zone: TimeZone::get(&instance.time_zone).unwrap_or(TimeZone::UTC),
-            instance_id: instance.id.to_string().into(),
-            instance_name: instance.name.as_str().into(),
-            constant: None,
-        };
+        let topics = Self { template: Arc::new(template), tags: Tags::new(instance), constant: None };
         let constant =
             topics.template.is_constant().then(|| topics.rendered(&Value::Null, 0, &mut Counts::default()));
         Self { constant, ..topics }
@@ -88,25 +81,11 @@ impl Topics {
         if let Some(constant) = &self.constant {
             return constant.clone();
         }
-        let object = if self.template.reads_object() {
-            serde_json::from_slice(json).unwrap_or(Value::Null)
-        } else {
-            Value::Null
-        };
-        self.rendered(&object, time_ms, counts)
+        self.rendered(&tags::object(&self.template, json), time_ms, counts)
     }
 
     fn rendered(&self, object: &Value, time_ms: i64, counts: &mut Counts) -> Arc<str> {
-        let mut scope = Scope {
-            object,
-            time_ms,
-            time_zone: &self.time_zone,
-            frame: None,
-            instance_id: &self.instance_id,
-            instance_name: &self.instance_name,
-            counts,
-            missing: 0,
-        };
+        let mut scope = self.tags.scope(object, time_ms, counts);
         safe(self.template.render_topic(&mut scope)).into()
     }
 }
