@@ -55,7 +55,7 @@ impl Server {
         export: Map<String, Value>,
     ) -> Result<Reply, OperationError> {
         let file = self.find(instance)?.file.clone();
-        let with = |loaded: &Loaded| self.with_export(&file, loaded, name, export);
+        let with = |loaded: &Loaded| self.draft(&file, loaded, name, export).map(|draft| draft.loaded);
         self.change(instance, |loaded| Ok((with(loaded)?.document, Vec::new()))).await
     }
 

@@ -1,12 +1,12 @@
 //! What is asked before something is saved: whether an instance or an export would work, and what it would do.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use watchpost_config::{self as config, Base, Loaded, Paths};
-use watchpost_export as export;
+use watchpost_export::{self as export, InstanceInfo, Plan, Request};
 
 use super::{
     OperationError, Server,
@@ -35,6 +35,14 @@ pub struct Drafted {
     pub warnings: Vec<Place>,
     /// The file it would write to, dynamic strings as they are written.
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+}
+
+/// An export that is not saved, and the instance that would have it.
+pub(super) struct Draft {
+    pub loaded: Loaded,
+    pub info: InstanceInfo,
+    pub plan: Plan,
     pub file: Option<PathBuf>,
 }
 
@@ -68,28 +76,22 @@ impl Server {
     ) -> Result<Drafted, OperationError> {
         let slot = self.find(instance)?;
         let loaded = slot.inner.lock().await.loaded.clone();
-        let new = self.with_export(&slot.file, &loaded, name, export)?;
-        let around = self.runtime.surroundings(&slot.file, Base::DataFolder);
-        let info = plans::info(&new.instance, false);
-        let handler = new.instance.output.handlers.iter().find(|handler| handler.name == name);
-        let Some(handler) = handler else { return Err(no_export(&new, name)) };
-        let request = export::Request { handler, paths: &around.paths, instance: &info };
-        let plan = export::plan(&request).map_err(|problems| OperationError::problems(&problems))?;
+        let Draft { plan, file, .. } = self.draft(&slot.file, &loaded, name, export)?;
         Ok(Drafted {
             format: plan.format.name.to_owned(),
             warnings: plan.warnings.iter().map(Place::from).collect(),
-            file: export::file_of(&request),
+            file,
         })
     }
 
-    /// The instance with this export in it, if it may be.
-    pub(super) fn with_export(
+    /// The instance `loaded` from `file` with this export in it, if it may be.
+    pub(super) fn draft(
         &self,
-        file: &std::path::Path,
+        file: &Path,
         loaded: &Loaded,
         name: &str,
         export: Map<String, Value>,
-    ) -> Result<Loaded, OperationError> {
+    ) -> Result<Draft, OperationError> {
         let document = edit::set_export(loaded, name, export)?;
         let new = config::load_document(document, file, Base::DataFolder)
             .map_err(|problems| OperationError::problems(&problems))?;
@@ -99,18 +101,20 @@ impl Server {
         let Some(wish) = wishes.iter().find(|wish| wish.name == name) else {
             return Err(no_export(&new, name));
         };
-        plans::plan(wish, &info, plans::available(&new.instance), &around)
+        let (plan, _) = plans::plan(wish, &info, plans::available(&new.instance), &around)
             .map_err(|problems| OperationError::problems(&problems))?;
         let handler = new.instance.output.handlers.iter().find(|handler| handler.name == name);
-        let too_fast = handler.map_or_else(Vec::new, |h| plans::too_fast(h, &new.instance, &around.paths));
+        let Some(handler) = handler else { return Err(no_export(&new, name)) };
+        let too_fast = plans::too_fast(handler, &new.instance, &around.paths);
         if !too_fast.is_empty() {
             return Err(OperationError::problems(&too_fast));
         }
         let files = plans::files(&wishes, &info, &around.paths);
-        let file = files.iter().find(|file| file.export == name);
-        match file.and_then(|file| around.claims().conflict(new.instance.id, file)) {
-            Some(taken) => Err(OperationError::problems(&[taken])),
-            None => Ok(new),
+        let wanted = files.iter().find(|file| file.export == name);
+        if let Some(taken) = wanted.and_then(|file| around.claims().conflict(new.instance.id, file)) {
+            return Err(OperationError::problems(&[taken]));
         }
+        let file = export::file_of(&Request { handler, paths: &around.paths, instance: &info });
+        Ok(Draft { loaded: new, info, plan, file })
     }
 }

@@ -12,7 +12,7 @@ use watchpost_export::{self as export, Delivery, Item, ItemKind, Outcome, Output
 use watchpost_model::Id;
 use watchpost_schema::{SchemaId, sample, streams::stream_sample};
 
-use super::{OperationError, Server, edit::no_export};
+use super::{OperationError, Server, draft::Draft, edit::no_export};
 use crate::{
     dead::DeadLetters,
     plans,
@@ -116,13 +116,7 @@ impl Server {
             let message = format!("there is an export `{name}`: save it, then send it a test");
             return Err(OperationError::invalid(message));
         }
-        let new = self.with_export(&slot.file, &loaded, name, export)?;
-        let around = self.runtime.surroundings(&slot.file, Base::DataFolder);
-        let info = plans::info(&new.instance, false);
-        let handler = new.instance.output.handlers.iter().find(|handler| handler.name == name);
-        let Some(handler) = handler else { return Err(no_export(&new, name)) };
-        let request = export::Request { handler, paths: &around.paths, instance: &info };
-        let plan = export::plan(&request).map_err(|problems| OperationError::problems(&problems))?;
+        let Draft { plan, info, .. } = self.draft(&slot.file, &loaded, name, export)?;
         let Output::Receiver(make) = plan.output else { return Err(pictures()) };
         let (item, sent) = sample_of(&plan.selection, info.id, &info.name)?;
         let delivery =
