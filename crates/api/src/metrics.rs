@@ -9,7 +9,7 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use watchpost_runtime::{InstanceSnapshot, JournalState, Operation, ReceiverSnapshot, Reply};
+use watchpost_runtime::{InstanceSnapshot, JournalState, Operation, ReceiverSnapshot, Reply, ServerHealth};
 
 use crate::{App, Problem, instances::odd};
 
@@ -29,7 +29,7 @@ pub struct Metric {
 
 /// Where a value comes from.
 enum Of {
-    Process(fn(&App) -> f64),
+    Process(fn(&Scrape<'_>) -> f64),
     Instance(fn(&InstanceSnapshot) -> f64),
     /// 1 for the state it is in, 0 for the others.
     InstanceState,
@@ -37,12 +37,24 @@ enum Of {
     ReceiverState,
 }
 
+/// One look at the process.
+struct Scrape<'a> {
+    app: &'a App,
+    health: ServerHealth,
+    instances: &'a [InstanceSnapshot],
+}
+
 /// The states of instances and of receivers: closed sets (PRODUCT sections 3 and 10).
 const INSTANCE_STATES: [&str; 6] = ["stopped", "starting", "running", "restarting", "failed", "finished"];
 const RECEIVER_STATES: [&str; 8] =
     ["running", "waiting", "paused", "disabled", "blocked", "overflowing", "failed", "finished"];
 
-const fn process(name: &'static str, kind: &'static str, help: &'static str, of: fn(&App) -> f64) -> Metric {
+const fn process(
+    name: &'static str,
+    kind: &'static str,
+    help: &'static str,
+    of: fn(&Scrape<'_>) -> f64,
+) -> Metric {
     Metric { name, kind, help, of: Of::Process(of) }
 }
 
@@ -67,12 +79,12 @@ const fn receiver(
 /// Every metric there is.
 #[rustfmt::skip]
 pub static METRICS: &[Metric] = &[
-    process("watchpost_uptime_seconds", "gauge", "Since the process was started", |app| app.started.elapsed().as_secs_f64()),
-    process("watchpost_memory_bytes", "gauge", "Resident memory of the process", |app| app.server.health().memory_bytes as f64),
-    process("watchpost_disk_free_bytes", "gauge", "Room on the disk of the data folder", |app| app.server.health().disk.free_bytes as f64),
-    process("watchpost_journal_bytes", "gauge", "Bytes of all instances' logs", |app| app.server.health().journal.bytes as f64),
-    process("watchpost_journal_blocked", "gauge", "1 while the journal cannot be written", |app| {
-        f64::from(app.server.health().journal.state == JournalState::Blocked)
+    process("watchpost_uptime_seconds", "gauge", "Since the process was started", |s| s.app.started.elapsed().as_secs_f64()),
+    process("watchpost_memory_bytes", "gauge", "Resident memory of the process", |s| s.health.memory_bytes as f64),
+    process("watchpost_disk_free_bytes", "gauge", "Room on the disk of the data folder", |s| s.health.disk.free_bytes as f64),
+    process("watchpost_journal_bytes", "gauge", "Bytes of all instances' logs", |s| s.health.journal.bytes as f64),
+    process("watchpost_journal_blocked", "gauge", "1 while the journal cannot be written", |s| {
+        f64::from(s.health.journal.state == JournalState::Blocked)
     }),
     Metric { name: "watchpost_instance_state", kind: "gauge", help: "1 for the state an instance is in", of: Of::InstanceState },
     instance("watchpost_instance_frames_total", "counter", "Frames that arrived in this run of the source", |i| i.frames as f64),
@@ -95,7 +107,9 @@ pub static METRICS: &[Metric] = &[
     receiver("watchpost_receiver_limited_total", "counter", "Taken out by filter.max_per_s", |r| r.limited as f64),
     receiver("watchpost_receiver_undurable_total", "counter", "Delivered while the journal could not be written", |r| r.undurable as f64),
     receiver("watchpost_receiver_outside_total", "counter", "Left out by the export's schedule", |r| r.outside as f64),
-    Metric { name: "watchpost_receivers_not_told", kind: "gauge", help: "Receivers left out of this page, for there are too many", of: Of::Process(|_| 0.0) },
+    process("watchpost_receivers_not_told", "gauge", "Receivers left out of this page, for there are too many", |s| {
+        receivers(s.instances).count().saturating_sub(MAX_SERIES) as f64
+    }),
 ];
 
 pub(crate) async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
@@ -107,11 +121,8 @@ pub(crate) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
 }
 
 fn write(app: &App, instances: &[InstanceSnapshot]) -> String {
-    let receivers = || {
-        instances
-            .iter()
-            .flat_map(|i| i.exports.iter().chain(&i.preprocess).map(move |receiver| (i, receiver)))
-    };
+    // Asked once: it looks at every log, the disk and the process.
+    let scrape = Scrape { app, health: app.server.health(), instances };
     let mut text = String::new();
     for metric in METRICS {
         let Metric { name, kind, help, .. } = metric;
@@ -123,10 +134,7 @@ fn write(app: &App, instances: &[InstanceSnapshot]) -> String {
             let _never_fails = writeln!(text, "{name}{labels} {value}");
         };
         match &metric.of {
-            Of::Process(_) if *name == "watchpost_receivers_not_told" => {
-                line(&[], receivers().count().saturating_sub(MAX_SERIES) as f64);
-            }
-            Of::Process(of) => line(&[], of(app)),
+            Of::Process(of) => line(&[], of(&scrape)),
             Of::Instance(of) => {
                 for one in instances {
                     line(&[("instance", &one.id.to_string()), ("name", &one.name)], of(one));
@@ -141,12 +149,12 @@ fn write(app: &App, instances: &[InstanceSnapshot]) -> String {
                 }
             }
             Of::Receiver(of) => {
-                for (one, receiver) in receivers().take(MAX_SERIES) {
+                for (one, receiver) in receivers(instances).take(MAX_SERIES) {
                     line(&of_receiver(&one.id.to_string(), one, receiver), of(receiver));
                 }
             }
             Of::ReceiverState => {
-                for (one, receiver) in receivers().take(MAX_SERIES) {
+                for (one, receiver) in receivers(instances).take(MAX_SERIES) {
                     for state in RECEIVER_STATES {
                         let id = one.id.to_string();
                         let mut labels = of_receiver(&id, one, receiver).to_vec();
@@ -158,6 +166,10 @@ fn write(app: &App, instances: &[InstanceSnapshot]) -> String {
         }
     }
     text
+}
+
+fn receivers(instances: &[InstanceSnapshot]) -> impl Iterator<Item = (&InstanceSnapshot, &ReceiverSnapshot)> {
+    instances.iter().flat_map(|i| i.exports.iter().chain(&i.preprocess).map(move |receiver| (i, receiver)))
 }
 
 fn of_receiver<'a>(
