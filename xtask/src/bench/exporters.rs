@@ -138,15 +138,20 @@ fn latency(bed: &Bed) -> anyhow::Result<Vec<Figure>> {
         p50.push(seen.p50_ms);
         p99.push(seen.p99_ms);
     }
+    Ok(latency_figures("event to an exporter's read at 1000 records/s", p50, p99))
+}
+
+/// Of each round, within how many milliseconds half of the records and 99 of 100 have arrived.
+pub fn latency_figures(what: &str, p50_ms: Vec<f64>, p99_ms: Vec<f64>) -> Vec<Figure> {
     let figure = |part: &str, values, target| Figure {
-        what: format!("event to an exporter's read at 1000 records/s, {part}"),
+        what: format!("{what}, {part}"),
         value: median(values),
         unit: "ms",
         peer: None,
         better: Better::Less,
         target,
     };
-    Ok(vec![figure("half within", p50, "8 ms"), figure("99 of 100 within", p99, "20 ms")])
+    vec![figure("half within", p50_ms, "8 ms"), figure("99 of 100 within", p99_ms, "20 ms")]
 }
 
 fn many_instances(bed: &Bed) -> anyhow::Result<Figure> {

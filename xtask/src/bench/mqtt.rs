@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{
     Bed,
-    exporters::{RECORD, Seen},
+    exporters::{RECORD, Seen, latency_figures},
     load, median, peers,
     report::{Better, Figure},
     within,
@@ -69,15 +69,7 @@ fn latency(bed: &Bed) -> anyhow::Result<Vec<Figure>> {
         p50.push(seen.p50_ms);
         p99.push(seen.p99_ms);
     }
-    let figure = |part: &str, values, target| Figure {
-        what: format!("event to an MQTT subscriber at 1000 records/s, {part}"),
-        value: median(values),
-        unit: "ms",
-        peer: None,
-        better: Better::Less,
-        target,
-    };
-    Ok(vec![figure("half within", p50, "8 ms"), figure("99 of 100 within", p99, "20 ms")])
+    Ok(latency_figures("event to an MQTT subscriber at 1000 records/s", p50, p99))
 }
 
 fn handlers(port: u16) -> Value {
