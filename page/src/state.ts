@@ -3,6 +3,7 @@ import { signal } from "@preact/signals";
 import { api } from "./api";
 import { told } from "./api/client";
 import { announceChanges } from "./parts/announce";
+import { keepFor } from "./parts/kept";
 import type { InstanceList, Session } from "./api/types";
 
 export const session = signal<Session | null>(null);
@@ -43,6 +44,7 @@ document.addEventListener("visibilitychange", () => !document.hidden && timer !=
 export async function askWho() {
   session.value = await api.session();
   locked.value = session.value.role === "public";
+  keepFor(session.value.user ?? null);
 }
 
 /** Whether the one who asks may do what takes that role. */

@@ -2,8 +2,8 @@
 import { get, part, post, put, remove, request } from "./client";
 import { upload } from "./upload";
 import type {
-  Delivery, EnabledExporter, EventEntry, Export, ExportBody, ExportCheck, Format, Instance, InstanceList, Integration,
-  Json, JsonObject, Letter, PreprocessTest, Problem, Samples, SchemaId, Session, SourceTest, Stream, Switch, TestOutcome,
+  AnalyticsTest, Conformance, Delivery, EnabledExporter, EventEntry, Export, ExportBody, ExportCheck, Finding, Format, Instance, InstanceList, Integration,
+  Json, JsonObject, Letter, OutputLine, PreprocessTest, Problem, Samples, SchemaId, Session, SourceTest, Stream, Switch, TestOutcome,
 } from "./types";
 
 const V1 = "/api/v1";
@@ -13,6 +13,8 @@ const receiver = (id: string, name: string) => `${of(id)}/receivers/${part(name)
 
 /** A test of a source may take 3 s; a file may lie on a slow disk. */
 const SLOW_MS = 30_000;
+/** The conformance kit pauses, restarts and floods an exporter: a minute, on a busy machine more. */
+const CONFORMANCE_MS = 180_000;
 
 export const api = {
   session: () => get<Session>(`${V1}/session`),
@@ -62,6 +64,9 @@ export const api = {
 
   exportersOf: (id: string) => get<{ exporters: EnabledExporter[] }>(`${of(id)}/exporters`).then(({ exporters }) => exporters),
   switchExporter: (id: string, name: string, to: Switch) => post<unknown>(`${of(id)}/exporters/${part(name)}/switch`, { to }),
+  restartExporter: (id: string, name: string) => post<EnabledExporter>(`${of(id)}/exporters/${part(name)}/restart`, undefined, { timeoutMs: SLOW_MS }),
+  exporterOutput: (id: string, name: string) => get<{ lines: OutputLine[] }>(`${of(id)}/exporters/${part(name)}/output`).then(({ lines }) => lines),
+  testExporter: (name: string) => post<Conformance>(`${V1}/exporters/${part(name)}/test`, undefined, { timeoutMs: CONFORMANCE_MS }),
   integrations: () => get<{ exporters: Integration[] }>(`${V1}/exporters`).then(({ exporters }) => exporters),
   saveSettings: (name: string, values: JsonObject) => put<unknown>(`${V1}/exporters/${part(name)}/settings`, values),
 
@@ -72,10 +77,12 @@ export const api = {
   drop: (id: string, name: string, letters: number[]) => post<{ count: number }>(`${receiver(id, name)}/dead/drop`, { letters }),
   replay: (id: string, name: string, from?: number) =>
     post<{ count: number }>(`${of(id)}/replay`, { receiver: name, ...(from === undefined ? {} : { from }) }),
+  testAnalytics: (id: string, shapes: JsonObject) => post<AnalyticsTest>(`${of(id)}/analytics-test`, shapes),
   testPreprocess: (id: string, command: string, version: number) =>
     post<PreprocessTest>(`${of(id)}/preprocess-test`, { command, version }, { timeoutMs: SLOW_MS }),
 
   events: (query: string) => get<{ events: EventEntry[]; next?: number | string }>(`${V1}/events?${query}`),
+  doctor: () => request<{ findings: Finding[] }>("GET", `${V1}/system/doctor`, { timeoutMs: SLOW_MS }).then(({ value }) => value.findings),
   system: () => get<JsonObject>(`${V1}/system`),
   log: (query: string) => get<{ lines: JsonObject[]; next?: number }>(`${V1}/system/log?${query}`),
   audit: () => get<{ entries: JsonObject[] }>(`${V1}/system/audit?limit=100`),

@@ -71,7 +71,35 @@ export interface TestOutcome {
   sent?: Json;
 }
 
-export type EnabledExporter = Omit<Schemas["ExporterSeen"], "status"> & { status?: Receiver };
+/** `agreed`: by schema id the version that it is sent; `not_agreed`: what it takes in no version that is known here. */
+export type EnabledExporter = Omit<Schemas["ExporterSeen"], "status" | "agreed" | "not_agreed"> & {
+  status?: Receiver;
+  agreed?: { [id: string]: number };
+  not_agreed?: string[];
+};
+export interface OutputLine {
+  at_ms: number;
+  from: "stdout" | "stderr" | "watchpost";
+  text: string;
+}
+/** What the conformance kit found. */
+export interface Conformance {
+  passed: boolean;
+  rows: { name: string; ok: boolean; detail: string }[];
+}
+/** One thing that was looked at on the server's machine. */
+export interface Finding {
+  level: "ok" | "warning" | "error";
+  what: string;
+  detail: string;
+  fix?: string | null;
+}
+/** What areas and lines would have made of the tracks just seen: by the shape's id, events by theirs. */
+export interface AnalyticsTest {
+  seconds: number;
+  frames: number;
+  counts: { [shape: string]: { [event: string]: number } };
+}
 export type Setting = Omit<Schemas["SettingSeen"], "value" | "default"> & { value?: Json; default?: Json };
 export type Integration = Omit<Schemas["Installed"], "settings" | "instances"> & {
   settings: Setting[];
@@ -103,8 +131,8 @@ export interface EventEntry {
   record: JsonObject;
   /** A JPEG: base64, or a whole `data:` URL. */
   crop?: string;
-  /** The exports and exporters, and whether each is done with this place of the log. */
-  receivers?: { name: string; passed: boolean }[];
+  /** The exports and exporters that take it, and what has become of it there. */
+  delivered?: { receiver: string; state: "delivered" | "waiting" | "refused"; at_ms?: number | null }[];
 }
 
 /** A dead letter: what one receiver has refused for good. */

@@ -1,6 +1,7 @@
 // Areas and lines while they are being drawn: a draft beside what is saved, with undo.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Json, JsonObject } from "../api/types";
+import { forget, held, keep, useKept } from "../parts/kept";
 
 export interface Point {
   x: number;
@@ -27,6 +28,8 @@ export interface Shapes {
   /** What is being drawn, with its points so far. */
   drawing: { kind: Kind; points: Point[] } | null;
   dirty: boolean;
+  /** It was drawn before a log-out, or before a look at another screen. */
+  restored: boolean;
   visible: boolean;
   canUndo: boolean;
   setVisible: (visible: boolean) => void;
@@ -43,28 +46,47 @@ export interface Shapes {
   discard: () => void;
   /** What is to be saved, as a merge patch. */
   patch: () => JsonObject;
+  /** All of it as an instance file has it. */
+  document: () => JsonObject;
 }
 
-export function useShapes(document: JsonObject | null): Shapes {
+/** `key`: where what is not saved is kept. */
+export function useShapes(document: JsonObject | null, key: string): Shapes {
   const saved = useMemo(() => read(document), [document]);
   const [draft, setDraft] = useState<Shape[] | null>(null);
+  const [restored, setRestored] = useState(false);
   const [chosenId, choose] = useState<string | null>(null);
-  const [drawing, setDrawing] = useState<Shapes["drawing"]>(null);
+  const [drawing, setDrawing] = useKept<Shapes["drawing"]>(`${key}/drawing`, null);
   const [visible, setVisible] = useState(true);
   const history = useRef<Shape[][]>([]);
   const all = draft ?? saved;
   const latest = useRef(all);
   latest.current = all;
-  const dirty = draft !== null && JSON.stringify(draft) !== JSON.stringify(saved);
+  const dirty = draft !== null && !same(draft, saved);
+  /** What the draft was drawn over. */
+  const base = useRef<Shape[] | null>(null);
+  const put = (next: Shape[] | null) => {
+    latest.current = next ?? saved;
+    setDraft(next);
+    if (next && !same(next, saved)) keep(key, patch(saved, next));
+    else forget(key);
+    if (!next) setRestored(false);
+  };
   useEffect(() => {
-    // What was saved is what is drawn; a draft of something else stays.
-    if (draft && JSON.stringify(draft) === JSON.stringify(saved)) setDraft(null);
+    if (!document) return;
+    const before = base.current;
+    base.current = saved;
+    // What was saved is what is drawn. What differs goes over what is there now, whoever has changed that meanwhile.
+    const changed = before ? draft && patch(before, draft) : held<JsonObject>(key);
+    if (!changed) return;
+    const next = read(merged(document, changed) as JsonObject);
+    if (!before) setRestored(true);
+    put(same(next, saved) ? null : next);
   }, [saved]);
 
   const change = (next: Shape[], merge = false) => {
     if (!merge) history.current = [...history.current.slice(-UNDO), latest.current];
-    latest.current = next;
-    setDraft(next);
+    put(next);
   };
   const change1 = (id: string, with_: (shape: Shape) => Shape, merge = false) =>
     change(latest.current.map((shape) => (shape.id === id ? with_(shape) : shape)), merge);
@@ -103,10 +125,12 @@ export function useShapes(document: JsonObject | null): Shapes {
     undo: () => {
       if (drawing && drawing.points.length > 0) return setDrawing({ ...drawing, points: drawing.points.slice(0, -1) });
       const before = history.current.pop();
-      if (before) { latest.current = before; setDraft(before); }
+      if (before) put(before);
     },
-    discard: () => { history.current = []; setDraft(null); setDrawing(null); choose(null); },
+    discard: () => { history.current = []; put(null); setDrawing(null); choose(null); },
+    restored: restored && dirty,
     patch: () => patch(saved, all),
+    document: () => whole(all),
   };
 }
 
@@ -159,6 +183,30 @@ function patch(saved: Shape[], now: Shape[]): JsonObject {
     if (old && JSON.stringify(old) === JSON.stringify(shape)) continue;
     const gone = Object.fromEntries(Object.keys(old?.options ?? {}).filter((key) => !(key in shape.options)).map((key) => [key, null]));
     put(shape.kind, shape.id, { ...(old ? {} : { id: shape.id }), ...shape.options, ...gone, vertices: shape.points as unknown as Json });
+  }
+  return result;
+}
+
+const same = (one: Shape[], other: Shape[]) => JSON.stringify(one) === JSON.stringify(other);
+
+/** All shapes as an instance file has them. */
+function whole(all: Shape[]): JsonObject {
+  const result: JsonObject = {};
+  for (const kind of Object.keys(PLACE) as Kind[]) {
+    const [outer, inner] = PLACE[kind];
+    const own = all.filter((shape) => shape.kind === kind);
+    result[outer] = { [inner]: Object.fromEntries(own.map(({ id, options, points }) => [id, { id, ...options, vertices: points as unknown as Json }])) };
+  }
+  return result;
+}
+
+/** A merge patch on what it is for (RFC 7396). */
+function merged(target: Json | undefined, patch: Json): Json {
+  if (!patch || typeof patch !== "object" || Array.isArray(patch)) return patch;
+  const result: JsonObject = target && typeof target === "object" && !Array.isArray(target) ? { ...target } : {};
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete result[key];
+    else result[key] = merged(result[key], value);
   }
   return result;
 }

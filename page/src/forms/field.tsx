@@ -42,9 +42,11 @@ type TextProps = Told & {
   step?: number | string | undefined;
   autocomplete?: string;
   list?: string[];
+  /** Buttons that do something with what is typed; on one line with it, whatever stands below. */
+  beside?: ComponentChildren;
 };
 
-export function Text({ label, help, wrong, warned, wide, value, onChange, focus, type = "text", list, ...rest }: TextProps) {
+export function Text({ label, help, wrong, warned, wide, value, onChange, focus, type = "text", list, beside, ...rest }: TextProps) {
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => {
     if (focus) input.current?.focus();
@@ -53,8 +55,11 @@ export function Text({ label, help, wrong, warned, wide, value, onChange, focus,
     <Field label={label} help={help} wrong={wrong} warned={warned} wide={wide ?? false}>
       {(id, described) => (
         <>
-          <input ref={input} id={id} type={type} value={value} onInput={(event) => onChange(event.currentTarget.value)}
-            list={list ? `${id}l` : undefined} {...(rest as object)} {...(described as object)} />
+          <div class={beside ? "beside" : ""}>
+            <input ref={input} id={id} type={type} value={value} onInput={(event) => onChange(event.currentTarget.value)}
+              list={list ? `${id}l` : undefined} {...(rest as object)} {...(described as object)} />
+            {beside}
+          </div>
           {list && <datalist id={`${id}l`}>{list.map((item) => <option key={item} value={item} />)}</datalist>}
         </>
       )}
@@ -78,11 +83,11 @@ export function Check({ label, help, wrong, checked, onChange, disabled }: Told 
   const id = useId();
   return (
     <div class="check field-check">
-      <input type="checkbox" id={id} checked={checked} disabled={disabled ?? false} aria-describedby={help ? `${id}h` : undefined}
+      <input type="checkbox" id={id} checked={checked} disabled={disabled ?? false} aria-describedby={[help && `${id}h`, wrong && `${id}w`].filter(Boolean).join(" ") || undefined} aria-invalid={wrong ? "true" : undefined}
         onChange={(event) => onChange(event.currentTarget.checked)} />
       <label for={id}>{label}</label>
       {help && <span class="help" id={`${id}h`}>{help}</span>}
-      {wrong && <span class="wrong">{wrong}</span>}
+      {wrong && <span class="wrong" id={`${id}w`}>{wrong}</span>}
     </div>
   );
 }

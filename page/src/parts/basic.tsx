@@ -75,6 +75,11 @@ export function Age({ at, hideBelowMs = 0 }: { at: number; hideBelowMs?: number 
   return <span class="soft small" aria-hidden="true">{span(age)} ago</span>;
 }
 
+/** What was typed before a log-out, or before a look elsewhere, is here again. */
+export function Restored({ what }: { what: string }) {
+  return <p class="note small" role="status">Your {what} from before are here again, not saved yet.</p>;
+}
+
 export function Empty({ children }: { children: ComponentChildren }) {
   return <div class="empty">{children}</div>;
 }

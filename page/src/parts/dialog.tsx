@@ -110,8 +110,8 @@ export function Menu({ label, sign = "more", items }: { label: string; sign?: st
   );
 }
 
-/** One panel of several. Arrows change it, as the pattern for tabs asks. */
-export function Tabs({ label, tabs, chosen, onChoose }: { label: string; tabs: [string, string][]; chosen: string; onChoose: (name: string) => void }) {
+/** One panel of several. Arrows change it, as the pattern for tabs asks. `marked`: those in which something is not saved. */
+export function Tabs({ label, tabs, chosen, marked = [], onChoose }: { label: string; tabs: [string, string][]; chosen: string; marked?: string[]; onChoose: (name: string) => void }) {
   const bar = useRef<HTMLDivElement>(null);
   const keys = (event: KeyboardEvent) => {
     const at = tabs.findIndex(([name]) => name === chosen);
@@ -126,7 +126,7 @@ export function Tabs({ label, tabs, chosen, onChoose }: { label: string; tabs: [
     <div class="tabs" role="tablist" aria-label={label} ref={bar} onKeyDown={keys}>
       {tabs.map(([name, text]) => (
         <button type="button" role="tab" key={name} data-tab={name} id={`tab-${name}`} aria-controls="tabpanel"
-          aria-selected={name === chosen} tabIndex={name === chosen ? 0 : -1} onClick={() => onChoose(name)}>{text}</button>
+          aria-selected={name === chosen} tabIndex={name === chosen ? 0 : -1} onClick={() => onChoose(name)}>{text}{marked.includes(name) && <span title="Not saved yet"><span aria-hidden="true">•</span><span class="away">, not saved yet</span></span>}</button>
       ))}
     </div>
   );

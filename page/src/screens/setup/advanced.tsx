@@ -3,18 +3,21 @@ import { useEffect, useState } from "preact/hooks";
 import { api } from "../../api";
 import { told } from "../../api/client";
 import type { JsonObject, Problem } from "../../api/types";
-import { Button, Copy, pretty, Problems } from "../../parts/basic";
+import { Button, Copy, pretty, Problems, Restored } from "../../parts/basic";
 import { useDoing, useRested } from "../../parts/hooks";
+import { useKept } from "../../parts/kept";
 import { may } from "../../state";
 import type { Document } from "./document";
 
 /** A pause of the typist's. */
 const REST_MS = 400;
 
-export function AdvancedTab({ document }: { document: Document }) {
+export function AdvancedTab({ id, document }: { id: string; document: Document }) {
   const saved = pretty(document.value);
-  const [own, setOwn] = useState<string | null>(null);
-  const text = own ?? saved;
+  /** What is typed, and what stood there when that began. */
+  const [own, setOwn, restored] = useKept<{ text: string; over: string } | null>(`advanced/${id}`, null);
+  const text = own?.text ?? saved;
+  const type = (next: string) => setOwn(next === saved ? null : { text: next, over: own?.over ?? saved });
   const rested = useRested(text, REST_MS);
   const [found, setFound] = useState<{ errors: Problem[]; warnings: Problem[] }>({ errors: [], warnings: [] });
   const doing = useDoing();
@@ -29,7 +32,7 @@ export function AdvancedTab({ document }: { document: Document }) {
       (error) => over || setFound({ errors: [{ path: "", message: told(error), fix: "" }], warnings: [] }));
     return () => { over = true; };
   }, [rested]);
-  const dirty = own !== null && own !== saved;
+  const dirty = own !== null && own.text !== saved;
   const save = () => doing.run(async () => {
     const parsed = parse(text);
     if (typeof parsed === "string") throw new Error(parsed);
@@ -38,9 +41,11 @@ export function AdvancedTab({ document }: { document: Document }) {
   });
   return (
     <div class="stack">
+      {dirty && restored && <Restored what="changes" />}
+      {dirty && own.over !== saved && <div class="note warn" role="status">Somebody else has changed this file since you began. Saving puts yours in the place of theirs; Discard shows what is there now.</div>}
       <div class="field">
         <label for="advanced">Instance file</label>
-        <textarea id="advanced" rows={28} spellcheck={false} value={text} onInput={(event) => setOwn(event.currentTarget.value)} readOnly={!may("operator")} />
+        <textarea id="advanced" rows={28} spellcheck={false} value={text} onInput={(event) => type(event.currentTarget.value)} readOnly={!may("operator")} />
         <span class="help">Only what differs is touched. Secrets read as ***, and *** keeps what is there.</span>
       </div>
       <Problems problems={doing.problems.length > 0 ? doing.problems : found.errors} />

@@ -2,8 +2,9 @@
 import { useState } from "preact/hooks";
 import { api } from "../../api";
 import type { Instance, Json, PreprocessTest } from "../../api/types";
-import { Button, JsonText, Problems, State } from "../../parts/basic";
+import { Button, JsonText, Problems, Restored, State } from "../../parts/basic";
 import { useDoing } from "../../parts/hooks";
+import { useKept } from "../../parts/kept";
 import { Select, Text } from "../../forms/field";
 import { plural } from "../../parts/text";
 import { shortened } from "../../live/data";
@@ -16,34 +17,39 @@ import { at, text, type Document } from "./document";
 export function Preprocess({ instance, document }: { instance: Instance; document: Document }) {
   const saved = text(at(document.value ?? {}, "Output", "preprocess_cmd"));
   const savedVersion = Number(at(document.value ?? {}, "Output", "preprocess_version") ?? 1);
-  const [own, setOwn] = useState<string | null>(null);
-  const [ownVersion, setOwnVersion] = useState<number | null>(null);
+  const [own, setOwn, restored] = useKept<{ command?: string; version?: number }>(`preprocess/${instance.id}`, {});
   const [test, setTest] = useState<PreprocessTest | null>(null);
   const [letters, setLetters] = useState(false);
   const testing = useDoing();
   const testable = useOffers("/api/v1/instances/{id}/preprocess-test");
   const saving = useDoing();
-  const command = own ?? saved;
-  const version = ownVersion ?? savedVersion;
+  const command = own.command ?? saved;
+  const version = own.version ?? savedVersion;
   const dirty = command !== saved || version !== savedVersion;
   const allowed = may("admin");
+  const type = (next: { command?: string; version?: number }) => { setOwn((old) => ({ ...old, ...next })); setTest(null); };
   const tryIt = () => testing.run(async () => { setTest(null); setTest(await api.testPreprocess(instance.id, command.trim(), version)); });
   const save = () => saving.run(async () => {
     await document.patch({ Output: { preprocess_cmd: command.trim() === "" ? null : command.trim(), preprocess_version: version } });
-    setOwn(null);
-    setOwnVersion(null);
+    setOwn({});
   });
   const status = instance.preprocess;
   return (
     <section class="stack" aria-labelledby="preprocess">
       <div class="spread"><h2 id="preprocess">Preprocess command</h2>{status && <State state={status.state} />}</div>
-      <div class="line" style={{ alignItems: "end" }}>
-        <div class="grow"><Text label="Command" value={command} spellcheck={false} disabled={!allowed} onChange={(next) => { setOwn(next); setTest(null); }} placeholder="./filter.py" /></div>
-        <Select label="It sees" value={String(version)} disabled={!allowed} options={[["2", "version 2"], ["1", "version 1"]]} onChange={(next) => { setOwnVersion(Number(next)); setTest(null); }} />
-        {testable && <Button busy={testing.busy} busyText="Testing…" disabled={!allowed || command.trim() === ""} onClick={() => void tryIt()}>Test</Button>}
-        {dirty && <Button class="main" busy={saving.busy} onClick={() => void save()}>Save</Button>}
+      {restored && dirty && <Restored what="changes" />}
+      <div class="fields">
+        <Text label="Command" wide value={command} spellcheck={false} disabled={!allowed} onChange={(next) => type({ command: next })} placeholder="./filter.py"
+          help="A program and its arguments, run without a shell; a relative path begins in the data folder"
+          beside={<>
+            {testable && <Button busy={testing.busy} busyText="Testing…" disabled={!allowed || command.trim() === ""} onClick={() => void tryIt()}>Test</Button>}
+            {dirty && <Button class="main" busy={saving.busy} disabled={!allowed} onClick={() => void save()}>Save</Button>}
+            {dirty && <Button onClick={() => { setOwn({}); setTest(null); saving.clear(); testing.clear(); }}>Discard</Button>}
+          </>} />
+        <Select label="It sees records of" value={String(version)} disabled={!allowed} options={[["2", "version 2"], ["1", "version 1"]]} onChange={(next) => type({ version: Number(next) })} />
       </div>
       <p class="soft small">All records of this instance pass it before any export sees them; it may change, add, split or drop them. Streams and pictures do not pass it.
+        What it holds in memory when it dies is lost with it, unless it answers for each message (preprocess_acknowledge under Advanced).
         {!allowed && " Only an admin may set commands."}</p>
       {status && <Counters status={status} />}
       {status && status.refused > 0 && <Button class="plain" onClick={() => setLetters(true)}>Dead letters</Button>}

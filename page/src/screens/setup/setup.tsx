@@ -5,6 +5,7 @@ import type { Instance } from "../../api/types";
 import { Button, Empty, Failure, Icon, Loading, Problems, State } from "../../parts/basic";
 import { Drawing } from "../../parts/icons";
 import { Tabs } from "../../parts/dialog";
+import { unsaved } from "../../parts/kept";
 import { useDoing } from "../../parts/hooks";
 import { Picture } from "../../live/picture";
 import { DataPanel } from "../../live/data";
@@ -36,7 +37,7 @@ export function SetupScreen() {
 function Setup({ instance, tab }: { instance: Instance; tab: string }) {
   const { id, name, state } = instance;
   const document = useDocument(id);
-  const shapes = useShapes(document.value);
+  const shapes = useShapes(document.value, `analytics/${id}`);
   const [boxes, setBoxes] = useState(true);
   const doing = useDoing();
   const up = isUp(state);
@@ -69,13 +70,13 @@ function Setup({ instance, tab }: { instance: Instance; tab: string }) {
           <DataPanel id={id} name={name} />
         </div>
         <div class="right stack">
-          <Tabs label="Set-up" tabs={TABS} chosen={tab} onChoose={(next) => go("instances", id, next)} />
+          <Tabs label="Set-up" tabs={TABS} marked={TABS.map(([name]) => name).filter((name) => unsaved(`${name}/${id}`) || (name === "export" && unsaved(`preprocess/${id}`)))} chosen={tab} onChoose={(next) => go("instances", id, next)} />
           <div role="tabpanel" id="tabpanel" aria-labelledby={`tab-${tab}`} class="stack">
             {!document.value ? <Loading what="its settings" />
               : tab === "source" ? <SourceTab instance={instance} document={document} />
-              : tab === "analytics" ? <AnalyticsTab document={document} shapes={shapes} />
+              : tab === "analytics" ? <AnalyticsTab id={id} document={document} shapes={shapes} />
               : tab === "export" ? <ExportTab instance={instance} document={document} />
-              : <AdvancedTab document={document} />}
+              : <AdvancedTab id={id} document={document} />}
           </div>
         </div>
       </div>

@@ -3,8 +3,9 @@ import { useState } from "preact/hooks";
 import { api } from "../../api";
 import { problemsOf, said } from "../../api/client";
 import type { Instance, Json, JsonObject, Problem, SourceTest } from "../../api/types";
-import { Button, Problems } from "../../parts/basic";
+import { Button, Problems, Restored } from "../../parts/basic";
 import { useDoing } from "../../parts/hooks";
+import { useKept } from "../../parts/kept";
 import { Check, Select, Text } from "../../forms/field";
 import { may } from "../../state";
 import { Tested } from "../instances/tested";
@@ -14,7 +15,7 @@ export function SourceTab({ instance, document }: { instance: Instance; document
   const saved = document.value ?? {};
   const input = object(saved.Input);
   const solution = object(saved.SolutionManager);
-  const [changed, setChanged] = useState<{ [path: string]: Json }>({});
+  const [changed, setChanged, restored] = useKept<{ [path: string]: Json }>(`source/${instance.id}`, {});
   const [test, setTest] = useState<{ result?: SourceTest; problems?: Problem[] } | null>(null);
   const [testing, setTesting] = useState(false);
   const doing = useDoing();
@@ -49,11 +50,9 @@ export function SourceTab({ instance, document }: { instance: Instance; document
   const locked = !may("operator");
   return (
     <form noValidate class="stack" onSubmit={(event) => { event.preventDefault(); void save(); }}>
-      <div class="line" style={{ alignItems: "end" }}>
-        <div class="grow"><Text label="Address or file" value={shown("Input/uri")} onChange={(next) => { set("Input/uri")(next); setTest(null); }} spellcheck={false}
-          wrong={wrong("Input/uri")} help="A password shown as *** stays what it is" /></div>
-        <Button busy={testing} busyText="Testing…" onClick={() => void tryIt()}>Test</Button>
-      </div>
+      {restored && dirty && <Restored what="changes" />}
+      <Text label="Address or file" value={shown("Input/uri")} onChange={(next) => { set("Input/uri")(next); setTest(null); }} spellcheck={false}
+        wrong={wrong("Input/uri")} help="A password shown as *** stays what it is" beside={<Button busy={testing} busyText="Testing…" onClick={() => void tryIt()}>Test</Button>} />
       <Tested test={test} busy={testing} />
       <div class="fields">
         <Text label="Name" value={shown("DisplayName")} onChange={set("DisplayName")} wrong={wrong("DisplayName")} />
