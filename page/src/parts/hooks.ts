@@ -85,6 +85,18 @@ export function useId(): string {
   return id.current;
 }
 
+/** Keeps a box of lines at its end as lines come, unless somebody has scrolled up to read. */
+export function useTail(box: { current: HTMLElement | null }, lines: unknown) {
+  const began = useRef(false);
+  useEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    const away = element.scrollHeight - element.scrollTop - element.clientHeight;
+    if (!began.current || away < 120) element.scrollTop = element.scrollHeight;
+    began.current = true;
+  }, [lines]);
+}
+
 /** Renders again so often, for what shows an age. */
 export function useTick(everyMs: number) {
   const [, set] = useState(0);

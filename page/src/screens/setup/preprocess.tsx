@@ -12,6 +12,7 @@ import { useOffers } from "../../offers";
 import { may } from "../../state";
 import { Counters } from "../exports/row";
 import { Letters } from "../exports/letters";
+import { Output, OUTPUT } from "../exports/output";
 import { at, text, type Document } from "./document";
 
 export function Preprocess({ instance, document }: { instance: Instance; document: Document }) {
@@ -19,7 +20,8 @@ export function Preprocess({ instance, document }: { instance: Instance; documen
   const savedVersion = Number(at(document.value ?? {}, "Output", "preprocess_version") ?? 1);
   const [own, setOwn, restored] = useKept<{ command?: string; version?: number }>(`preprocess/${instance.id}`, {});
   const [test, setTest] = useState<PreprocessTest | null>(null);
-  const [letters, setLetters] = useState(false);
+  const [open, setOpen] = useState<"letters" | "output" | null>(null);
+  const speaks = useOffers(OUTPUT);
   const testing = useDoing();
   const testable = useOffers("/api/v1/instances/{id}/preprocess-test");
   const saving = useDoing();
@@ -52,10 +54,16 @@ export function Preprocess({ instance, document }: { instance: Instance; documen
         What it holds in memory when it dies is lost with it, unless it answers for each message (preprocess_acknowledge under Advanced).
         {!allowed && " Only an admin may set commands."}</p>
       {status && <Counters status={status} />}
-      {status && status.refused > 0 && <Button class="plain" onClick={() => setLetters(true)}>Dead letters</Button>}
+      {status && (
+        <div class="line">
+          {speaks && <Button class="plain" onClick={() => setOpen("output")}>Last output</Button>}
+          {status.refused > 0 && <Button class="plain" onClick={() => setOpen("letters")}>Dead letters</Button>}
+        </div>
+      )}
       <Problems problems={[...testing.problems, ...saving.problems]} onDismiss={() => { testing.clear(); saving.clear(); }} />
       {test && <Tried test={test} onClose={() => setTest(null)} />}
-      {letters && <Letters instance={instance} name="preprocess" onClose={() => setLetters(false)} />}
+      {open === "letters" && <Letters instance={instance} name="preprocess" onClose={() => setOpen(null)} />}
+      {open === "output" && <Output instance={instance.id} name="preprocess" onClose={() => setOpen(null)} />}
     </section>
   );
 }

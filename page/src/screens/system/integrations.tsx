@@ -1,29 +1,32 @@
 // System → Integrations: exporters, their settings, who uses them.
-import { useState } from "preact/hooks";
 import { api } from "../../api";
 import { said } from "../../api/client";
 import type { Integration, Json, JsonObject, Setting } from "../../api/types";
-import { Button, Copy, Empty, Failure, Loading, Problems, State } from "../../parts/basic";
+import { Age, Button, Empty, Failure, Loading, Problems, Restored } from "../../parts/basic";
 import { useAsked, useDoing } from "../../parts/hooks";
+import { useKept } from "../../parts/kept";
 import { Check, Select, Text } from "../../forms/field";
 import { to } from "../../route";
+import { ConformanceTest } from "./conformance";
+import { Used } from "./used";
+import { plural } from "../../parts/text";
 import { may } from "../../state";
 
 export function IntegrationsScreen() {
   const asked = useAsked(() => api.integrations(), [], 5000);
   return (
     <>
-      <h1>Integrations</h1>
+      <div class="spread"><h1>Integrations</h1><Age at={asked.at} hideBelowMs={10_000} /></div>
       <p class="soft">Exporters: programs that are fed records on standard input. Their settings are for all instances; each instance switches them on under its own Export tab.</p>
       <Failure error={asked.error} onAgain={() => void asked.again()} />
       {!asked.value && !asked.error && <Loading what="integrations" />}
       {asked.value?.length === 0 && <Empty><p>No exporter is installed. <code>watchpost exporter new NAME --language python</code> makes one, ready to be changed.</p></Empty>}
-      <div class="cards">{asked.value?.map((one) => <Card key={one.name} exporter={one} onSaved={() => void asked.again()} />)}</div>
+      <div class="cards">{asked.value?.map((one) => <Card key={one.name} exporter={one} onChanged={() => void asked.again()} />)}</div>
     </>
   );
 }
 
-function Card({ exporter, onSaved }: { exporter: Integration; onSaved: () => void }) {
+function Card({ exporter, onChanged }: { exporter: Integration; onChanged: () => void }) {
   const { name, description, folder, problems, events, command } = exporter;
   const instances = exporter.instances.filter(({ status }) => status?.state !== "disabled");
   const taken = Object.entries(events).filter(([, versions]) => versions.some((version) => version > 0));
@@ -32,27 +35,20 @@ function Card({ exporter, onSaved }: { exporter: Integration; onSaved: () => voi
       <h2>{name}</h2>
       <p>{description}</p>
       <Problems problems={problems} />
-      {exporter.settings.length > 0 ? <Settings exporter={exporter} onSaved={onSaved} /> : <p class="soft">It has no settings.</p>}
-      <details><summary>Takes {taken.length} kinds of records</summary>
-        <ul>{taken.map(([id, versions]) => <li key={id}><code>{id}</code> <span class="soft">version {versions.join(", ")}</span></li>)}</ul></details>
+      {exporter.settings.length > 0 ? <Settings exporter={exporter} onSaved={onChanged} /> : <p class="soft">It has no settings.</p>}
+      <details><summary>Takes {plural(taken.length, "kind")} of records</summary>
+        <ul class="pills">{taken.map(([id, versions]) => <li key={id}><a href={to("schemas", id)}>{id}</a> <span class="soft">version {versions.filter((version) => version > 0).join(", ")}</span></li>)}</ul></details>
       <details><summary>How it is run</summary><p><code>{command}</code></p><p class="soft small">in <code>{folder}</code></p></details>
-      <details><summary>Conformance test</summary><div class="line"><code>{`watchpost exporter test ${folder}`}</code><Copy text={() => `watchpost exporter test ${folder}`} /></div><p class="soft small">On the server: everything that an exporter must be able to take, against the real thing.</p></details>
+      <ConformanceTest name={name} folder={folder} />
       <h3>Used by</h3>
-      {instances.length === 0 && <p class="soft">No instance has switched it on. Under an instance's Export tab it can be.</p>}
-      <ul class="stack">
-        {instances.map((one) => (
-          <li key={one.id} class="stack" style={{ gap: "4px" }}>
-            <div class="spread"><a href={to("instances", one.id, "export")}>{one.name}</a>{one.status && <State state={one.status.state} />}</div>
-            {one.status?.problem && <span class="state warn" style={{ whiteSpace: "normal" }}>{one.status.problem}</span>}
-          </li>
-        ))}
-      </ul>
+      {instances.length === 0 && <p class="soft">No instance uses it yet. Switch it on under an <a href={to("instances")}>instance</a>'s Export tab.</p>}
+      <ul class="stack">{instances.map((one) => <Used key={one.id} exporter={name} use={one} onChanged={onChanged} />)}</ul>
     </section>
   );
 }
 
 function Settings({ exporter, onSaved }: { exporter: Integration; onSaved: () => void }) {
-  const [changed, setChanged] = useState<JsonObject>({});
+  const [changed, setChanged, restored] = useKept<JsonObject>(`settings/${exporter.name}`, {});
   const doing = useDoing();
   const value = (setting: Setting): Json | undefined => changed[setting.name] ?? (setting.type === "secret" ? "" : setting.value) ?? setting.default;
   const set = (name: string) => (next: Json) => setChanged((old) => ({ ...old, [name]: next }));
@@ -68,6 +64,7 @@ function Settings({ exporter, onSaved }: { exporter: Integration; onSaved: () =>
   const admin = may("admin");
   return (
     <form noValidate class="stack" onSubmit={(event) => { event.preventDefault(); void save(); }}>
+      {restored && Object.keys(changed).length > 0 && <Restored what="changes" />}
       <div class="fields">
         {exporter.settings.map((setting) => <SettingField key={setting.name} setting={setting} value={value(setting)} onChange={set(setting.name)} wrong={wrong(setting.name)}
           secretSet={setting.is_set === true} locked={!admin} />)}
@@ -75,7 +72,7 @@ function Settings({ exporter, onSaved }: { exporter: Integration; onSaved: () =>
       <Problems problems={elsewhere} onDismiss={doing.clear} />
       <div class="line">
         <Button class="main" type="submit" busy={doing.busy} disabled={!admin || Object.keys(changed).length === 0}>Save</Button>
-        {Object.keys(changed).length > 0 && <Button onClick={() => setChanged({})}>Discard</Button>}
+        {Object.keys(changed).length > 0 && <Button onClick={() => { setChanged({}); doing.clear(); }}>Discard</Button>}
         <span class="soft small">{admin ? "Saving restarts only this exporter" : "Only an admin may change this"}</span>
       </div>
     </form>

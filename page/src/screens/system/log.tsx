@@ -4,6 +4,7 @@ import { api } from "../../api";
 import { told } from "../../api/client";
 import type { JsonObject } from "../../api/types";
 import { Button, download, Failure, Loading } from "../../parts/basic";
+import { useTail } from "../../parts/hooks";
 import { clock } from "../../parts/text";
 
 const EVERY_MS = 2000;
@@ -39,11 +40,7 @@ export function LogTail() {
     const timer = setInterval(() => document.hidden || void look(), EVERY_MS);
     return () => { over = true; clearInterval(timer); };
   }, [level]);
-  useEffect(() => {
-    const element = box.current;
-    // Who has scrolled up reads.
-    if (element && element.scrollHeight - element.scrollTop - element.clientHeight < 120) element.scrollTop = element.scrollHeight;
-  }, [lines]);
+  useTail(box, lines);
   const text = (line: JsonObject) => {
     const whose = [line.instance, line.receiver].filter(Boolean).join(" / ");
     return `${clock(line.time as string)} ${String(line.level).padEnd(5)} ${whose}${whose && ": "}${line.message}`;
@@ -64,7 +61,7 @@ export function LogTail() {
       {!lines && !error && <Loading what="the log" />}
       <div class="card log" ref={box} tabIndex={0} role="region" aria-label="Log">
         {shown.map((line) => <div key={String(line.number)} class={String(line.level)}>{text(line)}</div>)}
-        {lines && shown.length === 0 && <span class="soft">No line.</span>}
+        {lines && shown.length === 0 && <span class="soft">{lines.length > 0 ? `No line of ${lines.length} matches.` : "Nothing of that level was said since Watchpost started."}</span>}
       </div>
     </>
   );

@@ -6,6 +6,7 @@ import { Tabs } from "../../parts/dialog";
 import { useAsked } from "../../parts/hooks";
 import { bytes, clock, count, span } from "../../parts/text";
 import { go, route, to } from "../../route";
+import { Doctor } from "./doctor";
 import { LogTail } from "./log";
 import { People } from "./people";
 
@@ -34,7 +35,7 @@ function Health() {
   return (
     <>
       <div class="spread"><Age at={at} hideBelowMs={4000} /><Copy text={() => pretty(value)} label="Copy as JSON" /></div>
-      <p class="soft small">On the server, <code>watchpost doctor</code> says what is missing or wrong on that machine, and how to mend it.</p>
+      <Doctor />
       <div class="cards">
         <Facts title="Watchpost" facts={plain} />
         {groups.map(([name, inner]) => <Facts key={name} title={words(name)} facts={flat(inner as JsonObject | Json[])} />)}
