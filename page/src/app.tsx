@@ -1,10 +1,10 @@
 // The frame around all screens, and which screen it is.
 import type { ComponentType } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { whenUnauthorised, told } from "./api/client";
 import type { Instance } from "./api/types";
 import { Age, Failure, Loading } from "./parts/basic";
-import { spoken } from "./parts/announce";
+import { announce, spoken } from "./parts/announce";
 import { plural } from "./parts/text";
 import { route, to } from "./route";
 import { InstancesScreen } from "./screens/instances/list";
@@ -54,6 +54,15 @@ export function App() {
   const name = locked.value ? "login" : place in SCREENS ? place : "instances";
   const Screen = SCREENS[name] ?? InstancesScreen;
   const current = name === "setup" ? "instances" : name;
+  const was = useRef(name);
+  useEffect(() => {
+    if (was.current === name) return;
+    was.current = name;
+    // Whoever has followed a link goes on in what it led to, and not in the bar above it.
+    const at = document.activeElement;
+    if (!at || at === document.body || at.closest("header")) document.getElementById("main")?.focus({ preventScroll: true });
+    announce(titleOf(name));
+  }, [name]);
   return (
     <>
       <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById("main")?.focus(); }}>To the content</a>
@@ -67,7 +76,7 @@ export function App() {
             <a key={path} href={to(path)} aria-current={path === current ? "page" : undefined}>{text}</a>
           ))}
         </nav>
-        <div class="summary"><Summary /><Who /></div>
+        <div class="summary"><Summary screen={titleOf(name)} /><Who /></div>
       </header>
       {unreachable.value && !locked.value && (
         <div class="stale" role="status">{unreachable.value} What is shown is from <Age at={instancesAt.value} /> and is asked for again.</div>
@@ -81,14 +90,22 @@ export function App() {
   );
 }
 
+/** What a screen is called. */
+function titleOf(name: string): string {
+  if (name === "login") return "Log in";
+  const id = route.value[1];
+  if (name === "setup") return instances.value?.instances.find((one) => one.id === id || one.name === id)?.name ?? "Instance";
+  return NAV.find(([path]) => path === name)?.[1] ?? "Instances";
+}
+
 /** ● 3 running · 1 problem; in the title too, for who has the page in another tab. */
-function Summary() {
+function Summary({ screen }: { screen: string }) {
   const all = instances.value?.instances ?? [];
   const running = all.filter(({ state }) => state === "running").length;
   const wrong = all.filter(hasProblem).length + (instances.value?.unusable?.length ?? 0);
   useEffect(() => {
-    document.title = wrong > 0 ? `(${wrong}) Watchpost` : "Watchpost";
-  }, [wrong]);
+    document.title = `${wrong > 0 ? `(${wrong}) ` : ""}${screen} – Watchpost`;
+  }, [wrong, screen]);
   if (!instances.value) return null;
   return (
     <span>

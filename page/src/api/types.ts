@@ -62,7 +62,7 @@ export type Switch = Schemas["SwitchTo"];
 export type ExportBody = Omit<Schemas["NewExport"], "config" | "sink"> & { sink: string; config: JsonObject };
 export type Export = Omit<Schemas["Export"], "config" | "status"> & { config: JsonObject; status?: Receiver };
 /** `path_preview`: with the dynamic strings of the last object. */
-export type ExportCheck = Schemas["Drafted"] & { path_preview?: string };
+export type ExportCheck = Schemas["Drafted"] & { path_preview?: string | null };
 
 export interface TestOutcome {
   /** `failed`: it cannot be reached, or has not answered in time. */

@@ -34,7 +34,7 @@ export function rowsOf(lines: Line[], most: number): { columns: string[]; rows: 
 function values(object: JsonObject, item: JsonObject): Map<string, string> {
   const found = new Map<string, string>();
   const date = object.timestamp ?? object.system_date ?? object.system_datetime;
-  if (typeof date === "string") found.set("time", date.slice(11, 23));
+  if (typeof date === "string") found.set("time", timeOf(date));
   if (object.frame_id !== undefined) found.set("frame_id", String(object.frame_id));
   for (const [key, value] of Object.entries(item)) {
     if (LEFT_OUT.has(key) || value === null) continue;
@@ -43,6 +43,13 @@ function values(object: JsonObject, item: JsonObject): Map<string, string> {
     } else found.set(key, cell(value));
   }
   return found;
+}
+
+/** In the time of who looks, as on every other screen. */
+function timeOf(date: string): string {
+  const at = new Date(date);
+  if (Number.isNaN(at.getTime())) return date.slice(11, 23);
+  return `${at.toLocaleTimeString("en-GB")}.${String(at.getMilliseconds()).padStart(3, "0")}`;
 }
 
 function cell(value: Json): string {

@@ -12,8 +12,20 @@ const LOOKS: Record<InstanceState | ReceiverState, string> = {
   restarting: "warn", waiting: "warn", overflowing: "warn", blocked: "bad", failed: "bad",
 };
 
+/** What a state means for who sees it the first time. */
+const MEANS: Partial<Record<InstanceState | ReceiverState, string>> = {
+  waiting: "Tries again by itself; what comes meanwhile is kept for it",
+  paused: "What comes is kept for it until it goes on",
+  disabled: "Switched off: what comes is not kept for it",
+  blocked: "The disk is full or may not be written to; it goes on by itself once that is mended",
+  overflowing: "Too far behind: the oldest of what waits for it is lost, and counted",
+  failed: "Needs a change; what to change stands beside it",
+  finished: "The file has ended, and all of it is done",
+  restarting: "The source has gone away; it is opened again and again",
+};
+
 export function State({ state, children }: { state: InstanceState | ReceiverState; children?: ComponentChildren }) {
-  return <span class={`state ${LOOKS[state] ?? ""}`}>{children ?? state}</span>;
+  return <span class={`state ${LOOKS[state] ?? ""}`} title={MEANS[state]}>{children ?? state}</span>;
 }
 
 export function Button(
@@ -28,10 +40,10 @@ export function Button(
 }
 
 /** A button that shows a sign and says words. */
-export function Icon({ sign, label, ...rest }: { sign: string; label: string; disabled?: boolean; onClick?: () => void; "aria-expanded"?: boolean; "aria-haspopup"?: "menu" }) {
+export function Icon({ sign, label, busy, ...rest }: { sign: string; label: string; busy?: boolean; disabled?: boolean; onClick?: () => void; "aria-expanded"?: boolean; "aria-haspopup"?: "menu" }) {
   return (
-    <button type="button" class="plain icon" aria-label={label} title={label} {...rest}>
-      <Drawing sign={sign} />
+    <button type="button" class="plain icon" aria-label={label} title={label} {...rest} disabled={rest.disabled || busy} aria-busy={busy || undefined}>
+      <Drawing sign={busy ? "busy" : sign} />
     </button>
   );
 }

@@ -1,18 +1,19 @@
 // "Add custom export option": one dialog that grows downwards. Name, data, the formats that fit, their settings with a
 // live check, a test, save. Saving applies at once.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { api } from "../../api";
 import { problemsOf, said, told } from "../../api/client";
 import type { Export, ExportCheck, Format, Instance, Problem, SchemaId, Stream, TestOutcome } from "../../api/types";
-import { Button, Failure, Loading, Problems } from "../../parts/basic";
+import { Button, Failure, Loading, Problems, Restored } from "../../parts/basic";
 import { Dialog } from "../../parts/dialog";
 import { useAsked, useDoing, useRested } from "../../parts/hooks";
+import { forget, held, keep } from "../../parts/kept";
 import { Text } from "../../forms/field";
 import { SchemaForm } from "../../forms/form";
 import { useOffers } from "../../offers";
 import { formats, schemas, streams } from "../../state";
 import { DataChoice } from "./data";
-import { bodyOf, draftOf, EMPTY, firstConfig, firstUri, fits, fitsOf, settingsOf, type Draft } from "./draft";
+import { bodyOf, draftKey, draftOf, EMPTY, firstConfig, firstUri, fits, fitsOf, settingsOf, type Draft, type HeldDraft } from "./draft";
 import { Outcome } from "./outcome";
 
 /** A pause of the typist's. */
@@ -32,13 +33,20 @@ export function ExportDialog({ instance, edit, onClose, onSaved }: { instance: I
   if (!tables.value) {
     return <Dialog title="Custom export option" onClose={onClose}>{tables.error ? <Failure error={tables.error} onAgain={() => void tables.again()} /> : <Loading what="formats" />}</Dialog>;
   }
-  return <Loaded instance={instance} edit={edit} onClose={onClose} onSaved={onSaved} tables={tables.value} />;
+  // Whoever closes it means it; whatever else takes it away leaves what was typed.
+  const close = () => { forget(draftKey(instance.id)); onClose(); };
+  return <Loaded instance={instance} edit={edit} onClose={close} onSaved={onSaved} tables={tables.value} />;
 }
 
 function Loaded({ instance, edit, onClose, onSaved, tables }: { instance: Instance; edit?: Export | undefined; onClose: () => void; onSaved: () => void; tables: Tables }) {
   const { id } = instance;
-  const [draft, setDraft] = useState<Draft>(() => (edit ? draftOf(edit.name, edit, edit.format ?? null, tables.schemas) : EMPTY));
-  const [ownUri, setOwnUri] = useState(!!edit);
+  const first = useRef(edit ? draftOf(edit.name, edit, edit.format ?? null, tables.schemas) : EMPTY).current;
+  const before = useRef(held<HeldDraft>(draftKey(id))).current;
+  const [draft, setDraft] = useState<Draft>(before?.draft ?? first);
+  const [ownUri, setOwnUri] = useState(before?.ownUri ?? !!edit);
+  useEffect(() => {
+    if (draft !== first) keep(draftKey(id), { draft, ownUri, edit } satisfies HeldDraft);
+  }, [draft, ownUri]);
   const [check, setCheck] = useState<{ of?: string; result?: ExportCheck; problems: Problem[] }>({ problems: [] });
   const [outcome, setOutcome] = useState<TestOutcome | null>(null);
   const samples = useAsked(() => api.samples(id), [id]);
@@ -102,6 +110,7 @@ function Loaded({ instance, edit, onClose, onSaved, tables }: { instance: Instan
   );
   return (
     <Dialog title={edit ? `Edit ${edit.name}` : "Add custom export option"} onClose={onClose} foot={foot} wide>
+      {before && <Restored what="settings" />}
       <Text label="Name" value={draft.name} onChange={(name) => change({ name })} focus placeholder="events to disk"
         wrong={taken ? "This instance has an export of that name; choose another" : undefined} help="As you will find it again; files and topics begin with it" />
       <DataChoice draft={draft} onChange={change} streams={tables.streams} schemas={tables.schemas} samples={samples.value} />
@@ -123,8 +132,8 @@ function Loaded({ instance, edit, onClose, onSaved, tables }: { instance: Instan
       {format && (
         <fieldset class="stack">
           <legend>{format.title} settings</legend>
-          <Text label="Address" value={draft.uri} spellcheck={false} wrong={first(check.problems, "/uri")}
-            onChange={(uri) => { setOwnUri(true); change({ uri }); }} help={<AddressHelp format={format} preview={check.result?.path_preview ?? check.result?.file ?? undefined} />} />
+          <Text label="Address" value={draft.uri} spellcheck={false} wrong={firstOf(check.problems, "/uri")}
+            onChange={(uri) => { setOwnUri(true); change({ uri }); }} help={<AddressHelp format={format} check={check.result} />} />
           <SchemaForm schema={settingsOf(format)} value={draft.config} onChange={(config) => change({ config })} path="/config" problems={check.problems} leave={LEAVE} only={(name) => !COMMON.has(name)} />
           {Object.keys(format.settings.properties ?? {}).some((name) => COMMON.has(name)) && (
             <details open={check.problems.some(({ path }) => COMMON.has(path.split("/")[2] ?? "")) || undefined}>
@@ -145,17 +154,19 @@ function Loaded({ instance, edit, onClose, onSaved, tables }: { instance: Instan
   );
 }
 
-function AddressHelp({ format, preview }: { format: Format; preview?: string | undefined }) {
+function AddressHelp({ format, check }: { format: Format; check: ExportCheck | undefined }) {
   const isFile = new RegExp(`^${format.name}:///`).test(format.example.uri);
   return (
     <>
-      {preview !== undefined && <span data-preview="">That is <code>{preview}</code>. </span>}
+      {check?.path_preview != null
+        ? <span data-preview="">For the last object: <code>{check.path_preview}</code>. </span>
+        : check?.file != null && <span data-preview="">That is <code>{check.file}</code>. </span>}
       {isFile ? "Three slashes: in the data folder's exports/; four: from the root. Dynamic parts: {obj.frame_id}, {sys.time}, {sys.count}, {instance.name}" : `As ${format.example.uri}`}
     </>
   );
 }
 
-const first = (problems: Problem[], path: string) => said(problems.find((problem) => problem.path === path));
+const firstOf = (problems: Problem[], path: string) => said(problems.find((problem) => problem.path === path));
 
 /** `/Output/handlers/NAME/config/x` and `/export/config/x` are `/config/x` here. */
 function inExport(path: string): string {

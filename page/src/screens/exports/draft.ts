@@ -1,5 +1,5 @@
 // A custom export option while it is being made.
-import type { ExportBody, Format, JsonObject, Schema, SchemaId } from "../../api/types";
+import type { Export, ExportBody, Format, JsonObject, Schema, SchemaId } from "../../api/types";
 import { slug } from "../../parts/text";
 
 export interface Draft {
@@ -16,6 +16,14 @@ export interface Draft {
 }
 
 export const EMPTY: Draft = { name: "", sink: null, ids: [], version: 2, format: null, uri: "", config: {} };
+
+/** What is kept of an open dialog. */
+export interface HeldDraft {
+  draft: Draft;
+  ownUri: boolean;
+  edit: Export | undefined;
+}
+export const draftKey = (instance: string) => `export/${instance}`;
 
 /** What a format calls what is chosen. */
 export const fitsOf = (draft: Draft) => (draft.sink === "" ? "records" : draft.sink);

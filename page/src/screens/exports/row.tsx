@@ -5,11 +5,11 @@ import type { Export, Instance, Receiver, TestOutcome } from "../../api/types";
 import { copyText, Icon, pretty, Problems, State } from "../../parts/basic";
 import { Confirm, Menu } from "../../parts/dialog";
 import { announce } from "../../parts/announce";
-import { useDoing } from "../../parts/hooks";
+import { useAsked, useDoing } from "../../parts/hooks";
 import { Player } from "../../live/player";
 import { bytes, count, plural, span } from "../../parts/text";
 import { useOffers } from "../../offers";
-import { may, refresh } from "../../state";
+import { may, refresh, streams } from "../../state";
 import { CopyTo } from "./copy-to";
 import { Letters } from "./letters";
 import { Outcome } from "./outcome";
@@ -28,6 +28,8 @@ export function ExportRow({ instance, item, onEdit, onChanged }: { instance: Ins
   const { name } = item;
   // The list of instances is asked for each second; the row need not ask for itself.
   const status = instance.exports.find((receiver) => receiver.name === name) ?? item.status;
+  const titles = useAsked(streams, []);
+  const what = item.sink ? titles.value?.find((one) => one.name === item.sink)?.title ?? item.sink : "Records";
   const paused = item.switch === "paused";
   const off = item.switch === "off";
   const change = may("operator");
@@ -48,17 +50,17 @@ export function ExportRow({ instance, item, onEdit, onChanged }: { instance: Ins
       <div class="stack" style={{ gap: "4px" }}>
         <div class="title">
           <State state={status?.state ?? (off ? "disabled" : "running")}><strong>{name}</strong></State>
-          <span class="badge">{item.format}</span>
+          <span>{what} <span aria-hidden="true">→</span><span class="away">as</span> {item.format?.toUpperCase() ?? "unknown format"}</span>
           <code class="soft">{item.uri}</code>
         </div>
         {status && <Counters status={status} />}
       </div>
       <div class="act">
         {off
-          ? <Icon sign="start" label={`Switch on ${name}`} disabled={!change || doing.busy} onClick={() => turn("on")} />
+          ? <Icon sign="start" label={`Switch on ${name}`} busy={doing.busy} disabled={!change} onClick={() => turn("on")} />
           : paused
-            ? <Icon sign="start" label={`Go on with ${name}`} disabled={!change || doing.busy} onClick={() => turn("on")} />
-            : <Icon sign="pause" label={`Pause ${name}`} disabled={!change || doing.busy} onClick={() => turn("paused")} />}
+            ? <Icon sign="start" label={`Go on with ${name}`} busy={doing.busy} disabled={!change} onClick={() => turn("on")} />
+            : <Icon sign="pause" label={`Pause ${name}`} busy={doing.busy} disabled={!change} onClick={() => turn("paused")} />}
         <Icon sign="edit" label={`Edit ${name}`} disabled={!change} onClick={onEdit} />
         <Icon sign="trash" label={`Delete ${name}`} disabled={!change} onClick={() => setOpen("delete")} />
         <Menu label={`More of ${name}`} items={[

@@ -82,16 +82,14 @@ export function AddInstance({ onClose }: { onClose: () => void }) {
         <div class={over ? "drop over" : "drop"}
           onDragOver={(event) => { event.preventDefault(); setOver(true); }} onDragLeave={() => setOver(false)}
           onDrop={(event) => { event.preventDefault(); if (uploads) void drop(event.dataTransfer?.files[0]); }}>
-          <div class="line" style={{ alignItems: "end" }}>
-            <div class="grow">
-              <Text label="Address or file" value={uri} onChange={(next) => { setUri(next); setTest(null); }} focus spellcheck={false}
-                placeholder="rtsp://user:password@camera/stream1"
-                help={`rtsp://, http://, v4l2:///dev/video0, a path on the server${uploads ? ", or drop a video file here" : ""}`} />
-            </div>
-            <Button type="submit" busy={busy} busyText="Testing…" disabled={!uri.trim()}>Test</Button>
-            {uploads && <label class="button">Choose a file<input type="file" class="away" accept="video/*,.avi,.mkv,.ts"
-              onChange={(event) => void drop(event.currentTarget.files?.[0])} /></label>}
-          </div>
+          <Text label="Address or file" value={uri} onChange={(next) => { setUri(next); setTest(null); }} focus spellcheck={false}
+            placeholder="rtsp://user:password@camera/stream1"
+            help={`rtsp://, http://, v4l2:///dev/video0, a path on the server${uploads ? ", or drop a video file here" : ""}`}
+            beside={<>
+              <Button type="submit" busy={busy} busyText="Testing…" disabled={!uri.trim()}>Test</Button>
+              {uploads && <label class="button">Choose a file<input type="file" class="away" accept="video/*,.avi,.mkv,.ts"
+                onChange={(event) => void drop(event.currentTarget.files?.[0])} /></label>}
+            </>} />
         </div>
         {sending !== null && <div class="line"><progress class="grow" value={sending} max={1} aria-label="Sending the file" /><span>{Math.round(sending * 100)} %</span></div>}
         <Tested test={test} busy={busy} />

@@ -26,7 +26,7 @@ export function InstanceRow({ instance }: { instance: Instance }) {
           <a href={to("instances", id)}>{name}</a>
           <State state={state} />
           {state === "running" && instance.fps !== undefined && <span>{instance.fps.toFixed(1)} fps</span>}
-          <Exports exports={instance.exports} />
+          <Exports id={id} exports={instance.exports} />
         </div>
         {instance.source && <div class="soft small uri" title={instance.source}>{instance.source}</div>}
         <div class="figures">
@@ -42,8 +42,8 @@ export function InstanceRow({ instance }: { instance: Instance }) {
       </div>
       <div class="act">
         {up
-          ? <Icon sign="stop" label={`Stop ${name}`} disabled={doing.busy || !change} onClick={() => act("stop")} />
-          : <Icon sign="start" label={`Start ${name}`} disabled={doing.busy || !change} onClick={() => act("start")} />}
+          ? <Icon sign="stop" label={`Stop ${name}`} busy={doing.busy} disabled={!change} onClick={() => act("stop")} />
+          : <Icon sign="start" label={`Start ${name}`} busy={doing.busy} disabled={!change} onClick={() => act("start")} />}
         <Icon sign="cog" label={`Set up ${name}`} onClick={() => go("instances", id)} />
         <Menu label={`More of ${name}`} items={[
           { label: "Restart", disabled: !change, onDo: () => act("restart") },
@@ -58,12 +58,12 @@ export function InstanceRow({ instance }: { instance: Instance }) {
 }
 
 /** exports 5 ✓ · 1 ⚠ mqtt: broker unreachable, 1 204 waiting */
-function Exports({ exports }: { exports: Receiver[] }) {
+function Exports({ id, exports }: { id: string; exports: Receiver[] }) {
   const on = exports.filter(({ state }) => state !== "disabled");
   const bad = on.filter(({ state }) => ["waiting", "blocked", "overflowing", "failed"].includes(state));
   const fine = on.length - bad.length;
   const first = bad[0];
-  if (on.length === 0) return <span class="soft">no exports</span>;
+  if (on.length === 0) return <a class="soft" href={to("instances", id, "export")}>no exports yet</a>;
   return (
     <span>
       exports {fine > 0 && <span>{fine} <span aria-label="fine">✓</span></span>}{" "}

@@ -1,13 +1,16 @@
 // The tab "Analytics": areas and lines drawn on the live picture, their settings here.
-import { Button, Empty, Problems } from "../../parts/basic";
+import { Button, Empty, Problems, Restored } from "../../parts/basic";
 import { useDoing } from "../../parts/hooks";
+import { minute, times, useDry, type Dry } from "../../draw/dry";
 import { colour, nameOf, type Shapes } from "../../draw/shapes";
+import { plural } from "../../parts/text";
 import { may } from "../../state";
 import type { Document } from "./document";
 import { ShapeSettings } from "./shape";
 
-export function AnalyticsTab({ document, shapes }: { document: Document; shapes: Shapes }) {
+export function AnalyticsTab({ id, document, shapes }: { id: string; document: Document; shapes: Shapes }) {
   const doing = useDoing();
+  const dry = useDry(id, shapes);
   const { drawing, chosen } = shapes;
   const save = () => doing.run(() => document.patch(shapes.patch()));
   const locked = !may("operator");
@@ -21,6 +24,7 @@ export function AnalyticsTab({ document, shapes }: { document: Document; shapes:
         {shapes.dirty && <Button onClick={() => { shapes.discard(); doing.clear(); }}>Discard</Button>}
         <Button class="main" busy={doing.busy} disabled={!shapes.dirty || locked || !!drawing} onClick={() => void save()}>Save</Button>
       </div>
+      {shapes.restored && <Restored what="drawings" />}
       {drawing && (
         <div class="note" role="status">
           <div class="spread">
@@ -42,10 +46,32 @@ export function AnalyticsTab({ document, shapes }: { document: Document; shapes:
           <button type="button" key={shape.id} aria-pressed={chosen?.id === shape.id} onClick={() => shapes.choose(chosen?.id === shape.id ? null : shape.id)}>
             <span class="swatch" style={{ background: colour(shape) }} aria-hidden="true" />
             {nameOf(shape)} <span class="soft">{shape.kind}</span>
+            {dry?.result && <Times dry={dry} shape={shape.id} />}
           </button>
         ))}
       </div>
-      {chosen && <ShapeSettings key={chosen.id} shape={chosen} shapes={shapes} problems={doing.problems} locked={locked} />}
+      {dry && <Seen dry={dry} />}
+      {chosen && <ShapeSettings key={chosen.id} shape={chosen} shapes={shapes} dry={dry} problems={[...doing.problems, ...(dry?.problems ?? [])]} locked={locked} />}
     </div>
+  );
+}
+
+/** 3 in the last minute */
+function Times({ dry, shape }: { dry: Dry; shape: string }) {
+  const n = times(dry, shape) ?? 0;
+  return <span class={dry.old ? "push soft old" : "push soft"} data-times={n}>{n === 0 ? "no event" : plural(n, "event")} in {minute(dry)}</span>;
+}
+
+/** What the counts are of. */
+function Seen({ dry }: { dry: Dry }) {
+  const { result, problems } = dry;
+  // Those of a field stand there.
+  const elsewhere = problems.filter(({ path }) => !/^\/(Zone\/Zones|Tripwire\/Tripwires)\/[^/]+\/./.test(path));
+  if (elsewhere.length > 0) return <p class="soft small" role="status">How often they would have fired is not known: {elsewhere.map(({ message, fix }) => [message, fix].filter(Boolean).join("; ")).join(". ")}</p>;
+  if (!result) return null;
+  return (
+    <p class="soft small">{result.frames === 0
+      ? "How often they would have fired stands here once the instance has run for some seconds."
+      : "The counts are what they would have fired just now as they are drawn here, saved or not."}</p>
   );
 }

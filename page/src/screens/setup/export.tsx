@@ -4,8 +4,10 @@ import { api } from "../../api";
 import type { Export, Instance } from "../../api/types";
 import { Button, Empty, Failure, Loading } from "../../parts/basic";
 import { useAsked } from "../../parts/hooks";
+import { held } from "../../parts/kept";
 import { may } from "../../state";
 import { ExportDialog } from "../exports/dialog";
+import { draftKey, type HeldDraft } from "../exports/draft";
 import { ExportRow } from "../exports/row";
 import type { Document } from "./document";
 import { Exporters } from "./exporters";
@@ -16,7 +18,7 @@ const EVERY_MS = 5000;
 
 export function ExportTab({ instance, document }: { instance: Instance; document: Document }) {
   const asked = useAsked(() => api.exports(instance.id), [instance.id], EVERY_MS);
-  const [dialog, setDialog] = useState<{ edit?: Export } | null>(null);
+  const [dialog, setDialog] = useState<{ edit?: Export | undefined } | null>(() => held<HeldDraft>(draftKey(instance.id)) ?? null);
   const changed = () => { void asked.again(); void document.again(); };
   const list = asked.value;
   return (

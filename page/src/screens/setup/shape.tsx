@@ -3,6 +3,8 @@ import { said } from "../../api/client";
 import type { Json, Problem } from "../../api/types";
 import { Check, Select, Text } from "../../forms/field";
 import { Button } from "../../parts/basic";
+import { plural } from "../../parts/text";
+import { minute, times, type Dry } from "../../draw/dry";
 import { nameOf, type Shape, type Shapes } from "../../draw/shapes";
 
 interface Option {
@@ -60,7 +62,7 @@ const MORE_LINE: Option[] = [
   { key: "cooldown_bandwidth", label: "How far away before it counts again", type: "number", otherwise: 0.07, max: 1 },
 ];
 
-export function ShapeSettings({ shape, shapes, problems, locked }: { shape: Shape; shapes: Shapes; problems: Problem[]; locked: boolean }) {
+export function ShapeSettings({ shape, shapes, dry, problems, locked }: { shape: Shape; shapes: Shapes; dry: Dry | null; problems: Problem[]; locked: boolean }) {
   const wrong = (key: string) => said(problems.find(({ path }) => path.endsWith(`/${shape.id}/${key}`)));
   const own = shape.kind === "area" ? AREA : LINE;
   const more = [...(shape.kind === "area" ? MORE_AREA : MORE_LINE), ...MORE];
@@ -74,6 +76,7 @@ export function ShapeSettings({ shape, shapes, problems, locked }: { shape: Shap
         <div class="grow"><Text label="Name" value={nameOf(shape)} onChange={(name) => shapes.setOption(shape.id, "name", name)} wrong={wrong("name")} disabled={locked} /></div>
         <Button class="danger" disabled={locked} onClick={() => shapes.remove(shape.id)}>Delete {shape.kind}</Button>
       </div>
+      {dry?.result && dry.result.frames > 0 && <Fired dry={dry} shape={shape.id} />}
       <fieldset><legend>Tells of</legend><div class="fields">{show(own)}</div></fieldset>
       <fieldset>
         <legend>Who counts</legend>
@@ -82,6 +85,18 @@ export function ShapeSettings({ shape, shapes, problems, locked }: { shape: Shap
       </fieldset>
       <details><summary>More: sizes, anchor, delays</summary><div class="fields">{show(more)}</div></details>
     </section>
+  );
+}
+
+/** Would have fired 3 times in the last minute, and what. */
+function Fired({ dry, shape }: { dry: Dry; shape: string }) {
+  const n = times(dry, shape) ?? 0;
+  const counts = Object.entries(dry.result?.counts[shape] ?? {}).filter(([, count]) => count > 0);
+  return (
+    <div class={dry.old ? "note small old" : "note small"} data-dry={n}>
+      <span>{n === 0 ? `Would not have fired in ${minute(dry)}.` : <>Would have fired <b>{plural(n, "time")}</b> in {minute(dry)}:</>}</span>
+      {counts.length > 0 && <span class="pills">{counts.map(([event, count]) => <span key={event}>{event} <b>{count}</b></span>)}</span>}
+    </div>
   );
 }
 

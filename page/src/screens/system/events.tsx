@@ -28,7 +28,7 @@ export function EventsScreen() {
   const [next, setNext] = useState<number | string | null>(null);
   const place = older.length > 0 ? next : asked.value?.next;
   const more = async () => {
-    const page = await api.events(`${filter}&before=${place}&after=${place}`);
+    const page = await api.events(`${filter}&before=${place}`);
     setOlder([...older, ...page.events]);
     setNext(page.next ?? null);
   };
@@ -66,7 +66,7 @@ export function EventsScreen() {
 }
 
 function Entry({ entry }: { entry: EventEntry }) {
-  const { record, instance_id, instance_name, crop, receivers = [] } = entry;
+  const { record, instance_id, instance_name, crop, delivered } = entry;
   const src = crop && (crop.startsWith("data:") ? crop : `data:image/jpeg;base64,${crop}`);
   const id = String(record.$id ?? "");
   const place = (record.area ?? record.line) as JsonObject | undefined;
@@ -79,9 +79,26 @@ function Entry({ entry }: { entry: EventEntry }) {
         <div class="line"><strong>{id}</strong>{where !== undefined && where !== null && <span>{String(where)}</span>}{direction !== undefined && <span>{String(direction)}</span>}</div>
         <div class="figures"><span>{clock(Number(record.system_timestamp ?? 0))}</span><a href={to("instances", instance_id)}>{instance_name}</a>
           {record.object_class !== undefined && <span>{String(record.object_class)}</span>}{record.duration_ms !== undefined && <span>{(Number(record.duration_ms) / 1000).toFixed(1)} s</span>}</div>
-        {receivers.length > 0 && <div class="figures small">{receivers.map(({ name, passed }) => <span key={name}>{passed ? "✓" : "waits for"} {name}</span>)}</div>}
+        {delivered && <Delivered to={delivered} instance={instance_id} />}
         <details><summary>Record</summary><JsonText value={shortened(record)} /></details>
       </div>
     </li>
+  );
+}
+
+const LOOKS = { delivered: "good", waiting: "warn", refused: "bad" };
+const WORDS = { delivered: "", waiting: "waiting", refused: "refused" };
+
+/** Where it went, and when. */
+function Delivered({ to: all, instance }: { to: NonNullable<EventEntry["delivered"]>; instance: string }) {
+  if (all.length === 0) return <div class="soft small">No export or exporter takes it. <a href={to("instances", instance, "export")}>Add one</a></div>;
+  return (
+    <ul class="pills" aria-label="Delivered to">
+      {all.map(({ receiver, state, at_ms }) => (
+        <li key={receiver} class={`state ${LOOKS[state] ?? ""}`} data-delivered={state}>
+          <span class={state === "delivered" ? "away" : ""}>{WORDS[state] || "delivered"}</span> {receiver} {at_ms != null && <span class="soft">{clock(at_ms)}</span>}
+        </li>
+      ))}
+    </ul>
   );
 }

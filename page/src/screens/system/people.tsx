@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import { api } from "../../api";
 import { Button, Copy, Failure, Loading, Problems } from "../../parts/basic";
-import { Dialog } from "../../parts/dialog";
+import { Confirm, Dialog } from "../../parts/dialog";
 import { useAsked, useDoing } from "../../parts/hooks";
 import { Select, Text } from "../../forms/field";
 import { may } from "../../state";
@@ -18,7 +18,12 @@ function Users() {
   const asked = useAsked(() => api.users(), []);
   const [adding, setAdding] = useState(false);
   const doing = useDoing();
-  const remove = (name: string) => void doing.run(() => api.deleteUser(name)).then(() => asked.again());
+  const [leaving, setLeaving] = useState<string | null>(null);
+  const remove = async (name: string) => {
+    const ok = await doing.run(() => api.deleteUser(name));
+    await asked.again();
+    return ok;
+  };
   const role = (name: string, to: string) => void doing.run(() => api.putUser(name, to)).then(() => asked.again());
   return (
     <section class="card" aria-label="Users">
@@ -30,8 +35,14 @@ function Users() {
       <table><tbody>{asked.value?.map((user) => (
         <tr key={user.name}><th scope="row">{user.name}</th>
           <td><select aria-label={`Role of ${user.name}`} value={user.role} onChange={(event) => role(user.name, event.currentTarget.value)}>{ROLES.map(([name]) => <option key={name} value={name}>{name}</option>)}</select></td>
-          <td class="number"><Button class="plain" busy={doing.busy} onClick={() => remove(user.name)}>Delete</Button></td></tr>
+          <td class="number"><Button class="plain" aria-label={`Delete ${user.name}`} onClick={() => setLeaving(user.name)}>Delete</Button></td></tr>
       ))}</tbody></table>
+      {leaving !== null && (
+        <Confirm title={`Delete ${leaving}?`} action="Delete" onDo={() => remove(leaving)} onClose={() => setLeaving(null)}>
+          <p>Whoever is logged in as {leaving} is logged out. {asked.value?.length === 1 && "It is the only user: from then on nobody has to log in, and only this machine is served."}</p>
+          <Problems problems={doing.problems} />
+        </Confirm>
+      )}
       {adding && <AddUser first={asked.value?.length === 0} onClose={() => setAdding(false)} onDone={() => void asked.again()} />}
     </section>
   );
@@ -71,11 +82,17 @@ function Tokens() {
     setName("");
     await asked.again();
   });
-  const remove = (id: string) => void doing.run(() => api.deleteToken(id)).then(() => asked.again());
+  const [leaving, setLeaving] = useState<{ id: string; name: string } | null>(null);
+  const remove = async (id: string) => {
+    const ok = await doing.run(() => api.deleteToken(id));
+    await asked.again();
+    return ok;
+  };
   return (
     <section class="card" aria-label="Tokens">
       <h2>Tokens</h2>
-      <p class="soft">For programs: <code>Authorization: Bearer …</code></p>
+      <p class="soft">For programs: they send the header <code>Authorization: Bearer TOKEN</code>.</p>
+      {asked.value?.length === 0 && <p class="soft">There are none yet. Here will be each token's name and role; the token itself is shown once, when it is made.</p>}
       <Failure error={asked.error} onAgain={() => void asked.again()} />
       <form noValidate class="line" style={{ alignItems: "end" }} onSubmit={(event) => { event.preventDefault(); add(); }}>
         <div class="grow"><Text label="Name" value={name} onChange={setName} /></div>
@@ -85,8 +102,14 @@ function Tokens() {
       {made && <div class="note" role="status"><span>Shown once, now: <code>{made}</code></span><div><Copy text={() => made} /></div></div>}
       <Problems problems={doing.problems} onDismiss={doing.clear} />
       <table><tbody>{asked.value?.map((token) => (
-        <tr key={token.id}><th scope="row">{token.name}</th><td>{token.role}</td><td class="number"><Button class="plain" onClick={() => remove(token.id)}>Delete</Button></td></tr>
+        <tr key={token.id}><th scope="row">{token.name}</th><td>{token.role}</td><td class="number"><Button class="plain" aria-label={`Delete the token ${token.name}`} onClick={() => setLeaving(token)}>Delete</Button></td></tr>
       ))}</tbody></table>
+      {leaving && (
+        <Confirm title={`Delete the token ${leaving.name}?`} action="Delete" onDo={() => remove(leaving.id)} onClose={() => setLeaving(null)}>
+          <p>Programs that use it are refused from then on.</p>
+          <Problems problems={doing.problems} />
+        </Confirm>
+      )}
     </section>
   );
 }

@@ -80,17 +80,17 @@ function said(name: string, value: Json): string {
 }
 
 function Audit() {
-  const { value, error, again } = useAsked(() => api.audit(), [], 5000);
+  const { value, error, at, again } = useAsked(() => api.audit(), [], 5000);
   if (error && !value) return <Failure error={error} onAgain={() => void again()} />;
   if (!value) return <Loading what="the audit log" />;
   if (value.entries.length === 0) return <p class="soft">Nothing was changed yet. Who changes what will stand here.</p>;
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label="Audit log"><table>
+    <><Age at={at} hideBelowMs={10_000} /><div class="scroll" tabIndex={0} role="region" aria-label="Audit log"><table>
       <thead><tr>{["Time", "User", "Role", "Action", "What", "Answer", "From"].map((head) => <th key={head} scope="col">{head}</th>)}</tr></thead>
       <tbody>{value.entries.map((entry, n) => (
         <tr key={n}><td>{clock(entry.time as string | number)}</td><td>{String(entry.user ?? "–")}</td><td>{String(entry.role ?? "")}</td><td>{String(entry.action ?? "")}</td>
           <td><code>{String(entry.path ?? "")}</code></td><td>{String(entry.status ?? "")}</td><td>{String(entry.address ?? "")}</td></tr>
       ))}</tbody>
-    </table></div>
+    </table></div></>
   );
 }
