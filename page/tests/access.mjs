@@ -91,8 +91,8 @@ test("screen readers hear a change of state once, and no tick of a counter", asy
     const all = await page.evaluate(() => globalThis.heard);
     return all.some((text) => /Yard is (stopped|starting|running)/.test(text)) && all;
   });
-  // Two more looks at the list.
-  await page.waitForTimeout(2200);
+  // Two more looks at the list, the second of which was asked for after what was heard.
+  for (let n = 0; n < 2; n++) await page.waitForResponse((response) => new URL(response.url()).pathname === "/api/v1/instances", { timeout: 30_000 });
   const later = await page.evaluate(() => globalThis.heard);
   const times = later.filter((text) => text === heard.find((one) => /Yard is/.test(one))).length;
   assert.equal(times, 1, later.join(" | "));

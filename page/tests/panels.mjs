@@ -44,8 +44,7 @@ test("the Data panel shows any stream as a live table: freeze, filter, download"
   await panel.getByRole("button", { name: "Freeze" }).click();
   const first = () => panel.locator("tbody tr").first().innerText();
   const seen = await first();
-  // Longer than the table takes to show what is new.
-  await page.waitForTimeout(700);
+  await until(15_000, "some came meanwhile", async () => Number(/(\d+) newer ones/.exec(await panel.innerText())?.[1]) > 2);
   assert.equal(await first(), seen, "frozen");
   const [download] = await Promise.all([page.waitForEvent("download"), panel.getByRole("button", { name: "Download" }).click()]);
   const lines = (await readFile(await download.path(), "utf8")).trim().split("\n").map((line) => JSON.parse(line));

@@ -30,6 +30,7 @@ after(async () => {
 });
 
 await import("./first-use.mjs");
+await import("./adding.mjs");
 await import("./exports.mjs");
 await import("./exporters.mjs");
 await import("./panels.mjs");

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { visit } from "./browser.mjs";
 import { shared } from "./shared.mjs";
 import { Server, until } from "./server.mjs";
+import { nothingIsLost } from "./sessions.mjs";
 
 test("a change that would overwrite somebody else's is refused, and what is there now is shown", async () => {
   const path = `/api/v1/instances/${shared.gate.id}/document`;
@@ -21,7 +22,7 @@ test("a change that would overwrite somebody else's is refused, and what is ther
 test("the server goes and comes back: the page says so, says how old it is, and goes on without a reload", async () => {
   const server = await Server.start();
   try {
-    await server.addClip("Alone", { AutoStart: false });
+    const { id } = await server.addClip("Alone", { AutoStart: false });
     const page = await visit(shared.browser, server.url);
     await page.locator('[data-instance="Alone"]').waitFor();
     await server.end();
@@ -37,6 +38,7 @@ test("the server goes and comes back: the page says so, says how old it is, and 
     await page.context().close();
 
     await loggingIn(server);
+    await nothingIsLost(shared.browser, server, id);
   } finally {
     await server.close();
   }

@@ -13,11 +13,12 @@ const KEEP = 500;
 /** Between two looks of the table: quicker nobody reads. */
 const EVERY_MS = 250;
 
-/** The newest objects of a stream, newest first. While `frozen`, what comes is kept and not shown. */
-export function useStream(id: string, query: string, frozen: boolean): { lines: Line[]; seen: number; lost: number; clear: () => void } {
+/** The newest objects of a stream, newest first. While `frozen`, what comes is kept and not shown: `behind` says how many. */
+export function useStream(id: string, query: string, frozen: boolean): { lines: Line[]; seen: number; lost: number; behind: number; clear: () => void } {
   const kept = useRef<Line[]>([]);
   const counts = useRef({ seen: 0, lost: 0 });
   const [view, setView] = useState<{ lines: Line[]; seen: number; lost: number }>({ lines: [], seen: 0, lost: 0 });
+  const [all, setAll] = useState(0);
   useEffect(() => {
     kept.current = [];
     counts.current = { seen: 0, lost: 0 };
@@ -35,15 +36,15 @@ export function useStream(id: string, query: string, frozen: boolean): { lines: 
     return () => source.close();
   }, [id, query]);
   useEffect(() => {
-    if (frozen) return;
     const show = () => setView((old) => (old.seen === counts.current.seen ? old : { lines: [...kept.current], ...counts.current }));
-    show();
-    const timer = setInterval(show, EVERY_MS);
+    const look = frozen ? () => setAll(counts.current.seen) : show;
+    look();
+    const timer = setInterval(look, EVERY_MS);
     return () => clearInterval(timer);
   }, [id, query, frozen]);
   const clear = () => {
     kept.current = [];
     setView({ lines: [], ...counts.current });
   };
-  return { ...view, clear };
+  return { ...view, behind: frozen ? Math.max(0, all - view.seen) : 0, clear };
 }
