@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { visit } from "./browser.mjs";
 import { shared } from "./shared.mjs";
-import { until } from "./server.mjs";
+import { offers, until } from "./server.mjs";
 import { shot } from "./shots.mjs";
 
 const document = () => shared.server.api("GET", `/api/v1/instances/${shared.gate.id}/document`);
@@ -89,5 +89,30 @@ test("an area is drawn by keyboard alone", async () => {
   await press("ArrowLeft", "ArrowLeft", " ", "ArrowDown", "ArrowDown", "ArrowDown", " ", "ArrowRight", "ArrowRight", "ArrowRight", " ", "Enter");
   await page.getByRole("region", { name: /Settings of Area/ }).waitFor();
   await page.getByRole("button", { name: "Discard" }).click();
+  await page.context().close();
+});
+
+test("before it is saved, an area says what it would have fired in the last minute, and again as it changes",
+  { skip: !offers("/api/v1/instances/{id}/analytics-test") && "the server cannot yet" }, async () => {
+  const { page, at } = await opened();
+  const before = JSON.stringify((await document()).Zone);
+  await page.getByRole("button", { name: "+ Area" }).click();
+  // All of the picture: whoever appears comes in.
+  for (const [x, y] of [[0.02, 0.02], [0.98, 0.02], [0.98, 0.98]]) { const point = at(x, y); await page.mouse.click(point.x, point.y); }
+  const last = at(0.02, 0.98);
+  await page.mouse.click(last.x, last.y, { clickCount: 2 });
+  const settings = page.getByRole("region", { name: /Settings of Area/ });
+  const dry = settings.locator("[data-dry]");
+  await until(40_000, "it would have fired", async () => Number(await dry.getAttribute("data-dry")) > 0);
+  assert.match(await dry.innerText(), /Would have fired \d+ times? in the last/);
+  assert.match(await dry.innerText(), /event-(area-enter|intrusion)/);
+  assert.ok(Number(await page.locator(".zones [aria-pressed=true] [data-times]").getAttribute("data-times")) > 0, "in the list of areas too");
+  await shot(page, "dry-count");
+  await settings.getByLabel("Somebody comes in").uncheck();
+  await settings.getByLabel("Intrusion, with its end").uncheck();
+  await until(20_000, "it follows the drawing", async () => (await dry.getAttribute("data-dry")) === "0");
+  await page.getByRole("button", { name: "Discard" }).click();
+  assert.equal(JSON.stringify((await document()).Zone), before, "nothing was saved");
+  page.assertFine();
   await page.context().close();
 });

@@ -3,8 +3,25 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { visit } from "./browser.mjs";
 import { shared } from "./shared.mjs";
-import { until } from "./server.mjs";
+import { offersIn, until } from "./server.mjs";
 import { shot } from "./shots.mjs";
+
+const delivered = offersIn("SeenEvent", "delivered");
+
+test("each event says where it was delivered and when, and what still waits", { skip: !delivered && "the server cannot yet" }, async () => {
+  const { server, gate } = shared;
+  const records = { sink: "", config: { schema_events: ["event-line-crossing:2", "event-area-enter:2"], append_only: true, minify: true } };
+  await server.api("PUT", `/api/v1/instances/${gate.id}/exports/seen%20there`, { uri: "json:///seen-there.jsonl", ...records });
+  await server.api("PUT", `/api/v1/instances/${gate.id}/exports/held%20back`, { uri: "json:///held-back.jsonl", switch: "paused", ...records });
+  const page = await visit(shared.browser, `${server.url}#/events`);
+  const done = page.locator('[data-delivered="delivered"]').filter({ hasText: "seen there" }).first();
+  await done.waitFor({ timeout: 45_000 });
+  assert.match(await done.innerText(), /seen there \d\d:\d\d:\d\d/);
+  await page.locator('[data-delivered="waiting"]').filter({ hasText: "held back" }).first().waitFor();
+  for (const name of ["seen%20there", "held%20back"]) await server.api("DELETE", `/api/v1/instances/${gate.id}/exports/${name}`);
+  page.assertFine();
+  await page.context().close();
+});
 
 test("the latest events of all instances are seen as they happen, with their pictures, and filtered", async () => {
   const page = await visit(shared.browser, `${shared.server.url}#/events`);

@@ -41,6 +41,13 @@ test("from the cog: name, data, only the formats that fit, only their settings, 
   assert.ok(await dialog.getByRole("button", { name: "Save" }).isDisabled());
   await address.fill("json:///site/tracks.jsonl");
   await dialog.locator("[data-preview]").getByText("site/tracks.jsonl").waitFor();
+  if (offers("/api/v1/instances/{id}/analytics-test")) {
+    // As the last object would name it, while one types.
+    await address.fill("json:///by-frame/{instance.name}-{obj.frame_id|pad:8}.json");
+    await dialog.locator("[data-preview] code").filter({ hasText: /by-frame\/Gate-\d{8}\.json/ }).waitFor();
+    await address.fill("json:///site/tracks.jsonl");
+    await dialog.locator("[data-preview]").getByText("site/tracks.jsonl").waitFor();
+  }
   await shot(page, "export-option");
 
   if (offers("/api/v1/instances/{id}/export-test")) {

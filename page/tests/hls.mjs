@@ -47,7 +47,23 @@ async function play(page, url, seconds) {
   return say;
 }
 
-test("hls.js plays both kinds of HLS on a page of another site, with low latency a second behind", async () => {
+/** In the page itself: under ⋯ of the export, with the player that comes with it. */
+async function watch(id) {
+  const page = await visit(shared.browser, `${shared.server.url}#/instances/${id}/export`);
+  await page.locator('[data-export="whole"]').getByRole("button", { name: "More of whole" }).click();
+  await page.getByRole("menuitem", { name: "Watch" }).click();
+  const video = page.getByRole("dialog", { name: "Watch whole" }).locator("video");
+  const now = () => video.evaluate((element) => ({ at: element.currentTime, frames: element.getVideoPlaybackQuality().totalVideoFrames, width: element.videoWidth }));
+  await until(30_000, "the page plays it", async () => (await now()).frames > 0);
+  const { at, width } = await now();
+  assert.equal(width, 320);
+  await until(30_000, "it goes on", async () => (await now()).at > at + 1);
+  assert.equal(await page.getByRole("dialog").getByRole("alert").count(), 0);
+  page.assertFine();
+  await page.context().close();
+}
+
+test("hls.js plays both kinds of HLS on a page of another site, with low latency a second behind, and so does the page", async () => {
   const { server, browser } = shared;
   const handler = (config) => ({ uri: "hls://", sink: "output-image", config: { resolution: { width: 320, height: 240 }, ...config } });
   const made = await server.addClip("HLS", {
@@ -71,6 +87,7 @@ test("hls.js plays both kinds of HLS on a page of another site, with low latency
     }
     assert.ok(said.whole.pieces > 0 && said.whole.parts === 0, JSON.stringify(said));
     assert.ok(said.parts.parts > 5, JSON.stringify(said));
+    await watch(id);
     console.log(`# behind: ${said.whole.latency.toFixed(2)} s in pieces, ${said.parts.latency.toFixed(2)} s in parts`);
     page.assertFine();
   } finally {

@@ -33,6 +33,7 @@ await import("./first-use.mjs");
 await import("./adding.mjs");
 await import("./exports.mjs");
 await import("./exporters.mjs");
+await import("./integrations.mjs");
 await import("./panels.mjs");
 await import("./events.mjs");
 await import("./drawing.mjs");

@@ -18,9 +18,11 @@ for (const [what, path, fix] of [
   ["the page", join(root, "page/dist/index.html"), "scripts/page.sh"],
 ]) if (!existsSync(path)) throw new Error(`${what} is missing (${path}): ${fix}`);
 
-const { paths } = JSON.parse(readFileSync(join(root, "docs/openapi.json"), "utf8"));
+const { paths, components } = JSON.parse(readFileSync(join(root, "docs/openapi.json"), "utf8"));
 /** Whether the API has a path. */
 export const offers = (path) => path in paths;
+/** Whether one of its types has a property. */
+export const offersIn = (schema, property) => property in (components.schemas[schema]?.properties ?? {});
 
 async function freePort() {
   const server = createServer();
