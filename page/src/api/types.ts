@@ -99,6 +99,8 @@ export interface AnalyticsTest {
   seconds: number;
   frames: number;
   counts: { [shape: string]: { [event: string]: number } };
+  /** Areas for things left or removed: tracks alone say less about these than pictures do. */
+  estimated?: string[];
 }
 export type Setting = Omit<Schemas["SettingSeen"], "value" | "default"> & { value?: Json; default?: Json };
 export type Integration = Omit<Schemas["Installed"], "settings" | "instances"> & {

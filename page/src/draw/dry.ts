@@ -5,6 +5,7 @@ import { problemsOf } from "../api/client";
 import type { AnalyticsTest, Problem } from "../api/types";
 import { useRested } from "../parts/hooks";
 import { useOffers } from "../offers";
+import { may } from "../state";
 import type { Shapes } from "./shapes";
 
 /** A pause of the hand. */
@@ -21,7 +22,7 @@ export interface Dry {
 }
 
 export function useDry(id: string, shapes: Shapes): Dry | null {
-  const offered = useOffers("/api/v1/instances/{id}/analytics-test");
+  const offered = useOffers("/api/v1/instances/{id}/analytics-test") && may("operator");
   const [state, set] = useState<{ of: string; result: AnalyticsTest | null; problems: Problem[] }>({ of: "", result: null, problems: [] });
   const wanted = JSON.stringify(shapes.document());
   const rested = useRested(wanted, REST_MS);

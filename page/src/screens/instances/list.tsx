@@ -1,8 +1,9 @@
 // All instances: what they see, how they are, what is wrong.
 import { useState } from "preact/hooks";
 import { api } from "../../api";
-import type { Instance } from "../../api/types";
-import { Age, Button, Empty, Failure, Loading } from "../../parts/basic";
+import { told } from "../../api/client";
+import type { Instance, Problem } from "../../api/types";
+import { Age, Button, Empty, Loading, Problems } from "../../parts/basic";
 import { plural } from "../../parts/text";
 import { instances, instancesAt, may, refresh, unreachable } from "../../state";
 import { AddInstance } from "./add";
@@ -25,7 +26,7 @@ export function InstancesScreen() {
           onInput={(event) => setWanted(event.currentTarget.value)} />
         {list && wanted && <span class="soft">{shown.length} of {list.instances.length}</span>}
         <span class="push"><Age at={instancesAt.value} hideBelowMs={3000} /></span>
-        {list && list.instances.length > 1 && may("operator") && <All list={shown} />}
+        {list && list.instances.length > 1 && may("operator") && <All list={shown} some={shown.length < list.instances.length} />}
       </div>
       {!list && !unreachable.value && <Loading what="instances" />}
       {list?.unusable?.map(({ file, problem }) => (
@@ -56,32 +57,33 @@ function matches(instance: Instance, wanted: string): boolean {
 }
 
 /** Start and stop of everything that is shown. */
-function All({ list }: { list: Instance[] }) {
-  const [done, setDone] = useState<number | null>(null);
-  const [error, setError] = useState<string | null>(null);
+function All({ list, some }: { list: Instance[]; some: boolean }) {
+  const [progress, setProgress] = useState<{ done: number; of: number } | null>(null);
+  const [problems, setProblems] = useState<Problem[]>([]);
   const act = async (action: "start" | "stop") => {
     const concerned = list.filter(({ state }) => (action === "start") !== isUp(state));
-    setError(null);
-    setDone(0);
-    const failed: string[] = [];
+    const failed: Problem[] = [];
+    setProblems([]);
     for (const [at, instance] of concerned.entries()) {
+      setProgress({ done: at, of: concerned.length });
       try {
         await api.act(instance.id, action);
       } catch (why) {
-        failed.push(`${instance.name}: ${why instanceof Error ? why.message : why}`);
+        failed.push({ path: instance.name, message: told(why), fix: "" });
       }
-      setDone(at + 1);
     }
-    setDone(null);
-    setError(failed.length > 0 ? failed.join("; ") : null);
+    setProgress(null);
+    setProblems(failed);
     void refresh();
   };
-  if (error) return <Failure error={error} onAgain={() => setError(null)} />;
-  if (done !== null) return <span role="status">{plural(done, "instance")} done…</span>;
+  const up = list.filter(({ state }) => isUp(state)).length;
+  const which = some ? "these" : "all";
   return (
     <span class="line">
-      <Button onClick={() => void act("start")}>Start all</Button>
-      <Button onClick={() => void act("stop")}>Stop all</Button>
+      <Problems problems={problems} onDismiss={() => setProblems([])} />
+      {progress && <span role="status">{progress.done} of {plural(progress.of, "instance")} done…</span>}
+      <Button disabled={progress !== null || up === list.length} onClick={() => void act("start")}>Start {which}</Button>
+      <Button disabled={progress !== null || up === 0} onClick={() => void act("stop")}>Stop {which}</Button>
     </span>
   );
 }

@@ -95,6 +95,7 @@ function Fired({ dry, shape }: { dry: Dry; shape: string }) {
   return (
     <div class={dry.old ? "note small old" : "note small"} data-dry={n}>
       <span>{n === 0 ? `Would not have fired in ${minute(dry)}.` : <>Would have fired <b>{plural(n, "time")}</b> in {minute(dry)}:</>}</span>
+      {dry.result?.estimated?.includes(shape) && <span class="soft">Things left or removed are seen in the picture; this is an estimate from the tracks.</span>}
       {counts.length > 0 && <span class="pills">{counts.map(([event, count]) => <span key={event}>{event} <b>{count}</b></span>)}</span>}
     </div>
   );
