@@ -1,5 +1,5 @@
 // One custom export option: its state, its counters, what can be done with it.
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { api } from "../../api";
 import type { Export, Instance, Receiver, TestOutcome } from "../../api/types";
 import { copyText, Icon, pretty, Problems, State } from "../../parts/basic";
@@ -16,11 +16,16 @@ import { Outcome } from "./outcome";
 import { Deliveries, DELIVERIES } from "./deliveries";
 import { Duplicate } from "./duplicate";
 
+/** Long enough to be read. */
+const NOTE_MS = 4000;
+
 type Open = "watch" | "delete" | "letters" | "deliveries" | "copy" | "duplicate" | null;
 
 export function ExportRow({ instance, item, onEdit, onChanged }: { instance: Instance; item: Export; onEdit: () => void; onChanged: () => void }) {
   const [open, setOpen] = useState<Open>(null);
   const [outcome, setOutcome] = useState<TestOutcome | null>(null);
+  const [note, setNote] = useState<string | null>(null);
+  const noted = useRef<ReturnType<typeof setTimeout>>();
   const doing = useDoing();
   const testable = useOffers("/api/v1/instances/{id}/exports/{name}/test");
   const remembers = useOffers(DELIVERIES);
@@ -33,6 +38,13 @@ export function ExportRow({ instance, item, onEdit, onChanged }: { instance: Ins
   const paused = item.switch === "paused";
   const off = item.switch === "off";
   const change = may("operator");
+  const copied = (ok: boolean) => {
+    setNote(ok ? `${name} is in the clipboard, as an instance file has it` : "The browser refused to copy it");
+    announce(ok ? "Copied" : "Not copied");
+    clearTimeout(noted.current);
+    if (ok) noted.current = setTimeout(() => setNote(null), NOTE_MS);
+  };
+  useEffect(() => () => clearTimeout(noted.current), []);
   const after = async (ok: boolean) => {
     if (!ok) return;
     onChanged();
@@ -68,13 +80,13 @@ export function ExportRow({ instance, item, onEdit, onChanged }: { instance: Ins
           ...(testable ? [{ label: "Send a test", disabled: !change || off, onDo: test }] : []),
           ...(remembers ? [{ label: "Last deliveries and errors", onDo: () => setOpen("deliveries") }] : []),
           { label: "Dead letters", onDo: () => setOpen("letters") },
-          { label: "Copy as JSON", onDo: () => void copyText(pretty({ [name]: { uri: item.uri, sink: item.sink, enabled: !off, config: item.config } })).then((ok) => announce(ok ? "Copied" : "Not copied")) },
+          { label: "Copy as JSON", onDo: () => void copyText(pretty({ [name]: { uri: item.uri, sink: item.sink, enabled: !off, config: item.config } })).then(copied) },
           { label: "Duplicate…", disabled: !change, onDo: () => setOpen("duplicate") },
           { label: "Apply to other instances…", disabled: !change, onDo: () => setOpen("copy") },
           { label: off ? "Switch on" : "Switch off", disabled: !change, onDo: () => turn(off ? "on" : "off") },
         ]} />
       </div>
-      <div class="full"><Outcome outcome={outcome} /><Problems problems={doing.problems} onDismiss={doing.clear} /></div>
+      <div class="full">{note && <p class="note small">{note}</p>}<Outcome outcome={outcome} /><Problems problems={doing.problems} onDismiss={doing.clear} /></div>
       {open === "delete" && (
         <Confirm title={`Delete ${name}?`} action="Delete" onDo={remove} onClose={() => setOpen(null)}>
           <p>{status && status.waiting > 0 ? <b>{plural(status.waiting, "log entry", "log entries")} still wait for it and go with it.</b> : "Nothing waits for it."} What it has written stays. Its dead letters stay 7 days.</p>

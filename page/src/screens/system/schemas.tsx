@@ -1,7 +1,7 @@
 // Schemas: ids and versions, fields, JSON, a check of a pasted record.
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../../api";
-import { told } from "../../api/client";
+import { ApiError, told } from "../../api/client";
 import type { Json, JsonObject, Schema, SchemaId } from "../../api/types";
 import { Button, Copy, Failure, JsonText, Loading, pretty, Problems } from "../../parts/basic";
 import { useAsked, useDoing } from "../../parts/hooks";
@@ -109,7 +109,7 @@ function CheckRecord() {
     try { record = JSON.parse(text) as Json; } catch (error) { throw new Error(`This is no JSON: ${told(error)}`); }
     const { schema, version, violations } = await api.validateRecord(record);
     setResult(violations.length === 0 ? `It is a valid ${schema ?? "record"}${version ? `, version ${version}` : ""}.` : null);
-    if (violations.length > 0) throw Object.assign(new Error(violations.map(({ path, message }) => `${path || "/"}: ${message}`).join("\n")));
+    if (violations.length > 0) throw new ApiError(422, "It is not valid", violations.map(({ path, message }) => ({ path: path || "/", message, fix: "" })));
   });
   return (
     <details class="card"><summary>Check a record</summary>
