@@ -160,6 +160,7 @@ fn operators_set_no_commands_and_what_is_changed_is_noted() {
         422,
         "needs RTSP users"
     );
+    assert_eq!(send(&operator, "POST", "/api/v1/validate", &gate()).status, 200);
     let audit = ask(address, "GET", "/api/v1/system/audit", &[&admin], b"").json();
     let entries = audit["entries"].as_array().unwrap();
     let noted = |action: &str, user: &str, status: u64| {
@@ -168,6 +169,10 @@ fn operators_set_no_commands_and_what_is_changed_is_noted() {
     assert!(
         noted("patchDocument", "token operator", 403) && noted("patchDocument", "token admin", 200),
         "{audit}"
+    );
+    assert!(
+        !entries.iter().any(|entry| entry["action"] == "validate"),
+        "a question changes nothing: {audit}"
     );
     let text = std::fs::read_to_string(sandbox.data().join("audit.log")).unwrap();
     assert!(text.contains("addInstance") && !text.contains("sh -c id"), "{text}");
