@@ -65,10 +65,10 @@ test("an imported document shows the commands and pipelines that it would run, a
   await dialog.getByRole("button", { name: "Check" }).click();
   await dialog.getByText("This is no JSON").waitFor();
   const { Zone } = JSON.parse(await readText(new URL("../../demo/vtest.json", import.meta.url)));
-  const pipeline = "gstreamer:///videotestsrc is-live=true ! videoconvert";
+  const pipeline = "gstreamer:///videotestsrc is-live=true ! videoconvert ! appsink name=cvdsink";
   const document = {
     DisplayName: "Guest", Solution: "securt", AutoStart: false, Input: { uri: pipeline }, Zone,
-    Output: { preprocess_cmd: "python3 their-filter.py", handlers: { "to disk": { uri: "json:///guest.jsonl", sink: "", enabled: true, config: { schema_events: ["event-area-enter:2"] } } } },
+    Output: { preprocess_cmd: "python3 their-filter.py", preprocess_version: 2, handlers: { "to disk": { uri: "json:///guest.jsonl", sink: "", enabled: true, config: { schema_events: ["event-area-enter:2"] } } } },
   };
   await text.fill(JSON.stringify(document));
   await dialog.getByRole("button", { name: "Check" }).click();

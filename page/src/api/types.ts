@@ -85,7 +85,7 @@ export interface OutputLine {
 /** What the conformance kit found. */
 export interface Conformance {
   passed: boolean;
-  rows: { name: string; ok: boolean; detail: string }[];
+  rows: { name: string; ok: boolean; detail: string; result?: "pass" | "fail" | "skipped"; took_ms?: number }[];
 }
 /** One thing that was looked at on the server's machine. */
 export interface Finding {
@@ -105,7 +105,7 @@ export interface AnalyticsTest {
 export type Setting = Omit<Schemas["SettingSeen"], "value" | "default"> & { value?: Json; default?: Json };
 export type Integration = Omit<Schemas["Installed"], "settings" | "instances"> & {
   settings: Setting[];
-  instances: { id: string; name: string; status?: Receiver }[];
+  instances: { id: string; name: string; status?: Receiver; agreed?: { [id: string]: number }; not_agreed?: string[] }[];
 };
 
 export interface Delivery {

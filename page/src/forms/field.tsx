@@ -2,6 +2,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { useId } from "../parts/hooks";
+import { Words } from "../parts/basic";
 
 interface Told {
   label: string;
@@ -22,7 +23,7 @@ export function Field({ label, help, wrong, warned, wide, children }: Told & { c
     <div class={wide ? "field wide" : "field"}>
       <label for={id}>{label}</label>
       {children(id, described as JSX.HTMLAttributes<HTMLElement>)}
-      {wrong && <span class="wrong" id={`${id}w`}>{wrong}</span>}
+      {wrong && <span class="wrong" id={`${id}w`}><Words>{wrong}</Words></span>}
       {warned && !wrong && <span class="warned">{warned}</span>}
       {help && <span class="help" id={`${id}h`}>{help}</span>}
     </div>
@@ -87,7 +88,7 @@ export function Check({ label, help, wrong, checked, onChange, disabled }: Told 
         onChange={(event) => onChange(event.currentTarget.checked)} />
       <label for={id}>{label}</label>
       {help && <span class="help" id={`${id}h`}>{help}</span>}
-      {wrong && <span class="wrong" id={`${id}w`}>{wrong}</span>}
+      {wrong && <span class="wrong" id={`${id}w`}><Words>{wrong}</Words></span>}
     </div>
   );
 }

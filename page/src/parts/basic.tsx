@@ -48,6 +48,12 @@ export function Icon({ sign, label, busy, ...rest }: { sign: string; label: stri
   );
 }
 
+/** A text in which `this` is code, as the server writes it. */
+export function Words({ children }: { children: string }) {
+  const parts = children.split(/`([^`]+)`/);
+  return <>{parts.map((part, n) => (n % 2 === 1 ? <code key={n}>{part}</code> : part))}</>;
+}
+
 /** What is wrong, where, and the fix. Stays until it is mended or dismissed. */
 export function Problems({ problems, onDismiss, strip = "" }: { problems: Problem[]; onDismiss?: (() => void) | undefined; strip?: string }) {
   if (problems.length === 0) return null;
@@ -57,8 +63,8 @@ export function Problems({ problems, onDismiss, strip = "" }: { problems: Proble
         <div class="spread" key={at}>
           <span>
             {problem.path && <><code>{problem.path.replace(strip, "")}</code>: </>}
-            {problem.message}
-            {problem.fix && <><br /><span class="soft">{problem.fix}</span></>}
+            <Words>{problem.message}</Words>
+            {problem.fix && <><br /><span class="soft"><Words>{problem.fix}</Words></span></>}
           </span>
           {at === 0 && onDismiss && <Icon sign="close" label="Dismiss" onClick={onDismiss} />}
         </div>
@@ -72,7 +78,7 @@ export function Failure({ error, onAgain }: { error: string | null; onAgain?: ()
   return (
     <div class="note bad" role="alert">
       <div class="spread">
-        <span>{error}</span>
+        <span><Words>{error}</Words></span>
         {onAgain && <Button onClick={onAgain}>Try again</Button>}
       </div>
     </div>

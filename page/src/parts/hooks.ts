@@ -86,11 +86,11 @@ export function useId(): string {
 }
 
 /** Keeps a box of lines at its end as lines come, unless somebody has scrolled up to read. */
-export function useTail(box: { current: HTMLElement | null }, lines: unknown) {
+export function useTail(box: { current: HTMLElement | null }, lines: readonly unknown[] | null) {
   const began = useRef(false);
   useEffect(() => {
     const element = box.current;
-    if (!element) return;
+    if (!element || !lines) return;
     const away = element.scrollHeight - element.scrollTop - element.clientHeight;
     if (!began.current || away < 120) element.scrollTop = element.scrollHeight;
     began.current = true;

@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api } from "../../api";
 import type { Export, Instance, Receiver, TestOutcome } from "../../api/types";
-import { copyText, Icon, pretty, Problems, State } from "../../parts/basic";
+import { copyText, Icon, pretty, Problems, State, Words } from "../../parts/basic";
 import { Confirm, Menu } from "../../parts/dialog";
 import { announce } from "../../parts/announce";
 import { useAsked, useDoing } from "../../parts/hooks";
@@ -37,6 +37,7 @@ export function ExportRow({ instance, item, onEdit, onChanged }: { instance: Ins
   const what = item.sink ? titles.value?.find((one) => one.name === item.sink)?.title ?? item.sink : "Records";
   const paused = item.switch === "paused";
   const off = item.switch === "off";
+  const state = status?.state ?? (off ? "disabled" : "running");
   const change = may("operator");
   const copied = (ok: boolean) => {
     setNote(ok ? `${name} is in the clipboard, as an instance file has it` : "The browser refused to copy it");
@@ -61,7 +62,8 @@ export function ExportRow({ instance, item, onEdit, onChanged }: { instance: Ins
     <li class="export row" data-export={name}>
       <div class="stack" style={{ gap: "4px" }}>
         <div class="title">
-          <State state={status?.state ?? (off ? "disabled" : "running")}><strong>{name}</strong></State>
+          <State state={state}><strong>{name}</strong></State>
+          {["paused", "disabled", "finished"].includes(state) && <span class="badge">{state === "disabled" ? "off" : state}</span>}
           <span>{what} <span aria-hidden="true">→</span><span class="away">as</span> {item.format?.toUpperCase() ?? "unknown format"}</span>
           <code class="soft">{item.uri}</code>
         </div>
@@ -116,7 +118,7 @@ export function Counters({ status }: { status: Receiver }) {
       </div>
       {(problem || retry_in_ms != null) && (
         <span class={`state ${["failed", "blocked"].includes(state) ? "bad" : "warn"}`} style={{ whiteSpace: "normal" }}>
-          {state}{retry_in_ms != null && ` (retry in ${span(retry_in_ms)})`}{problem && `: ${problem}`}
+          {state}{retry_in_ms != null && ` (retry in ${span(retry_in_ms)})`}{problem && <>: <Words>{problem}</Words></>}
         </span>
       )}
     </>

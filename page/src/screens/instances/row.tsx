@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import { api } from "../../api";
 import type { Instance, Receiver } from "../../api/types";
-import { Icon, Problems, State } from "../../parts/basic";
+import { Icon, Problems, State, Words } from "../../parts/basic";
 import { Confirm, Menu } from "../../parts/dialog";
 import { useDoing } from "../../parts/hooks";
 import { count, plural, span } from "../../parts/text";
@@ -10,6 +10,9 @@ import { go, to } from "../../route";
 import { may, refresh } from "../../state";
 import { isUp } from "./list";
 import { Thumbnail } from "./thumbnail";
+
+/** Exports whose trouble is told in the list; the set-up has all. */
+const TROUBLES = 3;
 
 export function InstanceRow({ instance }: { instance: Instance }) {
   const doing = useDoing();
@@ -36,8 +39,9 @@ export function InstanceRow({ instance }: { instance: Instance }) {
           {instance.skipped > 0 && <span title="A live source never builds up delay: frames that could not be analysed in time">skipped <b>{count(instance.skipped)}</b></span>}
           {instance.width && <span>{instance.width}×{instance.height}</span>}
         </div>
-        {instance.problem && <div class={`state ${state === "failed" ? "bad" : "warn"}`} style={{ whiteSpace: "normal" }}>{instance.problem}</div>}
-        {instance.file_problem && <div class="note warn">Its file was edited and cannot be used; what runs is as before: {instance.file_problem}</div>}
+        <Troubles exports={instance.exports} />
+        {instance.problem && <div class={`state ${state === "failed" ? "bad" : "warn"}`} style={{ whiteSpace: "normal" }}><span><Words>{instance.problem}</Words></span></div>}
+        {instance.file_problem && <div class="note warn">Its file was edited and cannot be used; what runs is as before: <Words>{instance.file_problem}</Words></div>}
         <Problems problems={doing.problems} onDismiss={doing.clear} />
       </div>
       <div class="act">
@@ -57,19 +61,32 @@ export function InstanceRow({ instance }: { instance: Instance }) {
   );
 }
 
-/** exports 5 ✓ · 1 ⚠ mqtt: broker unreachable, 1 204 waiting */
+const isBad = ({ state }: Receiver) => ["waiting", "blocked", "overflowing", "failed"].includes(state);
+
+/** exports 5 ✓ 1 ⚠ */
 function Exports({ id, exports }: { id: string; exports: Receiver[] }) {
   const on = exports.filter(({ state }) => state !== "disabled");
-  const bad = on.filter(({ state }) => ["waiting", "blocked", "overflowing", "failed"].includes(state));
-  const fine = on.length - bad.length;
-  const first = bad[0];
+  const bad = on.filter(isBad).length;
   if (on.length === 0) return <a class="soft" href={to("instances", id, "export")}>no exports yet</a>;
   return (
-    <span>
-      exports {fine > 0 && <span>{fine} <span aria-label="fine">✓</span></span>}{" "}
-      {first && <span class={`state ${first.state === "failed" || first.state === "blocked" ? "bad" : "warn"}`} style={{ whiteSpace: "normal" }}>
-        {bad.length} {first.name}: {summary(first)}</span>}
-    </span>
+    <a class="plain" href={to("instances", id, "export")}>
+      exports {on.length > bad && <span>{on.length - bad} <span aria-label="fine">✓</span></span>} {bad > 0 && <span class="state warn">{bad}<span class="away"> with a problem</span></span>}
+    </a>
+  );
+}
+
+/** mqtt: broker unreachable, 1 204 waiting */
+function Troubles({ exports }: { exports: Receiver[] }) {
+  const bad = exports.filter(isBad);
+  return (
+    <>
+      {bad.slice(0, TROUBLES).map((receiver) => (
+        <div key={receiver.name} class={`state ${receiver.state === "failed" || receiver.state === "blocked" ? "bad" : "warn"}`} style={{ whiteSpace: "normal" }}>
+          <span>{receiver.name}: <Words>{summary(receiver)}</Words></span>
+        </div>
+      ))}
+      {bad.length > TROUBLES && <div class="soft small">and {bad.length - TROUBLES} more under Exports</div>}
+    </>
   );
 }
 

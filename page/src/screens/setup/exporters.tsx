@@ -68,7 +68,7 @@ function Row({ instance, exporter, onChanged }: { instance: Instance; exporter: 
           exporter.switch === "paused" ? { label: "Go on", onDo: () => void turn("on") } : { label: "Pause", onDo: () => void turn("paused") },
           ...(remembers ? [{ label: "Last deliveries and errors", onDo: () => setOpen("deliveries") }] : []),
           { label: "Dead letters", onDo: () => setOpen("letters") },
-          ...(speaks ? [{ label: "Last output", onDo: () => setOpen("output") }] : []),
+          ...(speaks ? [{ label: "Last output", disabled: !may("operator"), onDo: () => setOpen("output") }] : []),
           ...(restarts ? [{ label: "Restart", disabled: !may("operator"), onDo: () => void restart() }] : []),
         ]} />}
       </div>

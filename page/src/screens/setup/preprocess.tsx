@@ -5,7 +5,7 @@ import type { Instance, Json, PreprocessTest } from "../../api/types";
 import { Button, JsonText, Problems, Restored, State } from "../../parts/basic";
 import { useDoing } from "../../parts/hooks";
 import { useKept } from "../../parts/kept";
-import { Select, Text } from "../../forms/field";
+import { Text } from "../../forms/field";
 import { plural } from "../../parts/text";
 import { shortened } from "../../live/data";
 import { useOffers } from "../../offers";
@@ -40,23 +40,26 @@ export function Preprocess({ instance, document }: { instance: Instance; documen
     <section class="stack" aria-labelledby="preprocess">
       <div class="spread"><h2 id="preprocess">Preprocess command</h2>{status && <State state={status.state} />}</div>
       {restored && dirty && <Restored what="changes" />}
-      <div class="fields">
-        <Text label="Command" wide value={command} spellcheck={false} disabled={!allowed} onChange={(next) => type({ command: next })} placeholder="./filter.py"
-          help="A program and its arguments, run without a shell; a relative path begins in the data folder"
-          beside={<>
-            {testable && <Button busy={testing.busy} busyText="Testing…" disabled={!allowed || command.trim() === ""} onClick={() => void tryIt()}>Test</Button>}
-            {dirty && <Button class="main" busy={saving.busy} disabled={!allowed} onClick={() => void save()}>Save</Button>}
-            {dirty && <Button onClick={() => { setOwn({}); setTest(null); saving.clear(); testing.clear(); }}>Discard</Button>}
-          </>} />
-        <Select label="It sees records of" value={String(version)} disabled={!allowed} options={[["2", "version 2"], ["1", "version 1"]]} onChange={(next) => type({ version: Number(next) })} />
-      </div>
-      <p class="soft small">All records of this instance pass it before any export sees them; it may change, add, split or drop them. Streams and pictures do not pass it.
-        What it holds in memory when it dies is lost with it, unless it answers for each message (preprocess_acknowledge under Advanced).
-        {!allowed && " Only an admin may set commands."}</p>
+      <Text label="Command" value={command} spellcheck={false} disabled={!allowed} onChange={(next) => type({ command: next })} placeholder="./filter.py"
+        help={<>All records pass it before any export sees them. A program and its arguments, run without a shell; a relative path begins in the data folder.{!allowed && " Only an admin may set commands."}</>}
+        beside={<>
+          <select aria-label="Version of the records that it sees" value={String(version)} disabled={!allowed} onChange={(event) => type({ version: Number(event.currentTarget.value) })}>
+            <option value="2">sees version 2</option>
+            <option value="1">sees version 1</option>
+          </select>
+          {testable && <Button busy={testing.busy} busyText="Testing…" disabled={!allowed || command.trim() === ""} onClick={() => void tryIt()}>Test</Button>}
+          {dirty && <Button class="main" busy={saving.busy} disabled={!allowed} onClick={() => void save()}>Save</Button>}
+          {dirty && <Button onClick={() => { setOwn({}); setTest(null); saving.clear(); testing.clear(); }}>Discard</Button>}
+        </>} />
+      <details class="small">
+        <summary>What it may do, and what it may lose</summary>
+        <p class="soft">It may change, add, split or drop records; streams and pictures do not pass it. What it holds in memory when it dies is lost with it, unless it answers for
+          each message (<code>preprocess_acknowledge</code> under Advanced).</p>
+      </details>
       {status && <Counters status={status} />}
       {status && (
         <div class="line">
-          {speaks && <Button class="plain" onClick={() => setOpen("output")}>Last output</Button>}
+          {speaks && <Button class="plain" disabled={!may("operator")} onClick={() => setOpen("output")}>Last output</Button>}
           {status.refused > 0 && <Button class="plain" onClick={() => setOpen("letters")}>Dead letters</Button>}
         </div>
       )}

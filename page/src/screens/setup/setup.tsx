@@ -2,13 +2,14 @@
 import { useState } from "preact/hooks";
 import { api } from "../../api";
 import type { Instance } from "../../api/types";
-import { Button, Empty, Failure, Icon, Loading, Problems, State } from "../../parts/basic";
+import { Button, Empty, Failure, Icon, Loading, Problems, State, Words } from "../../parts/basic";
 import { Drawing } from "../../parts/icons";
 import { Tabs } from "../../parts/dialog";
 import { unsaved } from "../../parts/kept";
 import { useDoing } from "../../parts/hooks";
 import { Picture } from "../../live/picture";
 import { DataPanel } from "../../live/data";
+import { plural } from "../../parts/text";
 import { go, route, to } from "../../route";
 import { instances, may, refresh } from "../../state";
 import { isUp } from "../instances/list";
@@ -54,7 +55,7 @@ function Setup({ instance, tab }: { instance: Instance; tab: string }) {
           : <Button busy={doing.busy} disabled={!may("operator")} onClick={() => act("start")}><Drawing sign="start" /> Start</Button>}
         <span class="push"><Icon sign="close" label="Close the set-up" onClick={() => go("instances")} /></span>
       </div>
-      {instance.problem && <div class={state === "failed" ? "note bad" : "note warn"} role="status">{instance.problem}</div>}
+      {instance.problem && <div class={state === "failed" ? "note bad" : "note warn"} role="status"><Words>{instance.problem}</Words></div>}
       <Problems problems={doing.problems} onDismiss={doing.clear} />
       <Failure error={document.error} onAgain={() => void document.again()} />
       <div class="setup">
@@ -62,9 +63,9 @@ function Setup({ instance, tab }: { instance: Instance; tab: string }) {
           <section class="stack" aria-label="Output panel">
             <Picture instance={instance} boxes={boxes}><ShapesOver shapes={shapes} editing={tab === "analytics"} /></Picture>
             <div class="line small">
-              <label class="line" style={{ gap: "4px" }}><input type="checkbox" checked={boxes} onChange={(event) => setBoxes(event.currentTarget.checked)} /> boxes</label>
-              <label class="line" style={{ gap: "4px" }}><input type="checkbox" checked={shapes.visible} onChange={(event) => shapes.setVisible(event.currentTarget.checked)} /> areas and lines</label>
-              <span class="soft">{instance.width ? `${instance.width}×${instance.height}` : ""} {instance.tracks !== undefined && `tracks ${instance.tracks}`}</span>
+              <label class="line" style={{ gap: "4px" }}><input type="checkbox" checked={boxes} onChange={(event) => setBoxes(event.currentTarget.checked)} /> Boxes</label>
+              <label class="line" style={{ gap: "4px" }}><input type="checkbox" checked={shapes.visible} onChange={(event) => shapes.setVisible(event.currentTarget.checked)} /> Areas and lines</label>
+              <span class="soft">{[instance.width && `${instance.width}×${instance.height}`, instance.tracks !== undefined && plural(instance.tracks, "track")].filter(Boolean).join(" · ")}</span>
             </div>
           </section>
           <DataPanel id={id} name={name} />

@@ -44,7 +44,7 @@ export function ConformanceTest({ name, folder }: { name: string; folder: string
           <div class="scroll" tabIndex={0} role="region" aria-label="Rows of the conformance test"><table>
             <thead><tr><th scope="col">Row</th><th scope="col">Result</th><th scope="col">Detail</th></tr></thead>
             <tbody>{result.rows.map((row) => (
-              <tr key={row.name}><td>{row.name}</td><td><span class={`state ${row.ok ? "good" : "bad"}`}>{row.ok ? "ok" : "failed"}</span></td><td>{row.detail}</td></tr>
+              <tr key={row.name}><td>{row.name}</td><td><span class={`state ${row.result === "skipped" ? "" : row.ok ? "good" : "bad"}`}>{row.result === "skipped" ? "skipped" : row.ok ? "passed" : "failed"}</span></td><td>{row.detail}</td></tr>
             ))}</tbody>
           </table></div>
         )}

@@ -1,7 +1,7 @@
 // What is missing or wrong on the server's machine, and how to mend it: the findings of `watchpost doctor`.
 import { api } from "../../api";
 import type { Finding } from "../../api/types";
-import { Age, Button, Failure, Loading } from "../../parts/basic";
+import { Age, Button, Failure, Loading, Words } from "../../parts/basic";
 import { useAsked, useDoing } from "../../parts/hooks";
 import { plural } from "../../parts/text";
 import { useOffers } from "../../offers";
@@ -44,8 +44,8 @@ function Findings() {
 function One({ finding: { level, what, detail, fix } }: { finding: Finding }) {
   return (
     <li class={level === "ok" ? "" : `note ${LOOKS[level]}`} data-finding={level}>
-      <span><span class={`state ${LOOKS[level]}`}><strong>{what}</strong></span> {detail}</span>
-      {fix && <span><b>Fix:</b> {fix}</span>}
+      <span><span class={`state ${LOOKS[level]}`}><strong>{what}</strong></span> <Words>{detail}</Words></span>
+      {fix && <span><b>Fix:</b> <Words>{fix}</Words></span>}
     </li>
   );
 }

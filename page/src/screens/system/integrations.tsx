@@ -21,7 +21,7 @@ export function IntegrationsScreen() {
       <Failure error={asked.error} onAgain={() => void asked.again()} />
       {!asked.value && !asked.error && <Loading what="integrations" />}
       {asked.value?.length === 0 && <Empty><p>No exporter is installed. <code>watchpost exporter new NAME --language python</code> makes one, ready to be changed.</p></Empty>}
-      <div class="cards">{asked.value?.map((one) => <Card key={one.name} exporter={one} onChanged={() => void asked.again()} />)}</div>
+      <div class="stack">{asked.value?.map((one) => <Card key={one.name} exporter={one} onChanged={() => void asked.again()} />)}</div>
     </>
   );
 }
@@ -31,18 +31,23 @@ function Card({ exporter, onChanged }: { exporter: Integration; onChanged: () =>
   const instances = exporter.instances.filter(({ status }) => status?.state !== "disabled");
   const taken = Object.entries(events).filter(([, versions]) => versions.some((version) => version > 0));
   return (
-    <section class="card" aria-label={name} data-integration={name}>
-      <h2>{name}</h2>
-      <p>{description}</p>
+    <section class="card" aria-label={name} data-integration={name} id={`exporter-${name}`}>
+      <div><h2>{name}</h2><p class="soft">{description}</p></div>
       <Problems problems={problems} />
-      {exporter.settings.length > 0 ? <Settings exporter={exporter} onSaved={onChanged} /> : <p class="soft">It has no settings.</p>}
-      <details><summary>Takes {plural(taken.length, "kind")} of records</summary>
-        <ul class="pills">{taken.map(([id, versions]) => <li key={id}><a href={to("schemas", id)}>{id}</a> <span class="soft">version {versions.filter((version) => version > 0).join(", ")}</span></li>)}</ul></details>
-      <details><summary>How it is run</summary><p><code>{command}</code></p><p class="soft small">in <code>{folder}</code></p></details>
-      <ConformanceTest name={name} folder={folder} />
-      <h3>Used by</h3>
-      {instances.length === 0 && <p class="soft">No instance uses it yet. Switch it on under an <a href={to("instances")}>instance</a>'s Export tab.</p>}
-      <ul class="stack">{instances.map((one) => <Used key={one.id} exporter={name} use={one} onChanged={onChanged} />)}</ul>
+      <div class="integration">
+        <div class="stack">
+          {exporter.settings.length > 0 ? <Settings exporter={exporter} onSaved={onChanged} /> : <p class="soft">It has no settings.</p>}
+          <details><summary>Takes {plural(taken.length, "kind")} of records</summary>
+            <ul class="pills">{taken.map(([id, versions]) => <li key={id}><a href={to("schemas", id)}>{id}</a> <span class="soft">version {versions.filter((version) => version > 0).join(", ")}</span></li>)}</ul></details>
+          <details><summary>How it is run</summary><p><code>{command}</code></p><p class="soft small">in <code>{folder}</code></p></details>
+        </div>
+        <div class="stack">
+          <h3>Used by</h3>
+          {instances.length === 0 && <p class="soft">No instance uses it yet. Switch it on under an <a href={to("instances")}>instance</a>'s Export tab.</p>}
+          <ul class="stack">{instances.map((one) => <Used key={one.id} exporter={name} use={one} onChanged={onChanged} />)}</ul>
+          <ConformanceTest name={name} folder={folder} />
+        </div>
+      </div>
     </section>
   );
 }

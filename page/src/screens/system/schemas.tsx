@@ -19,7 +19,7 @@ export function SchemasScreen() {
       <p class="soft">One schema describes one record. Version 1 is the reference system's record; version 2 adds names, frame size, sequence, and types that are types.</p>
       <Failure error={asked.error} onAgain={() => void asked.again()} />
       {!asked.value && !asked.error && <Loading what="schemas" />}
-      <div class="setup">
+      <div class={chosen ? "setup chosen" : "setup"}>
         <div class="stack">
           {asked.value && (
             <div class="scroll"><table>

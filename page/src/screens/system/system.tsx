@@ -6,6 +6,7 @@ import { Tabs } from "../../parts/dialog";
 import { useAsked } from "../../parts/hooks";
 import { bytes, clock, count, span } from "../../parts/text";
 import { go, route, to } from "../../route";
+import { instances } from "../../state";
 import { Doctor } from "./doctor";
 import { LogTail } from "./log";
 import { People } from "./people";
@@ -30,8 +31,10 @@ function Health() {
   const { value, error, at, again } = useAsked(() => api.system(), [], 2000);
   if (error && !value) return <Failure error={error} onAgain={() => void again()} />;
   if (!value) return <Loading what="the system" />;
-  const groups = Object.entries(value).filter(([, inner]) => inner !== null && typeof inner === "object");
-  const plain = Object.entries(value).filter(([, inner]) => inner === null || typeof inner !== "object");
+  // A list of words is one value; anything else with parts is a card of its own.
+  const isPlain = (inner: Json) => inner === null || typeof inner !== "object" || (Array.isArray(inner) && inner.every((one) => typeof one === "string"));
+  const groups = Object.entries(value).filter(([, inner]) => !isPlain(inner));
+  const plain = Object.entries(value).filter(([, inner]) => isPlain(inner));
   return (
     <>
       <div class="spread"><Age at={at} hideBelowMs={4000} /><Copy text={() => pretty(value)} label="Copy as JSON" /></div>
@@ -59,7 +62,13 @@ function Facts({ title, facts }: { title: string; facts: [string, Json][] }) {
   );
 }
 
+/** Names that say too little by themselves. */
+const NAMES: { [name: string]: string } = {
+  tls: "TLS", unusable: "Instance files that cannot be used", data: "Data folder", memory_bytes: "Memory in use", addresses: "Listens on", free_bytes: "Free", total_bytes: "Size",
+};
+
 const words = (name: string) => {
+  if (NAMES[name]) return NAMES[name];
   const text = name.replace(/_(bytes|ms|s)$/, "").replaceAll("_", " ");
   return text.charAt(0).toUpperCase() + text.slice(1);
 };
@@ -79,6 +88,17 @@ function said(name: string, value: Json): string {
   return value;
 }
 
+/** With the instance's name in place of its id. */
+function whose(path: string): string {
+  const short = path.replace(/^\/api\/v1/, "");
+  const own = instances.value?.instances.find(({ id }) => short.includes(id));
+  try {
+    return decodeURIComponent(own ? short.replace(own.id, own.name) : short);
+  } catch {
+    return short;
+  }
+}
+
 function Audit() {
   const { value, error, at, again } = useAsked(() => api.audit(), [], 5000);
   if (error && !value) return <Failure error={error} onAgain={() => void again()} />;
@@ -88,8 +108,8 @@ function Audit() {
     <><Age at={at} hideBelowMs={10_000} /><div class="scroll" tabIndex={0} role="region" aria-label="Audit log"><table>
       <thead><tr>{["Time", "User", "Role", "Action", "What", "Answer", "From"].map((head) => <th key={head} scope="col">{head}</th>)}</tr></thead>
       <tbody>{value.entries.map((entry, n) => (
-        <tr key={n}><td>{clock(entry.time as string | number)}</td><td>{String(entry.user ?? "–")}</td><td>{String(entry.role ?? "")}</td><td>{String(entry.action ?? "")}</td>
-          <td><code>{String(entry.path ?? "")}</code></td><td>{String(entry.status ?? "")}</td><td>{String(entry.address ?? "")}</td></tr>
+        <tr key={n}><td>{clock(entry.time as string | number)}</td><td>{String(entry.user ?? "this machine")}</td><td>{String(entry.role ?? "")}</td><td>{String(entry.action ?? "")}</td>
+          <td><code title={String(entry.path ?? "")}>{whose(String(entry.path ?? ""))}</code></td><td>{String(entry.status ?? "")}</td><td>{String(entry.address ?? "")}</td></tr>
       ))}</tbody>
     </table></div></>
   );
