@@ -12,6 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use thiserror::Error;
+use watchpost_process::Talk;
 use watchpost_schema::{SchemaId, Version, streams::StreamName};
 
 use crate::picture::Written;
@@ -75,6 +76,11 @@ pub trait Receiver: Send {
     /// Whether it waits for [`Self::kept`] to do something.
     fn awaits_kept(&self) -> bool {
         false
+    }
+
+    /// What its child says is to be kept there from its next `open` on. One without a child has nothing to say.
+    fn keep_talk(&mut self, talk: Talk) {
+        let _without_a_child = talk;
     }
 
     /// Flushes and closes. What could still be delivered is in the answer; afterwards the receiver may

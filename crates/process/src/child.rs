@@ -220,6 +220,11 @@ impl Child {
         }
     }
 
+    /// Notes something about its life among its last lines ([`Spec::talk`](crate::Spec::talk)), for people.
+    pub fn tell(&self, text: &str) {
+        self.log.tell(text);
+    }
+
     /// The last lines it wrote that were not answers.
     pub fn recent_lines(&self) -> Vec<LogLine> {
         self.log.recent()

@@ -5,6 +5,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::Mutex;
 
+use crate::masked::Secrets;
+use crate::spec::Spec;
+use crate::talk::Talk;
+
 /// Lines of one child that go to the log per second; the others are counted. A child that prints in a loop
 /// must not fill the disk with its log.
 pub const LOG_LINES_PER_S: u32 = 20;
@@ -53,6 +57,9 @@ pub struct LogLine {
 #[derive(Debug)]
 pub(crate) struct ChildLog {
     name: String,
+    secrets: Secrets,
+    /// Where lines are kept beyond this life.
+    talk: Talk,
     state: Mutex<State>,
 }
 
@@ -65,18 +72,21 @@ struct State {
 }
 
 impl ChildLog {
-    pub(crate) fn new(name: &str) -> ChildLog {
+    pub(crate) fn new(spec: &Spec) -> ChildLog {
         let state = State { recent: VecDeque::new(), window: Instant::now(), passed: 0, suppressed: 0 };
-        ChildLog { name: name.to_owned(), state: Mutex::new(state) }
+        let (secrets, talk) = (spec.secrets.clone(), spec.talk.clone());
+        ChildLog { name: spec.name.clone(), secrets, talk, state: Mutex::new(state) }
     }
 
     /// Keeps a line and logs it unless there were too many. `bytes` is its whole length.
     pub(crate) fn line(&self, origin: Origin, line: &[u8], bytes: u64) {
         let shown = &line[..line.len().min(LOG_LINE_MAX_BYTES)];
-        let mut text = String::from_utf8_lossy(shown.trim_ascii_end()).into_owned();
-        if bytes > shown.len() as u64 {
+        let cut = bytes > shown.len() as u64;
+        let mut text = self.masked(String::from_utf8_lossy(shown.trim_ascii_end()).into_owned(), cut);
+        if cut {
             text.push_str(&format!(" ... ({bytes} bytes)"));
         }
+        self.talk.push(origin, &text);
         self.flush();
         let mut state = self.state.lock();
         let pass = state.passed < LOG_LINES_PER_S;
@@ -96,6 +106,16 @@ impl ChildLog {
                 _ => tracing::info!(child = self.name, from = origin.name(), "{text}"),
             }
         }
+    }
+
+    /// `text` without the child's secrets. `cut`: more text followed.
+    pub(crate) fn masked(&self, text: String, cut: bool) -> String {
+        self.secrets.mask(text, cut)
+    }
+
+    /// Something about the child's life, for whoever looks at its last lines: no news for the log.
+    pub(crate) fn tell(&self, text: &str) {
+        self.talk.push(Origin::Watchpost, &self.masked(text.to_owned(), false));
     }
 
     /// Something about the child worth saying.
@@ -130,17 +150,25 @@ mod tests {
 
     #[test]
     fn keeps_the_last_lines_whatever_their_bytes() {
-        let log = ChildLog::new("x");
+        let mut spec = Spec::of_words("x", vec!["x".to_owned()], "/".as_ref());
+        spec.secrets = Secrets::new(["hunter2"]);
+        let log = ChildLog::new(&spec);
         for n in 0..RECENT_LINES + 5 {
             log.line(Origin::Stderr, format!("line {n}\r").as_bytes(), 0);
         }
+        log.line(Origin::Stdout, b"login hunter2\xff", 14);
         log.line(Origin::Stdout, b"\xff\xfe", 2);
         log.line(Origin::Stdout, &[b'a'; LOG_LINE_MAX_BYTES + 1], 9999);
         let recent = log.recent();
         assert_eq!(recent.len(), RECENT_LINES);
-        assert_eq!(recent[0].text, "line 7");
+        assert_eq!(recent[0].text, "line 8");
+        assert_eq!(recent[RECENT_LINES - 3].text, "login ***\u{fffd}");
         assert_eq!(recent[RECENT_LINES - 2].text, "\u{fffd}\u{fffd}");
         assert!(recent[RECENT_LINES - 1].text.ends_with("a ... (9999 bytes)"));
         assert!(log.flush(), "what was not logged is still to be said");
+        log.tell("exited");
+        let kept = spec.talk.lines();
+        assert_eq!(kept[kept.len() - 4].text, "login ***\u{fffd}");
+        assert!(kept[kept.len() - 2].text.starts_with("aaa") && kept[kept.len() - 1].text == "exited");
     }
 }

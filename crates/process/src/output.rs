@@ -128,6 +128,11 @@ pub(crate) async fn read_answers(
         let mut answers = VecDeque::new();
         let mut talk = 0;
         splitter.push(chunk, |piece| match answer(&piece) {
+            // Its reason is shown, and kept with a dead letter.
+            Some(Answer::Error(reason)) => {
+                let cut = matches!(piece, Piece::TooLong { .. });
+                answers.push_back(Answer::Error(log.masked(reason, cut)));
+            }
             Some(answer) => answers.push_back(answer),
             None => {
                 talk += piece.len();

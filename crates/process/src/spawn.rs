@@ -118,7 +118,8 @@ impl Guardian {
 
         let feed = Feed::new(spec.framing, spec.queue_bytes, spec.stdout == Stdout::Answers);
         let output = Output::new();
-        let log = Arc::new(ChildLog::new(&spec.name));
+        let log = Arc::new(ChildLog::new(&spec));
+        log.tell(&format!("started as process {pid}"));
         let (life, life_seen) = watch::channel(Life::Running);
         let (gone, gone_seen) = watch::channel(false);
         let (readers, readers_seen) = watch::channel(2);

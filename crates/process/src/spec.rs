@@ -4,6 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use crate::command::{ResolveError, SplitError, resolve, split};
+use crate::masked::Secrets;
+use crate::talk::Talk;
 
 /// Variables handed on from Watchpost's own environment, where set; nothing else is (PRODUCT 9).
 pub const INHERITED: [&str; 4] = ["PATH", "HOME", "LANG", "TZ"];
@@ -76,12 +78,28 @@ pub struct Spec {
     pub stdout: Stdout,
     /// Bytes of messages that may wait on our side of the pipe.
     pub queue_bytes: usize,
+    /// What is never shown of what it says.
+    pub secrets: Secrets,
+    /// Where its last lines are kept, together with those of its lives before.
+    pub talk: Talk,
 }
 
 /// Names of variables only: their values may be secrets, and what is `Debug` gets logged.
 impl std::fmt::Debug for Spec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { name, program, args, program_dir, dir, env, framing, stdout, queue_bytes } = self;
+        let Self {
+            name,
+            program,
+            args,
+            program_dir,
+            dir,
+            env,
+            framing,
+            stdout,
+            queue_bytes,
+            secrets,
+            talk: _,
+        } = self;
         let env: Vec<_> = env.iter().map(|(name, _)| name).collect();
         f.debug_struct("Spec")
             .field("name", name)
@@ -93,6 +111,7 @@ impl std::fmt::Debug for Spec {
             .field("framing", framing)
             .field("stdout", stdout)
             .field("queue_bytes", queue_bytes)
+            .field("secrets", secrets)
             .finish()
     }
 }
@@ -117,6 +136,8 @@ impl Spec {
             framing: Framing::Nul,
             stdout: Stdout::Log,
             queue_bytes: QUEUE_BYTES,
+            secrets: Secrets::default(),
+            talk: Talk::default(),
         }
     }
 

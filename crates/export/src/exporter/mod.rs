@@ -14,7 +14,7 @@ use std::{
 
 use schemars::Schema;
 use watchpost_config::{MANIFEST_FILE, Manifest, Problem, SettingValue, substitute};
-use watchpost_process::{Framing, Guardian, Spec, SplitError, Stdout, split};
+use watchpost_process::{Framing, Guardian, Secrets, Spec, SplitError, Stdout, split};
 use watchpost_schema::{Agreement, Refusal, SchemaId, Version, negotiate};
 
 use crate::{
@@ -149,6 +149,10 @@ fn spec(setup: &Setup<'_>, agreed: &BTreeMap<SchemaId, Version>) -> Result<Spec,
     for (name, value) in setup.settings {
         spec.set_env(format!("WATCHPOST_SETTING_{}", name.to_ascii_uppercase()), value_text(value));
     }
+    spec.secrets = Secrets::new(setup.settings.values().filter_map(|value| match value {
+        SettingValue::Secret(text) => Some(text.as_str()),
+        _ => None,
+    }));
     let schemas: serde_json::Map<String, serde_json::Value> =
         agreed.iter().map(|(id, version)| (id.to_string(), version.number().into())).collect();
     spec.set_env("WATCHPOST_SCHEMAS", serde_json::Value::from(schemas).to_string());

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::watch;
 use watchpost_process::{
-    Answer, Child, Ended, Exit, Guardian, Life, Progress, SendError, SpawnError, Spec, Stdin,
+    Answer, Child, Ended, Exit, Guardian, Life, Progress, SendError, SpawnError, Spec, Stdin, Talk,
 };
 
 use super::window::Window;
@@ -74,11 +74,15 @@ struct Failure {
 }
 
 impl Failure {
-    fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), suspect: true }
+    /// It is of no use, and is ended for it.
+    fn new(child: &Child, reason: impl Into<String>) -> Self {
+        let reason = reason.into();
+        child.tell(&reason);
+        Self { reason, suspect: true }
     }
 
     fn of_death(child: &Child, ended: Ended) -> Self {
+        child.tell(&ended.exit.to_string());
         Self { reason: child.death(ended), suspect: ended.exit != TRY_LATER }
     }
 }
@@ -140,7 +144,8 @@ impl ExporterReceiver {
     /// Waits until the child has come further, or sets `failure`. May be dropped at any point.
     async fn wait(&mut self) {
         let Some(child) = &self.child else {
-            self.failure.get_or_insert_with(|| Failure::new("it was not started"));
+            let reason = "it was not started".to_owned();
+            self.failure.get_or_insert(Failure { reason, suspect: true });
             return;
         };
         let seen = child.progress();
@@ -151,7 +156,8 @@ impl ExporterReceiver {
         };
         let stalled = child.stalled_for().unwrap_or_default();
         if stalled >= limit {
-            self.failure = Some(Failure::new(format!("{what} ({} ms) and was ended", limit.as_millis())));
+            let reason = format!("{what} ({} ms) and was ended", limit.as_millis());
+            self.failure = Some(Failure::new(child, reason));
             child.kill().await;
             return;
         }
@@ -162,7 +168,7 @@ impl ExporterReceiver {
             ended = child.ended() => self.failure = Some(Failure::of_death(child, ended)),
             _ = self.progress.changed(), if !closed => {}
             () = tokio::time::sleep(look_again) => if closed {
-                self.failure = Some(Failure::new("closed its STDIN and was ended"));
+                self.failure = Some(Failure::new(child, "closed its STDIN and was ended"));
                 child.kill().await;
             },
         }
@@ -196,6 +202,7 @@ impl Receiver for ExporterReceiver {
             && let Some(child) = &self.child
             && let Life::Gone(ended) = child.life()
         {
+            child.tell(&ended.exit.to_string());
             // It ended over nothing: that is no mark against the delivery that finds it so.
             return Err(ReceiverError::Retry(child.death(ended)));
         }
@@ -231,11 +238,24 @@ impl Receiver for ExporterReceiver {
         if self.settings.acknowledge { self.settings.window.max(1) } else { READ_WINDOW }
     }
 
+    /// One that ends while there is nothing to do is started again too, and that it ended shows.
+    async fn lost(&mut self) -> ReceiverError {
+        let Some(child) = &self.child else { return std::future::pending().await };
+        let ended = child.ended().await;
+        child.tell(&ended.exit.to_string());
+        ReceiverError::Retry(child.death(ended))
+    }
+
+    fn keep_talk(&mut self, talk: Talk) {
+        self.settings.spec.talk = talk;
+    }
+
     async fn close(&mut self) -> Result<Vec<Outcome>, ReceiverError> {
         let Some(child) = self.child.take() else { return Ok(Vec::new()) };
         child.close_stdin();
         let by_itself = tokio::time::timeout(LAST_ANSWERS, child.ended()).await.is_ok();
         let ended = child.stop(GRACE).await;
+        child.tell(&format!("{} when told to", ended.exit));
         self.last_end = Some(LastEnd { ended, by_itself });
         self.child = Some(child);
         self.collect();
