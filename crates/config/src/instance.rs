@@ -133,6 +133,8 @@ pub struct Output {
     pub handlers: Vec<Handler>,
     /// Exporters named here, and whether they are on for this instance.
     pub exporters: Vec<(String, Switch)>,
+    /// JSON pointer of the entry that switches each exporter, in their order.
+    pub exporter_paths: Vec<String>,
     /// The command that every record passes first.
     pub preprocess: Option<Preprocess>,
     /// What is drawn into exported pictures.

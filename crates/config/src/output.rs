@@ -33,7 +33,10 @@ pub(crate) fn output(check: &mut Check<'_>, root: &mut Object<'_>) -> (Output, V
         let (read, problems) = check.apart(|check| entry(check, &name, &path, value));
         match read {
             Some(Entry::Handler(handler)) if problems.is_empty() => output.handlers.push(handler),
-            Some(Entry::Exporter(on)) if problems.is_empty() => output.exporters.push((name, on)),
+            Some(Entry::Exporter(on)) if problems.is_empty() => {
+                output.exporters.push((name, on));
+                output.exporter_paths.push(path);
+            }
             _ => broken.push(BrokenHandler { name, path, problems }),
         }
     }
@@ -163,9 +166,15 @@ fn exporters(check: &mut Check<'_>, object: &mut Object<'_>, output: &mut Output
             check.error(&object.at(name), "has the name of a custom export", "rename one of the two");
             continue;
         }
-        match output.exporters.iter_mut().find(|(known, _)| known == name) {
-            Some(known) => known.1 = on,
-            None => output.exporters.push((name.clone(), on)),
+        match output.exporters.iter().position(|(known, _)| known == name) {
+            Some(known) => {
+                output.exporters[known].1 = on;
+                output.exporter_paths[known] = object.at(name);
+            }
+            None => {
+                output.exporters.push((name.clone(), on));
+                output.exporter_paths.push(object.at(name));
+            }
         }
         names.push(name);
     }

@@ -84,6 +84,9 @@ fn exporters_stand_under_handlers_or_beside_them() {
     let on = |name: &str| (name.to_owned(), Switch::On);
     let expected = [on("JSONExport"), on("NXWitness"), on("mine")];
     assert_eq!(loaded.instance.output.exporters, expected);
+    // Where both are, the one that counts.
+    let paths = ["/Output/JSONExport", "/Output/handlers/NXWitness", "/Output/mine"];
+    assert_eq!(loaded.instance.output.exporter_paths, paths);
     assert_eq!(loaded.warnings, []);
 }
 

@@ -27,7 +27,8 @@ pub(crate) struct Wish<'a> {
 
 enum What<'a> {
     Export(&'a Handler),
-    Exporter,
+    /// With the JSON pointer of the entry that switches it.
+    Exporter(&'a str),
     /// It could not even be read.
     Broken(&'a [Problem]),
 }
@@ -60,7 +61,7 @@ impl Wish<'_> {
     pub fn format(&self) -> &'static str {
         match self.what {
             What::Export(handler) => export::format_for(&handler.uri).map_or("-", |format| format.name),
-            What::Exporter => export::exporter::NAME,
+            What::Exporter(_) => export::exporter::NAME,
             What::Broken(_) => "-",
         }
     }
@@ -74,8 +75,9 @@ pub(crate) fn wishes(loaded: &config::Loaded) -> Vec<Wish<'_>> {
         switch: handler.switch,
         what: What::Export(handler),
     });
+    let exporters = output.exporters.iter().zip(&output.exporter_paths);
     let exporters =
-        output.exporters.iter().map(|(name, switch)| Wish { name, switch: *switch, what: What::Exporter });
+        exporters.map(|((name, switch), path)| Wish { name, switch: *switch, what: What::Exporter(path) });
     let broken = loaded.broken.iter().map(|broken| Wish {
         name: &broken.name,
         switch: Switch::On,
@@ -95,8 +97,8 @@ pub(crate) fn plan(
     let info = InstanceInfo { lossless: false, ..info.clone() };
     match wish.what {
         What::Broken(problems) => Err(problems.to_vec()),
-        What::Exporter => {
-            let (plan, origin) = around.exporter(wish.name, &info, available)?;
+        What::Exporter(path) => {
+            let (plan, origin) = around.exporter(wish.name, path, &info, available)?;
             Ok((plan, Origin::Exporter(Box::new(origin))))
         }
         What::Export(handler) => {
@@ -169,8 +171,9 @@ pub fn check(loaded: &config::Loaded, paths: &Paths, exporters: &[Found], claims
     }
     let twice = claims.set(info.id, &info.name, &files(&self::wishes(loaded), &info, paths));
     errors.extend(twice.into_iter().map(|(_, problem)| problem));
-    for (name, _) in wishes.output.exporters.iter().filter(|(_, switch)| *switch != Switch::Off) {
-        match find_exporter(exporters, name) {
+    let named = wishes.output.exporters.iter().zip(&wishes.output.exporter_paths);
+    for ((name, _), path) in named.filter(|((_, switch), _)| *switch != Switch::Off) {
+        match find_exporter(exporters, name, path) {
             Ok(usable) => errors.extend(no_program(&usable)),
             Err(problems) => errors.extend(problems),
         }

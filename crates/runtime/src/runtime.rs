@@ -140,6 +140,15 @@ impl Runtime {
         &self.shared.data
     }
 
+    /// Folders of exporters beside the user's own.
+    pub(crate) fn shipped(&self) -> &[PathBuf] {
+        self.shared.folders.get(1..).unwrap_or_default()
+    }
+
+    pub(crate) fn guardian(&self) -> &Guardian {
+        &self.shared.guardian
+    }
+
     pub(crate) fn journal(&self) -> &Journal {
         &self.shared.journal
     }
@@ -187,7 +196,7 @@ impl Runtime {
         values: Map<String, Value>,
     ) -> Result<(), Vec<Problem>> {
         let exporters = self.exporters();
-        let manifest = find_exporter(&exporters, exporter)?.manifest;
+        let manifest = find_exporter(&exporters, exporter, "")?.manifest;
         let file = self.shared.data.join(SETTINGS);
         let mut slot = self.shared.system.write();
         let mut system = System::clone(&slot);
@@ -228,15 +237,17 @@ impl Surroundings {
         &self.shared.claims
     }
 
-    /// The exporter `name`, ready to be started for an instance, and what that was planned from.
+    /// The exporter `name`, which the entry at `path` of the instance's document switches on: ready to be started,
+    /// and what that was planned from.
     pub fn exporter(
         &self,
         name: &str,
+        path: &str,
         instance: &InstanceInfo,
         available: &[Version],
     ) -> Result<(Plan, ExporterOrigin), Vec<Problem>> {
         let exporters = self.shared.exporters.read().clone();
-        let found = find_exporter(&exporters, name)?;
+        let found = find_exporter(&exporters, name, path)?;
         let settings = self.shared.system.read().settings(found.manifest)?;
         let dir = std::path::absolute(found.dir).unwrap_or_else(|_| found.dir.to_owned());
         let setup = exporter::Setup {
@@ -260,11 +271,15 @@ pub(crate) struct Usable<'a> {
     pub manifest: &'a Manifest,
 }
 
-/// Finds an installed exporter by name.
+/// Finds an installed exporter by name; the entry at `path` of a document asks for it.
 ///
 /// # Errors
 /// There is none of that name (those that there are get named), or its manifest is broken.
-pub(crate) fn find_exporter<'a>(exporters: &'a [Found], name: &str) -> Result<Usable<'a>, Vec<Problem>> {
+pub(crate) fn find_exporter<'a>(
+    exporters: &'a [Found],
+    name: &str,
+    path: &str,
+) -> Result<Usable<'a>, Vec<Problem>> {
     let mut names = Vec::new();
     for found in exporters {
         match &found.manifest {
@@ -285,5 +300,5 @@ pub(crate) fn find_exporter<'a>(exporters: &'a [Found], name: &str) -> Result<Us
     let message = format!("no exporter `{name}` is installed");
     let fix =
         format!("{installed}; put its folder, with a manifest.json, into exporters/ of the data folder");
-    Err(vec![Problem::at(format!("/Output/{name}"), message, fix)])
+    Err(vec![Problem::at(path, message, fix)])
 }
