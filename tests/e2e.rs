@@ -6,6 +6,7 @@ mod api;
 mod bad_input;
 mod bound;
 mod clock;
+mod control;
 mod cursors;
 mod damage;
 mod demo;

@@ -70,8 +70,9 @@ fn every_route_lets_in_its_role_and_those_above_and_nobody_else() {
         if path.ends_with("/events/live") {
             continue;
         }
+        let ends_it = path.ends_with("/system/shutdown");
         let needed = ROLES.iter().position(|role| *role == needs).unwrap();
-        for (has, token) in tokens.iter().enumerate() {
+        for (has, token) in tokens.iter().enumerate().filter(|(has, _)| !ends_it || *has < needed) {
             let mut headers: Vec<String> = token.iter().cloned().collect();
             let mut sent = Vec::new();
             if let Some((kind, example)) = &body {

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Instant};
 
 use axum::extract::FromRef;
+use tokio::sync::Notify;
 use watchpost_runtime::Server;
 
 use crate::{audit::Audit, auth::Auth, logs::Logs, page::Page, reference::events::Consumers};
@@ -35,6 +36,7 @@ pub struct App {
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) tls: bool,
     pub(crate) started: Instant,
+    pub(crate) stop: Arc<Notify>,
 }
 
 impl App {
@@ -51,8 +53,14 @@ impl App {
             addresses: options.addresses,
             tls: options.tls,
             started: Instant::now(),
+            stop: Arc::default(),
             server,
         }
+    }
+
+    /// Notified when somebody who may has asked the server to stop.
+    pub fn stop_asked(&self) -> Arc<Notify> {
+        self.stop.clone()
     }
 }
 

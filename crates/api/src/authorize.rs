@@ -52,7 +52,7 @@ pub(crate) fn viewers_only(routes: Router<App>, app: &App) -> Router<App> {
 }
 
 async fn check(State(guarded): State<Arc<Guarded>>, mut request: Request, next: Next) -> Response {
-    let Guarded { app, role, id, changes, body_bytes } = &*guarded;
+    let Guarded { app, role, body_bytes, .. } = &*guarded;
     let peer = request.extensions().get::<Peer>().copied();
     let caller = match app.auth.identify(request.headers(), peer) {
         Ok(caller) => caller,
@@ -70,22 +70,39 @@ async fn check(State(guarded): State<Arc<Guarded>>, mut request: Request, next: 
         )),
     };
     request.extensions_mut().insert(caller.clone());
-    let response = match refused {
-        Some(problem) => {
-            let mut response = problem.into_response();
-            if response.status() == StatusCode::UNAUTHORIZED {
-                // RFC 9110 section 15.5.2. No browser asks for a bearer token by itself.
-                response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            }
-            response
+    if let Some(problem) = refused {
+        let mut response = problem.into_response();
+        if response.status() == StatusCode::UNAUTHORIZED {
+            // RFC 9110 section 15.5.2. No browser asks for a bearer token by itself.
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        None => next.run(request).await,
-    };
-    // Who is nobody changes nothing: what strangers knock at would only bury what counts.
-    if *changes && caller.role != Role::Public {
-        app.audit.write(entry(&caller, id, path, response.status(), peer));
+        guarded.note(&caller, path, response.status(), peer);
+        return response;
     }
-    response
+    if !guarded.changes {
+        return next.run(request).await;
+    }
+    // Whoever hangs up in the middle does not leave half a change behind: it goes on to its end, and is noted.
+    let change = tokio::spawn(async move {
+        let response = next.run(request).await;
+        guarded.note(&caller, path, response.status(), peer);
+        response
+    });
+    change.await.unwrap_or_else(|error| {
+        tracing::error!("a change ended badly: {error}");
+        let detail = "a fault in Watchpost; what was asked may be done in part: look before you try again";
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail).into_response()
+    })
+}
+
+impl Guarded {
+    /// Writes a change, or a try, into the audit log. Who is nobody changes nothing: what strangers knock at would
+    /// only bury what counts.
+    fn note(&self, caller: &Caller, path: String, status: StatusCode, peer: Option<Peer>) {
+        if self.changes && caller.role != Role::Public {
+            self.app.audit.write(entry(caller, self.id, path, status, peer));
+        }
+    }
 }
 
 /// What a request says of its length: who announces too much is not listened to.

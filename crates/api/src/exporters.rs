@@ -4,7 +4,7 @@ use axum::{Json, extract::State};
 use schemars::{JsonSchema, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use watchpost_runtime::{ExporterSeen, Installed, Operation, SettingSeen};
+use watchpost_runtime::{Conformance, ExporterSeen, Installed, Operation, OutputLine, SettingSeen};
 
 use crate::{
     App, Problem,
@@ -24,6 +24,14 @@ pub(crate) struct All {
 #[schemars(rename = "ExportersOfInstance", extend("examples" = [{"exporters": []}]))]
 pub(crate) struct OfInstance {
     exporters: Vec<ExporterSeen>,
+}
+
+/// What a program has said.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ExporterOutput", extend("examples" = [{"lines": [{"at_ms": 1785161453812_i64, "from": "stderr", "text": "connected"}]}]))]
+pub(crate) struct Output {
+    /// The last 100, oldest first, over restarts of the program.
+    lines: Vec<OutputLine>,
 }
 
 /// Values by setting. A secret that is absent or null stays as it is, an empty one is cleared.
@@ -93,14 +101,39 @@ pub(crate) async fn switch(
     At((id, name)): At<(String, String)>,
     Body(Switch { to }): Body<Switch>,
 ) -> Result<Json<ExporterSeen>, Problem> {
-    let find = async || {
-        let all = app.server.exporters_of(&id).await?;
-        let names: Vec<_> = all.iter().map(|exporter| exporter.name.clone()).collect();
-        all.into_iter().find(|exporter| exporter.name == name).ok_or_else(|| {
-            Problem::not_found(format!("no exporter `{name}`; there are: {}", names.join(", ")))
-        })
-    };
-    find().await?;
+    find_of(&app, &id, &name).await?;
     app.server.perform(Operation::SwitchExport { instance: id.clone(), name: name.clone(), to }).await?;
-    find().await.map(Json)
+    find_of(&app, &id, &name).await.map(Json)
+}
+
+/// An exporter as an instance sees it.
+async fn find_of(app: &App, id: &str, name: &str) -> Result<ExporterSeen, Problem> {
+    let all = app.server.exporters_of(id).await?;
+    let names: Vec<_> = all.iter().map(|exporter| exporter.name.clone()).collect();
+    all.into_iter()
+        .find(|exporter| exporter.name == name)
+        .ok_or_else(|| Problem::not_found(format!("no exporter `{name}`; there are: {}", names.join(", "))))
+}
+
+pub(crate) async fn restart(
+    State(app): State<App>,
+    At((id, name)): At<(String, String)>,
+) -> Result<Json<ExporterSeen>, Problem> {
+    let restart = Operation::RestartExporter { instance: id.clone(), exporter: name.clone() };
+    app.server.perform(restart).await?;
+    find_of(&app, &id, &name).await.map(Json)
+}
+
+pub(crate) async fn output(
+    State(app): State<App>,
+    At((id, name)): At<(String, String)>,
+) -> Result<Json<Output>, Problem> {
+    let mut lines = app.server.exporter_output(&id, &name)?;
+    // What is secret among its settings is hidden already; an address may have come from elsewhere.
+    lines.iter_mut().for_each(|line| line.text = watchpost_config::redact(&line.text));
+    Ok(Json(Output { lines }))
+}
+
+pub(crate) async fn test(State(app): State<App>, At(name): At<String>) -> Result<Json<Conformance>, Problem> {
+    Ok(Json(app.server.test_exporter(&name).await?))
 }

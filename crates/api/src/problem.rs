@@ -64,6 +64,7 @@ impl From<OperationError> for Problem {
             ErrorKind::Unknown => StatusCode::NOT_FOUND,
             ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
             ErrorKind::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+            ErrorKind::Busy => StatusCode::CONFLICT,
         };
         Self::new(status, error.message).with(error.problems)
     }

@@ -3,9 +3,9 @@
 use axum::{Json, extract::State};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use watchpost_runtime::ServerHealth;
+use watchpost_runtime::{Diagnosis, ServerHealth};
 
-use crate::{App, AuditEntry, LogLine, extract::Asked};
+use crate::{App, AuditEntry, LogLine, Problem, extract::Asked};
 
 /// The server as a whole.
 #[derive(Serialize, JsonSchema)]
@@ -86,6 +86,10 @@ pub(crate) async fn show(State(app): State<App>) -> Json<System> {
     let addresses = app.addresses.iter().map(ToString::to_string).collect();
     let uptime_s = app.started.elapsed().as_secs();
     Json(System { version: env!("CARGO_PKG_VERSION"), uptime_s, addresses, tls: app.tls, health })
+}
+
+pub(crate) async fn doctor(State(app): State<App>) -> Result<Json<Diagnosis>, Problem> {
+    Ok(Json(app.server.diagnose().await?))
 }
 
 pub(crate) async fn log(State(app): State<App>, Asked(which): Asked<WhichLines>) -> Json<Lines> {

@@ -155,12 +155,18 @@ fn exports() -> Vec<Route> {
             .gives::<exporters::OfInstance>(200).by(|| on::get(exporters::of_instance)),
         post("/api/v1/instances/{id}/exporters/{name}/switch", Operator, "switchExporter", "Switch an exporter on, pause it, switch it off for this instance")
             .takes::<exports::Switch>().gives::<watchpost_runtime::ExporterSeen>(200).by(|| on::post(exporters::switch)),
+        get("/api/v1/instances/{id}/exporters/{name}/output", Operator, "exporterOutput", "The last lines its child has written, and of its life; `preprocess` is the preprocess command")
+            .gives::<exporters::Output>(200).by(|| on::get(exporters::output)),
+        post("/api/v1/instances/{id}/exporters/{name}/restart", Operator, "restartExporter", "End its child in this instance and start another; it goes on where it was")
+            .gives::<watchpost_runtime::ExporterSeen>(200).by(|| on::post(exporters::restart)),
         get("/api/v1/exporters", Viewer, "listExporters", "Installed exporters with their settings, secrets left out")
             .gives::<exporters::All>(200).by(|| on::get(exporters::list)),
         get("/api/v1/exporters/{name}", Viewer, "showExporter", "One of them")
             .gives::<watchpost_runtime::Installed>(200).by(|| on::get(exporters::show)),
         put("/api/v1/exporters/{name}/settings", Admin, "putExporterSettings", "Give it its settings, for all instances; only it is restarted")
             .takes::<exporters::Settings>().gives::<watchpost_runtime::Installed>(200).by(|| on::put(exporters::set)),
+        post("/api/v1/exporters/{name}/test", Admin, "testExporter", "Run the conformance kit on it, with its settings; at most two minutes, one at a time")
+            .gives::<watchpost_runtime::Conformance>(200).by(|| on::post(exporters::test)),
     ]
 }
 
@@ -205,6 +211,8 @@ fn system() -> Vec<Route> {
     vec![
         get("/api/v1/system", Viewer, "showSystem", "How the server as a whole is doing")
             .gives::<system::System>(200).by(|| on::get(system::show)),
+        get("/api/v1/system/doctor", Admin, "doctor", "What is missing or wrong on this machine and in the data folder, and how to mend it")
+            .gives::<watchpost_runtime::Diagnosis>(200).by(|| on::get(system::doctor)),
         get("/api/v1/system/log", Operator, "showLog", "What the program has logged lately")
             .query::<system::WhichLines>().gives::<system::Lines>(200).by(|| on::get(system::log)),
         get("/api/v1/system/audit", Admin, "showAudit", "Who changed what, newest first")
@@ -288,6 +296,8 @@ fn reference() -> Vec<Route> {
             .gives_bytes(200, "application/json").by(|| on::get(system::info)),
         get("/v1/core/system/config", Viewer, "coreSystemConfig", "What it was started with")
             .gives::<system::Config>(200).by(|| on::get(system::config)),
+        post("/v1/core/system/shutdown", Admin, "coreShutdown", "Stop the server, as TERM does")
+            .gives_nothing(204).by(|| on::post(system::shutdown)),
         get("/v1/core/log", Operator, "coreLog", "What the program has logged lately")
             .query::<crate::system::WhichLines>().gives::<crate::system::Lines>(200).by(|| on::get(crate::system::log)),
     ]

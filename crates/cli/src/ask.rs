@@ -29,7 +29,12 @@ pub(crate) fn perform(global: &Global, operation: Operation) -> anyhow::Result<A
                 Err(ClientError::Refused(error)) => Ok(Err(error)),
                 other => Ok(Ok(other?)),
             },
-            None if !global.data.join("journal").is_dir() => Ok(Err(no_server(&global.data))),
+            // Settings may come before the first start.
+            None if !global.data.join("journal").is_dir()
+                && !matches!(operation, Operation::SetExporter { .. }) =>
+            {
+                Ok(Err(no_server(&global.data)))
+            }
             None => {
                 let runtime = Runtime::open(&global.data, load::shipped_exporters(global), guardian)?;
                 let reply = runtime.perform_offline(operation);
@@ -55,7 +60,7 @@ pub(crate) fn refused(error: &OperationError) -> Exit {
     eprintln!("watchpost: {error}");
     match error.kind {
         ErrorKind::Invalid => Exit::Refused,
-        ErrorKind::Unknown | ErrorKind::Failed => Exit::Failed,
+        ErrorKind::Unknown | ErrorKind::Failed | ErrorKind::Busy => Exit::Failed,
     }
 }
 

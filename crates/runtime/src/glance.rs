@@ -40,7 +40,7 @@ pub(crate) struct Glance {
     events: Mutex<VecDeque<(u64, u64)>>,
     codec: Mutex<Option<String>>,
     /// The latest events.
-    pub latest: Latest,
+    latest: Arc<Latest>,
 }
 
 /// One frame as it can be looked at.
@@ -94,12 +94,17 @@ impl Default for Glance {
             arrivals: Mutex::default(),
             events: Mutex::default(),
             codec: Mutex::default(),
-            latest: Latest::default(),
+            latest: Arc::default(),
         }
     }
 }
 
 impl Glance {
+    /// One that leaves events there.
+    pub fn with(latest: Arc<Latest>) -> Self {
+        Self { latest, ..Self::default() }
+    }
+
     /// A frame came. Its picture is shared, not copied.
     pub fn arrived(&self) {
         let now = Instant::now();

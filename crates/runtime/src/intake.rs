@@ -59,9 +59,12 @@ impl Intake {
             Way::Inbox { inbox, recorder } => {
                 let entries = recorder.messages(groups);
                 if !entries.is_empty() || !state.is_empty() {
-                    let taken = inbox.append(entries, state)?;
-                    if taken.is_none() {
-                        inbox.entrance().lose(groups.iter().map(|group| group.records.len() as u64).sum());
+                    match inbox.append(entries, state)? {
+                        Some(first) => recorder.log().latest().enter_inbox(groups, first),
+                        None => {
+                            let records = groups.iter().map(|group| group.records.len() as u64);
+                            inbox.entrance().lose(records.sum());
+                        }
                     }
                 }
                 recorder.record(&[], objects, vec![])

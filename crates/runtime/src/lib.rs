@@ -45,9 +45,10 @@ pub use pipeline::Ended;
 pub use plans::{Checked, check};
 pub use runtime::{OpenError, Runtime};
 pub use server::{
-    After, Client, ClientError, DiskHealth, Drafted, ErrorKind, ExportSeen, ExporterSeen, Filter,
-    FilterError, Findings, Installed, InstanceSnapshot, InstanceState, JournalHealth, JournalState, Look,
-    Looked, Operation, OperationError, Place, PostError, Preprocessed, Reply, Sample, Samples, SeenBox,
+    After, Client, ClientError, Conformance, ConformanceRow, Delivered, DeliveredState, Diagnosed, Diagnosis,
+    DiskHealth, Drafted, ErrorKind, ExportSeen, ExporterSeen, Filter, FilterError, FindingLevel, Findings,
+    Installed, InstanceSnapshot, InstanceState, JournalHealth, JournalState, Look, Looked, Operation,
+    OperationError, OutputFrom, OutputLine, Place, PostError, Preprocessed, Reply, Sample, Samples, SeenBox,
     SeenEvent, Server, ServerHealth, SettingSeen, Socket, SocketError, SwitchTo, Tap, TapPlace, Tapped,
     TestOutcome, Tested, Tried, Unusable, Use,
 };

@@ -14,6 +14,7 @@ use watchpost_journal as journal;
 use crate::{
     entrance::Entrance,
     entry::{Body, Encoded, Entry, Stored},
+    latest::Latest,
     tail::Tail,
     worker::RateState,
 };
@@ -35,6 +36,7 @@ pub(crate) type StateChange = (String, Option<Bytes>);
 pub(crate) struct InstanceLog {
     tail: Arc<Tail>,
     recent: Arc<Mutex<Recent>>,
+    latest: Arc<Latest>,
 }
 
 /// What [`InstanceLog::read`] found.
@@ -107,7 +109,12 @@ impl InstanceLog {
     }
 
     pub fn open(store: journal::Log, entrance: Arc<Entrance>) -> Self {
-        Self { tail: Arc::new(Tail::new(store, entrance)), recent: Arc::default() }
+        Self { tail: Arc::new(Tail::new(store, entrance)), recent: Arc::default(), latest: Arc::default() }
+    }
+
+    /// The latest events, whether they are in the log or not, and who has them.
+    pub fn latest(&self) -> &Arc<Latest> {
+        &self.latest
     }
 
     pub fn id(&self) -> uuid::Uuid {

@@ -17,6 +17,7 @@ use watchpost_schema::{self as schema, Context, SchemaId, Stamp, Unnumbered, Ver
 use crate::{
     entry::{Encoded, GroupWriter},
     ids::Ids,
+    latest::event,
     log::{InstanceLog, StateChange},
     status::add,
     wanted::Wanted,
@@ -101,7 +102,11 @@ impl Recorder {
                         schema::encode(self.version, record, &group.at, &context, Some(&stamp), out);
                     });
                 }
-                entries.extend(entry.finish());
+                let Some(entry) = entry.finish() else { continue };
+                if let Some(event) = group.records.iter().find_map(event) {
+                    self.log.latest().enters(event.id, self.log.end() + entries.len() as u64);
+                }
+                entries.push(entry);
             }
             entries.extend(objects);
             entries
@@ -131,7 +136,11 @@ impl Recorder {
                     let stamp = numbers.next();
                     entry.record(record.schema(), self.version, |out| record.write(&stamp, out));
                 }
-                entries.extend(entry.finish());
+                let Some(entry) = entry.finish() else { continue };
+                if let Some(event) = wanted().find_map(Unnumbered::event_id) {
+                    self.log.latest().enters(event, self.log.end() + entries.len() as u64);
+                }
+                entries.push(entry);
             }
             entries
         })
@@ -176,7 +185,12 @@ impl Recorder {
         if numbers.next > first {
             state.push((SEQUENCE.to_owned(), Some(Bytes::copy_from_slice(&numbers.next.to_le_bytes()))));
         }
+        // Nobody else appends entries: what is told of events above is where they will be.
+        let end = self.log.end();
         let appended = self.log.append(entries, state).map(|position| position.is_some());
+        if !matches!(appended, Ok(true)) {
+            self.log.latest().did_not_enter(end);
+        }
         let records = numbers.next - first;
         match appended {
             Ok(true) => {

@@ -1,8 +1,11 @@
 //! What can be known of a running instance at any moment: states and counts.
 
 use std::{
-    collections::VecDeque,
-    sync::atomic::{AtomicU64, Ordering},
+    collections::{BTreeMap, VecDeque},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -10,6 +13,9 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::sync::watch;
 use watchpost_export::Written;
+use watchpost_process::Talk;
+
+use crate::worker::Selector;
 
 /// The state of an export or exporter: a closed set (PRODUCT section 10).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +79,15 @@ pub struct Happened {
     pub message: Option<String>,
 }
 
+/// What an exporter and Watchpost have agreed on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Agreed {
+    /// Schema ids and the version that it is sent.
+    pub agreed: BTreeMap<String, u8>,
+    /// Ids that its manifest asks for in vain.
+    pub not_agreed: Vec<String>,
+}
+
 /// What one receiver is doing. Written by its worker, read by anyone.
 #[derive(Debug)]
 pub struct ReceiverStatus {
@@ -93,6 +108,12 @@ pub struct ReceiverStatus {
     happened: Mutex<VecDeque<Happened>>,
     /// When it lost something the last time.
     last_loss: Mutex<Option<Instant>>,
+    /// What its children say: over their lives, and over changes of its settings.
+    pub(crate) talk: Talk,
+    /// While it runs, of an exporter.
+    agreed: Mutex<Agreed>,
+    /// What of the log it takes; `None`: nothing.
+    takes: Mutex<Option<Arc<Selector>>>,
     pub(crate) delivered: AtomicU64,
     pub(crate) bytes: AtomicU64,
     pub(crate) retried: AtomicU64,
@@ -157,6 +178,9 @@ impl ReceiverStatus {
             written: Mutex::default(),
             happened: Mutex::default(),
             last_loss: Mutex::default(),
+            talk: Talk::default(),
+            agreed: Mutex::default(),
+            takes: Mutex::default(),
             delivered: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             retried: AtomicU64::new(0),
@@ -190,6 +214,24 @@ impl ReceiverStatus {
             tracing::warn!(receiver = %self.name, "{remark}");
         }
         *now = remark;
+    }
+
+    /// What has been agreed on with it; nothing while it does not run.
+    pub(crate) fn agreed(&self) -> Agreed {
+        self.agreed.lock().clone()
+    }
+
+    pub(crate) fn agrees(&self, agreed: Agreed) {
+        *self.agreed.lock() = agreed;
+    }
+
+    /// What of the log it takes, for those who want to know before it has.
+    pub(crate) fn taking(&self) -> Option<Arc<Selector>> {
+        self.takes.lock().clone()
+    }
+
+    pub(crate) fn takes(&self, what: Option<Selector>) {
+        *self.takes.lock() = what.map(Arc::new);
     }
 
     /// Remembers something that happened.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use serde_json::Value;
+use watchpost_model::Id;
 
 use crate::{NotARecord, SchemaId, Stamp, Version, convert::Parts, encode::write, identify::not_an_object};
 
@@ -20,6 +21,7 @@ pub struct Unnumbered {
     schema: SchemaId,
     version: Version,
     time_ms: Option<i64>,
+    event_id: Option<Id>,
     /// Its members, compact, without the braces around them.
     members: String,
     /// Where in `members` the stamp goes.
@@ -50,8 +52,10 @@ impl Unnumbered {
         let id: String = serde_json::from_str(id).map_err(|_| wrong(FIRST[0], id))?;
         let version = find(FIRST[1]).ok_or(NotARecord::Missing(FIRST[1]))?;
         let version: u64 = version.parse().map_err(|_| wrong(FIRST[1], version))?;
-        let (schema, version) = (id.parse()?, Version::try_from(version)?);
+        let (schema, version) = (id.parse::<SchemaId>()?, Version::try_from(version)?);
         let time_ms = find("system_timestamp").and_then(|raw| raw.parse().ok());
+        let event_id = find("event_id").filter(|_| schema.is_event());
+        let event_id = event_id.and_then(|raw| serde_json::from_str::<String>(raw).ok()?.parse().ok());
         let mut text = Text(Vec::with_capacity(json.len()));
         let mut stamp_at = 0;
         if version == Version::V2 {
@@ -65,7 +69,7 @@ impl Unnumbered {
         members.iter().for_each(|(key, raw)| text.put(key, raw));
         // Put together of text and of what serde_json has written.
         let members = String::from_utf8(text.0).map_err(|error| NotARecord::Malformed(error.to_string()))?;
-        Ok(Self { schema, version, time_ms, members, stamp_at })
+        Ok(Self { schema, version, time_ms, event_id, members, stamp_at })
     }
 
     /// Which schema it follows.
@@ -81,6 +85,11 @@ impl Unnumbered {
     /// Its `system_timestamp`, Unix ms; `None` where it has none, or no number.
     pub fn time_ms(&self) -> Option<i64> {
         self.time_ms
+    }
+
+    /// The `event_id` of an event; `None` where it has none any more, or is no event.
+    pub fn event_id(&self) -> Option<Id> {
+        self.event_id
     }
 
     /// Appends the record with `stamp` to `out`, as compact JSON without a line end. Version 1 has no place for

@@ -1,6 +1,8 @@
 //! The server as a whole, by the reference system's bodies.
 
-use axum::{Json, extract::State};
+use std::time::Duration;
+
+use axum::{Json, extract::State, http::StatusCode};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -64,4 +66,17 @@ pub(crate) async fn version() -> Json<Value> {
 
 pub(crate) async fn solutions() -> Json<Value> {
     Json(super::instances::solutions())
+}
+
+/// The answer is on its way before the server begins to stop: its connection ends with it.
+const ANSWER_FIRST: Duration = Duration::from_millis(200);
+
+/// As `TERM` does it: everything that is under way is finished, within 10 s.
+pub(crate) async fn shutdown(State(app): State<App>) -> StatusCode {
+    tracing::info!("told to stop through the API");
+    tokio::spawn(async move {
+        tokio::time::sleep(ANSWER_FIRST).await;
+        app.stop.notify_one();
+    });
+    StatusCode::NO_CONTENT
 }

@@ -86,10 +86,12 @@ impl Serve {
             let app = App::new(server.clone(), options);
             let scheme = if tls.is_some() { "https" } else { "http" };
             tracing::info!("listening on {scheme}://{}/", listener.address());
+            let stop_asked = app.stop_asked();
             let watchdog = systemd::ready(server.clone());
             tokio::select! {
                 () = listener.serve(watchpost_api::router(app)) => {}
                 () = watchdog => {}
+                () = stop_asked.notified() => {}
                 () = interrupts.next() => {}
             }
             systemd::stopping();

@@ -155,21 +155,21 @@ impl DeadLetters {
         store.delete(from.name())
     }
 
-    /// Keeps a delivery, or one item of it. Returns once that is durable: only then may the cursor
+    /// Keeps a delivery, or one item of it. Returns its number once that is durable: only then may the cursor
     /// pass it.
     pub async fn bury(
         &self,
         delivery: &Delivery,
         item: Option<usize>,
         reason: &str,
-    ) -> Result<(), journal::Error> {
+    ) -> Result<u64, journal::Error> {
         let items: Vec<_> = match item {
             Some(index) => delivery.items.get(index).into_iter().map(letter_item).collect(),
             None => delivery.items.iter().map(letter_item).collect(),
         };
         let letter =
             Letter { reason: reason.into(), time_ms: delivery.time_ms, position: delivery.position, items };
-        self.keep(&letter).await.map(|_| ())
+        self.keep(&letter).await
     }
 
     /// Keeps a delivery that is to be sent, for a test; returns its number.

@@ -1,10 +1,12 @@
 //! One export: started, paused, let go of.
 
+use std::collections::BTreeMap;
+
 use tokio::{
     sync::watch,
     time::{Instant, timeout_at},
 };
-use watchpost_export::{Output, Plan, Receiver};
+use watchpost_export::{Output, Plan, Receiver, Selection};
 use watchpost_journal as journal;
 
 use super::{Doing, Exports};
@@ -12,7 +14,7 @@ use crate::{
     dead::DeadLetters,
     log::Cursor,
     plans::{self, Origin},
-    status::State,
+    status::{Agreed, State},
     worker::{Order, Worker},
 };
 
@@ -41,8 +43,11 @@ impl Exports {
         };
         // Before the cursor is placed: from there on nothing it takes may be missing.
         self.publish();
-        let receiver: Box<dyn Receiver> = make();
+        let mut receiver: Box<dyn Receiver> = make();
         let slot = &mut self.slots[index];
+        receiver.keep_talk(slot.status.talk.clone());
+        slot.status
+            .agrees(slot.origin.as_ref().map(|origin| agreed(origin, &plan.selection)).unwrap_or_default());
         slot.status.set(State::Running, None);
         let dead = DeadLetters::open(&self.around.journal, self.id, &slot.status.name)?;
         dead.owner_is_back()?;
@@ -105,6 +110,7 @@ impl Exports {
     /// Lets go of what it delivers to; its cursor stays.
     pub(super) async fn halt(&mut self, index: usize, by: Instant) {
         let slot = &mut self.slots[index];
+        slot.status.agrees(Agreed::default());
         match std::mem::replace(&mut slot.doing, Doing::Nothing) {
             Doing::Nothing | Doing::Paused => {}
             Doing::Delivers { orders, mut task } => {
@@ -132,4 +138,17 @@ impl Exports {
             }
         }
     }
+}
+
+/// What an exporter is sent, and what of its manifest it is not; nothing for an export, which says itself what it
+/// wants.
+fn agreed(origin: &Origin, selection: &Selection) -> Agreed {
+    let (Origin::Exporter(exporter), Selection::Records(records)) = (origin, selection) else {
+        return Agreed::default();
+    };
+    let agreed: BTreeMap<_, _> =
+        records.iter().map(|(id, version)| (id.to_string(), version.number())).collect();
+    let asked = exporter.manifest.events.iter().filter(|(_, versions)| versions.iter().any(|v| *v > 0));
+    let not_agreed = asked.map(|(id, _)| id.clone()).filter(|id| !agreed.contains_key(id)).collect();
+    Agreed { agreed, not_agreed }
 }

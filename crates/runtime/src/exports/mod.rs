@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 use watchpost_config::{Problem, Switch};
-use watchpost_export::{Common, InstanceInfo, Selection};
+use watchpost_export::{Common, InstanceInfo, Output, Selection};
 use watchpost_journal as journal;
 use watchpost_model::Id;
 use watchpost_schema::Version;
@@ -26,7 +26,7 @@ use crate::{
     runtime::Surroundings,
     status::{ReceiverStatus, State},
     wanted::Wanted,
-    worker::{Order, RateState},
+    worker::{Order, RateState, Selector},
 };
 
 /// How long one export that is changed or removed has to close. A child that takes longer is killed; what it
@@ -254,6 +254,9 @@ impl Exports {
         }
         self.halt(index, Instant::now() + CLOSE_LIMIT).await;
         self.is_of_format(index, plan.format.name)?;
+        let records = matches!(plan.output, Output::Receiver(_));
+        let takes = Selector::new(plan.selection.clone(), &plan.common, RateState::default());
+        self.slots[index].status.takes(records.then_some(takes));
         self.publish();
         match wish.switch {
             Switch::On => self.start(index, plan),
@@ -319,6 +322,7 @@ impl Exports {
         slot.selection = None;
         slot.status.note(None);
         slot.status.takes_no_records();
+        slot.status.takes(None);
         slot.status.set(State::Disabled, None);
         if self.log.cursor(&slot.status.name).is_some() {
             self.log.set_cursor(&slot.status.name, None)?;

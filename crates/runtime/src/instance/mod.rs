@@ -33,6 +33,7 @@ use crate::{
     dead::DeadLetters,
     entrance::Entrance,
     exports::{Exports, Removed, Wishes},
+    glance::Glance,
     intake::{Intake, Way},
     keeper::{Bounds, Gate, Keeper},
     log::{Cursor, InstanceLog},
@@ -109,7 +110,7 @@ impl Instance {
             statuses: exports.statuses(),
             preprocess: Arc::new(RwLock::new(preprocess.as_ref().map(PreprocessTask::seen))),
             source: Arc::default(),
-            glance: Arc::default(),
+            glance: Arc::new(Glance::with(log.latest().clone())),
         };
         let mut instance = Self {
             keeper: around.tokio.spawn(async {}),
@@ -301,6 +302,11 @@ impl Instance {
         let cursor = Cursor { position: back.position, ..self.log.cursor(name).unwrap_or_default() };
         self.log.set_cursor(name, Some(&cursor))?;
         Ok(back.records)
+    }
+
+    /// Lets go of a receiver: [`Instance::apply`] starts it again, where it was.
+    pub(crate) async fn let_go(&mut self, name: &str) {
+        self.exports.let_go(name).await;
     }
 
     /// Marks dead letters of a receiver to be sent again and lets go of the receiver: [`Instance::apply`]

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use watchpost_export::Written;
+use watchpost_export::{Written, exporter};
+use watchpost_process::Talk;
 
 use crate::{
     exports::Statuses,
@@ -58,6 +59,23 @@ impl View {
     pub fn preprocess(&self) -> Option<ReceiverSnapshot> {
         let preprocess = self.preprocess.read();
         preprocess.as_ref().map(|seen| seen.status.snapshot(seen.inbox.store().end()))
+    }
+
+    /// What the preprocess command has passed in its inbox, if there is one.
+    pub(crate) fn preprocess_cursor(&self) -> Option<u64> {
+        self.preprocess.read().as_ref().map(|seen| seen.status.cursor())
+    }
+
+    /// What the child of an exporter, or the preprocess command, has said lately; `None` where there is none.
+    pub(crate) fn talk(&self, name: &str) -> Option<Talk> {
+        if name == "preprocess"
+            && let Some(seen) = self.preprocess.read().as_ref()
+        {
+            return Some(seen.status.talk.clone());
+        }
+        let statuses = self.statuses.read();
+        let status = statuses.iter().find(|s| s.name == name && s.format == exporter::NAME)?;
+        Some(status.talk.clone())
     }
 
     /// What viewers look at.

@@ -91,6 +91,7 @@ impl Task {
                     }
                 },
                 _ = look.tick() => if let Some(reason) = self.hangs(&child, &hand) {
+                    child.tell(&format!("{reason} and was ended"));
                     child.kill().await;
                     return Ok(match self.after_death(child, hand).await? {
                         After::Died { over, .. } => After::Died { reason, over },
@@ -248,6 +249,7 @@ impl Task {
     /// Ends the child and says how it went. What it had said and read until then still counts.
     async fn rest(&mut self, child: &Child, hand: &mut InHand) -> Result<String, RecordError> {
         let ended = child.stop(GRACE).await;
+        child.tell(&ended.exit.to_string());
         loop {
             let lines = child.lines().await;
             if lines.is_empty() {

@@ -86,6 +86,7 @@ impl PreprocessTask {
         let cursor = cursor(&recorder, &inbox);
         status.move_cursor(cursor);
         let spec = spec(&settings, wishes, around);
+        let spec = spec.map(|spec| Spec { talk: status.talk.clone(), ..spec });
         let task = Task {
             version: if settings.version == 1 { Version::V1 } else { Version::V2 },
             settings,
@@ -307,6 +308,7 @@ impl Task {
             let reason =
                 format!("the preprocess command died over it {POISON_DEATHS} times in a row: {reason}");
             self.dead.bury_text(message, 0, &reason).await?;
+            self.recorder.log().latest().killed_preprocess(oldest);
             add(&self.status.refused, 1);
         }
         self.commit(vec![], oldest + 1)

@@ -6,7 +6,11 @@ use serde_json::Value;
 use watchpost_model::{Id, Record};
 use watchpost_schema::{Context, SchemaId, Version, encode};
 
-use super::{Filter, OperationError, Server, look::data_url};
+use super::{
+    Filter, OperationError, Server,
+    events_delivered::{Delivered, delivered},
+    look::data_url,
+};
 
 /// An event as it is shown.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -23,6 +27,9 @@ pub struct SeenEvent {
     /// The picture it came with, as a `data:` URL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub crop: Option<String>,
+    /// The preprocess command, where there is one, then the exports and exporters that take it or something that
+    /// belongs to it.
+    pub delivered: Vec<Delivered>,
 }
 
 impl Server {
@@ -45,7 +52,7 @@ impl Server {
         };
         let mut found: Vec<_> = slots
             .iter()
-            .flat_map(|slot| slot.view().glance().latest.all().into_iter().map(move |event| (slot, event)))
+            .flat_map(|slot| slot.view().log().latest().all().into_iter().map(move |event| (slot, event)))
             .filter(|(_, event)| before.is_none_or(|before| event.number < before))
             .collect();
         found.sort_unstable_by_key(|(_, event)| std::cmp::Reverse(event.number));
@@ -62,6 +69,7 @@ impl Server {
                 instance_name: name.clone(),
                 record: record_json,
                 crop: event.crop().map(|crop| data_url(&crop)),
+                delivered: delivered(&slot.view(), &event),
             })
         });
         Ok(seen.take(limit).collect())

@@ -5,10 +5,14 @@
 //! touching only what differs. A hand edit of the file joins that way at its end.
 
 mod change;
+mod children;
+mod conformance;
 mod control;
+mod diagnosis;
 mod draft;
 mod edit;
 mod events;
+mod events_delivered;
 mod folder;
 mod health;
 mod instances;
@@ -33,9 +37,13 @@ use watchpost_model::Id;
 
 pub(crate) use self::folder::instance_files;
 pub use self::{
+    children::{OutputFrom, OutputLine},
+    conformance::{Conformance, ConformanceRow},
     control::{Client, ClientError, Socket, SocketError},
+    diagnosis::{Diagnosed, Diagnosis, FindingLevel},
     draft::{Drafted, Findings},
     events::SeenEvent,
+    events_delivered::{Delivered, DeliveredState},
     health::{DiskHealth, JournalHealth, JournalState, ServerHealth},
     look::{Look, Looked, SeenBox},
     operation::{ErrorKind, Operation, OperationError, Place, Reply, SwitchTo, Unusable},
@@ -148,6 +156,10 @@ impl Server {
                 set.map_err(|problems| OperationError::problems(&problems))?;
                 self.look_again_everywhere().await;
                 Ok(Reply::Done {})
+            }
+            Op::RestartExporter { instance, exporter } => self.restart_exporter(&instance, &exporter).await,
+            Op::ExporterOutput { instance, exporter } => {
+                self.exporter_output(&instance, &exporter).map(|lines| Reply::Output { lines })
             }
             Op::Replay { instance, from, receiver } => {
                 let slot = self.find(&instance)?;

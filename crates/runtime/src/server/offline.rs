@@ -1,5 +1,5 @@
-//! What can be done in a data folder while no server runs: dead letters and replays. Only the store is touched;
-//! what is to be sent is sent when the instance runs again.
+//! What can be done in a data folder while no server runs: dead letters, replays, settings of exporters. Only the
+//! store and `config.json` are touched; what is to be sent is sent when the instance runs again.
 
 use std::sync::Arc;
 
@@ -57,6 +57,10 @@ impl Runtime {
                 let cursor = Cursor { position: back.position, ..cursor };
                 log.set_cursor(&receiver, Some(&cursor)).map_err(OperationError::failed)?;
                 Ok(Reply::Count { count: back.records })
+            }
+            Operation::SetExporter { exporter, settings } => {
+                let set = self.set_exporter(&exporter, settings);
+                set.map(|()| Reply::Done {}).map_err(|problems| OperationError::problems(&problems))
             }
             _ => Err(OperationError::failed(format!(
                 "no server runs on {}; start one with `watchpost serve`",

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use watchpost_config::Problem;
 use watchpost_model::Id;
 
-use super::slot::InstanceSnapshot;
+use super::{children::OutputLine, slot::InstanceSnapshot};
 use crate::{dead::LetterBox, exports::Removed};
 
 /// An operation. `instance` is an id or a name that only one instance has.
@@ -102,6 +102,20 @@ pub enum Operation {
         /// Values by name; what is missing has its default.
         settings: Map<String, Value>,
     },
+    /// Ends the child of an exporter and starts another, which goes on where that was; also one that has failed.
+    RestartExporter {
+        /// Of which instance.
+        instance: String,
+        /// Its name.
+        exporter: String,
+    },
+    /// What the child of an exporter has said lately, as [`Reply::Output`].
+    ExporterOutput {
+        /// Of which instance.
+        instance: String,
+        /// Its name, or `preprocess`.
+        exporter: String,
+    },
     /// Delivers logged records again: the cursor of a receiver moves back to a record's number.
     Replay {
         /// Of which instance.
@@ -192,6 +206,11 @@ pub enum Reply {
         /// What waited for its exports.
         removed: Vec<Removed>,
     },
+    /// To `exporter_output`.
+    Output {
+        /// Oldest first.
+        lines: Vec<OutputLine>,
+    },
     /// To `dead_list`.
     LetterBoxes(Vec<LetterBox>),
     /// To `dead_show`.
@@ -255,6 +274,8 @@ pub enum ErrorKind {
     Invalid,
     /// It was, but something failed.
     Failed,
+    /// Somebody else is just doing it, and only one can.
+    Busy,
 }
 
 impl OperationError {
@@ -271,6 +292,11 @@ impl OperationError {
     /// Something failed.
     pub fn failed(error: impl std::fmt::Display) -> Self {
         Self { kind: ErrorKind::Failed, message: error.to_string(), problems: Vec::new() }
+    }
+
+    /// Somebody else is just doing it.
+    pub fn busy(message: impl Into<String>) -> Self {
+        Self { kind: ErrorKind::Busy, message: message.into(), problems: Vec::new() }
     }
 
     /// Not possible, for these reasons.

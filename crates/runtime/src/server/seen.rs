@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use watchpost_config::{Setting, SettingKind, SettingValue, Switch};
+use watchpost_export::exporter;
 use watchpost_model::Id;
 
 use super::{
@@ -13,7 +14,7 @@ use super::{
     edit::{document_pointer, no_export},
     operation::{Place, SwitchTo},
 };
-use crate::status::ReceiverSnapshot;
+use crate::status::{Agreed, ReceiverSnapshot};
 
 /// A custom export: what the instance file says of it, and how it is doing.
 #[derive(Clone, Debug, Serialize)]
@@ -30,7 +31,7 @@ pub struct ExportSeen {
 
 /// An exporter and what has become of it in an instance.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(extend("examples" = [{"name": "json", "description": "Writes records as JSON files", "installed": true, "switch": "on"}]))]
+#[schemars(extend("examples" = [{"name": "json", "description": "Writes records as JSON files", "installed": true, "switch": "on", "agreed": {"event-intrusion": 2}, "not_agreed": []}]))]
 pub struct ExporterSeen {
     /// The name that switches it on.
     pub name: String,
@@ -43,6 +44,10 @@ pub struct ExporterSeen {
     /// How it is doing; absent where it was never switched on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<ReceiverSnapshot>,
+    /// While it runs: the schema ids that it is sent, with their versions.
+    pub agreed: BTreeMap<String, u8>,
+    /// While it runs: the ids that its manifest asks for in vain.
+    pub not_agreed: Vec<String>,
 }
 
 /// An installed exporter with its settings.
@@ -109,6 +114,10 @@ pub struct Use {
     pub name: String,
     /// How the exporter is doing there.
     pub status: ReceiverSnapshot,
+    /// While it runs there: the schema ids that it is sent, with their versions.
+    pub agreed: BTreeMap<String, u8>,
+    /// While it runs there: the ids that its manifest asks for in vain.
+    pub not_agreed: Vec<String>,
 }
 
 impl Server {
@@ -156,27 +165,32 @@ impl Server {
     pub async fn exporters_of(&self, instance: &str) -> Result<Vec<ExporterSeen>, OperationError> {
         let slot = self.find(instance)?;
         let named = slot.inner.lock().await.loaded.instance.output.exporters.clone();
-        let statuses = slot.view().receivers();
-        let status = |name: &str| statuses.iter().find(|s| s.name == name && s.format == "exporter").cloned();
+        let (view, end) = (slot.view(), slot.view().log().end());
+        let statuses = view.statuses();
+        let seen = |name: &str, description: &str, installed, switch| {
+            let status = statuses.iter().find(|s| s.name == name && s.format == exporter::NAME);
+            let Agreed { agreed, not_agreed } = status.map(|status| status.agreed()).unwrap_or_default();
+            ExporterSeen {
+                name: name.to_owned(),
+                description: description.to_owned(),
+                installed,
+                switch: switched(switch),
+                status: status.map(|status| status.snapshot(end)),
+                agreed,
+                not_agreed,
+            }
+        };
         let mut all = Vec::new();
         for found in self.runtime.exporters().iter() {
             let Ok((manifest, _)) = &found.manifest else { continue };
             let switch =
                 named.iter().find(|(name, _)| *name == manifest.name).map_or(Switch::Off, |(_, s)| *s);
-            all.push(ExporterSeen {
-                name: manifest.name.clone(),
-                description: manifest.description.clone(),
-                installed: true,
-                switch: switched(switch),
-                status: status(&manifest.name),
-            });
+            all.push(seen(&manifest.name, &manifest.description, true, switch));
         }
         for (name, switch) in named {
-            if all.iter().any(|exporter| exporter.name == name) {
-                continue;
+            if !all.iter().any(|exporter| exporter.name == name) {
+                all.push(seen(&name, "", false, switch));
             }
-            let (description, status) = (String::new(), status(&name));
-            all.push(ExporterSeen { name, description, installed: false, switch: switched(switch), status });
         }
         Ok(all)
     }
@@ -184,7 +198,7 @@ impl Server {
     /// Every installed exporter with its settings.
     pub fn installed(&self) -> Vec<Installed> {
         let slots: Vec<_> = self.slots.read().values().cloned().collect();
-        let used: Vec<_> = slots.iter().map(|slot| (slot.id, slot.name(), slot.view().receivers())).collect();
+        let used: Vec<_> = slots.iter().map(|slot| (slot.id, slot.name(), slot.view())).collect();
         let exporters = self.runtime.exporters();
         let installed = exporters.iter().map(|found| {
             let folder_name = found.dir.file_name().map(|name| name.to_string_lossy().into_owned());
@@ -194,9 +208,12 @@ impl Server {
             };
             let name =
                 manifest.map_or_else(|| folder_name.unwrap_or_default(), |manifest| manifest.name.clone());
-            let uses = used.iter().flat_map(|(id, instance, receivers)| {
-                let of = receivers.iter().filter(|r| r.format == "exporter" && r.name == name);
-                of.map(|status| Use { id: *id, name: instance.clone(), status: status.clone() })
+            let uses = used.iter().filter_map(|(id, instance, view)| {
+                let statuses = view.statuses();
+                let status = statuses.iter().find(|s| s.format == exporter::NAME && s.name == name)?;
+                let Agreed { agreed, not_agreed } = status.agreed();
+                let status = status.snapshot(view.log().end());
+                Some(Use { id: *id, name: instance.clone(), status, agreed, not_agreed })
             });
             Installed {
                 instances: uses.collect(),

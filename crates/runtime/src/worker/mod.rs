@@ -29,13 +29,13 @@ use tokio::{sync::watch, time::Instant};
 use watchpost_export::{Common, Delivery, Outcome, Receiver, ReceiverError, Selection, WhenBehind};
 use watchpost_journal as journal;
 
-pub(crate) use self::rate::RateState;
 use self::{
     ahead::Ahead,
     behind::{Behind, Gone},
-    selector::{Selected, Selector},
+    selector::Selected,
     settle::Deaths,
 };
+pub(crate) use self::{rate::RateState, selector::Selector};
 use crate::{
     backoff::Backoff,
     dead::DeadLetters,

@@ -71,6 +71,7 @@ impl Worker {
                             add(&self.status.delivered, 1);
                             self.status.remember("delivered", 1, None);
                             self.dead.remove(number).map_err(unreadable)?;
+                            self.log.latest().resent(&self.status, number);
                         }
                     }
                 }

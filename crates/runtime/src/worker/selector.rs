@@ -14,8 +14,8 @@ use crate::{
 };
 
 /// Cuts entries down to what one receiver selected.
-#[derive(Clone)]
-pub(super) struct Selector {
+#[derive(Clone, Debug)]
+pub(crate) struct Selector {
     selection: Selection,
     sieve: Option<Sieve>,
     /// `schedule`.
@@ -25,7 +25,7 @@ pub(super) struct Selector {
 }
 
 /// What of an entry is selected.
-pub(super) enum Selected {
+pub(crate) enum Selected {
     Delivery(Delivery),
     Nothing,
     /// So many records or objects are not of its hours.
@@ -60,9 +60,15 @@ impl Selector {
         }
     }
 
+    /// Whether anything of this entry would be delivered, rates apart: these depend on what came before it.
+    pub fn takes(&self, entry: &Entry) -> bool {
+        !self.cut(0, entry).items.is_empty()
+            && self.hours.clone().is_none_or(|mut hours| is_on(&mut hours, entry.time_ms))
+    }
+
     /// By the time an entry speaks of. One that says none, as a preprocess command may make it, is never outside.
     fn is_within_hours(&mut self, time_ms: i64) -> bool {
-        self.hours.as_mut().is_none_or(|hours| time_ms == 0 || hours.is_on(Timestamp(time_ms)))
+        self.hours.as_mut().is_none_or(|hours| is_on(hours, time_ms))
     }
 
     /// What of an entry passes, rates apart: the same at every time.
@@ -104,6 +110,15 @@ impl Selector {
             .filter_map(|(record, _)| item(record))
             .collect()
     }
+}
+
+fn is_on(hours: &mut Hours, time_ms: i64) -> bool {
+    time_ms == 0 || hours.is_on(Timestamp(time_ms))
+}
+
+/// Whether an item is an event, and not one of the crops and attributes that go with it.
+pub(super) fn is_event(item: &Item) -> bool {
+    matches!(item.kind, ItemKind::Record(id, _) if id.is_event())
 }
 
 #[cfg(test)]

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use watchpost_export::{Outcome, POISON_DEATHS, ReceiverError};
+use watchpost_export::{Delivery, Outcome, POISON_DEATHS, ReceiverError};
 use watchpost_journal as journal;
 
-use super::{End, RateState, Worker};
+use super::{End, RateState, Worker, selector::is_event};
 use crate::status::{State, add};
 
 /// A receiver that lived this long starts over with short pauses (PRODUCT section 9). One that only failed to
@@ -48,6 +48,7 @@ impl Worker {
     fn delivered(&mut self, through: u64) {
         let mut state = self.cursor.state;
         let done = self.in_flight.partition_point(|given| given.position <= through);
+        self.tell_latest(done);
         let durable = self.log.store().durable_end();
         let (mut delivered, mut bytes, mut undurable) = (0, 0, 0);
         for done in self.in_flight.drain(..done) {
@@ -79,6 +80,27 @@ impl Worker {
         }
     }
 
+    /// Tells the latest events among the first `done` deliveries that they have arrived. Mostly there are none.
+    fn tell_latest(&self, done: usize) {
+        let latest = self.log.latest();
+        let first = self.in_flight.front().map(|given| given.position);
+        let Some(first) = first.filter(|first| done > 0 && latest.may_be_from(*first)) else { return };
+        for (position, event) in latest.within(first..=self.in_flight[done - 1].position) {
+            if let Ok(at) = self.in_flight.binary_search_by_key(&position, |given| given.position) {
+                event.delivered(&self.status, self.in_flight[at].refused == 0);
+            }
+        }
+    }
+
+    /// The same of the letter that has a delivery, or one item of it.
+    fn tell_latest_of_letter(&self, delivery: &Delivery, item: Option<usize>, letter: u64) {
+        if item.and_then(|item| delivery.items.get(item)).is_none_or(is_event) {
+            let position = delivery.position;
+            let told = self.log.latest().within(position..=position);
+            told.iter().for_each(|(_, event)| event.refused(&self.status, letter));
+        }
+    }
+
     async fn refuse(
         &mut self,
         position: u64,
@@ -92,11 +114,13 @@ impl Worker {
         tracing::warn!(receiver = %self.status.name, position, "refused for good: {reason}");
         let refused = &mut self.in_flight[at];
         let delivery = self.selector.cut(position, &refused.entry);
-        self.dead
+        let letter = self
+            .dead
             .bury(&delivery, item, reason)
             .await
             .map_err(|error| ReceiverError::Blocked(format!("keeping a dead letter: {error}")))?;
         refused.refused += if item.is_some() { 1 } else { refused.items };
+        self.tell_latest_of_letter(&delivery, item, letter);
         add(&self.status.refused, 1);
         self.status.remember("refused", 1, Some(reason));
         Ok(())
@@ -164,7 +188,8 @@ impl Worker {
                 format!("the receiver died over it {POISON_DEATHS} times in a row; the last time: {reason}");
             let delivery = self.selector.cut(position, &oldest.entry);
             tracing::warn!(receiver = %self.status.name, position, "refused for good: {reason}");
-            self.dead.bury(&delivery, None, &reason).await?;
+            let letter = self.dead.bury(&delivery, None, &reason).await?;
+            self.tell_latest_of_letter(&delivery, None, letter);
             add(&self.status.refused, 1);
             let state = oldest.state;
             self.in_flight.pop_front();

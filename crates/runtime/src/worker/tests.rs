@@ -2,12 +2,16 @@
 
 use proptest::prelude::*;
 use watchpost_export::{POISON_DEATHS, ReceiverError};
+use watchpost_model::Id;
 
 use super::{
     Order,
     fake::{Act, Bench, object, other, until, within},
 };
-use crate::status::State;
+use crate::{
+    latest::{Said, tests::group_of},
+    status::State,
+};
 
 fn retry() -> Act {
     Act::Fail(ReceiverError::Retry("gone".into()))
@@ -182,4 +186,22 @@ async fn a_worker_ends_when_nobody_can_order_it_any_more() {
     drop(running.orders);
     within("the worker to end", running.task).await.unwrap();
     assert_eq!(bench.seen.lock().closed, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_latest_events_hear_who_has_them_and_who_has_refused_them() {
+    let bench = Bench::new([Act::Well, Act::Well, Act::Refuse]);
+    let running = bench.start();
+    until("open", || !bench.seen.lock().sessions.is_empty()).await;
+    let latest = bench.log.latest();
+    latest.take(&[1, 2, 3].map(group_of));
+    // Told before it is there, as the recorder does it.
+    latest.enters(Id::from_u128(1), 0);
+    latest.enters(Id::from_u128(2), 2);
+    bench.append_objects(4);
+    running.drained(4).await;
+    running.stop().await;
+    let said: Vec<Vec<_>> =
+        latest.all().iter().map(|event| event.known().marks.iter().map(|mark| mark.said).collect()).collect();
+    assert_eq!(said, [vec![Said::Refused { letter: 0 }], vec![Said::Delivered], vec![]]);
 }

@@ -3,15 +3,16 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use indicatif::ProgressBar;
-use serde_json::{Map, Value, json};
-use watchpost_config::{MANIFEST_FILE, Manifest, Problem, SettingKind, System};
-use watchpost_export::exporter::kit::{self, Kit, Row, Verdict};
+use serde_json::{Map, json};
+use watchpost_config::{Found, MANIFEST_FILE, Manifest, Problem, System};
+use watchpost_export::exporter::kit::{self, Kit, Progress, Row, Verdict};
 use watchpost_runtime::Guardian;
 
+use super::{pair, value};
 use crate::{
     Global,
     exit::Exit,
-    logging,
+    load, logging,
     output::{BARS, Table},
 };
 
@@ -23,9 +24,9 @@ use crate::{
 /// data folder's config.json, else the defaults. Exit code 0: it passed everything. 78: its manifest is wrong.
 #[derive(Args)]
 pub(crate) struct Test {
-    /// The exporter's folder, the one with manifest.json.
-    #[arg(value_name = "DIR")]
-    dir: PathBuf,
+    /// The exporter's folder, the one with manifest.json; or the name of one that is installed.
+    #[arg(value_name = "DIR|NAME")]
+    exporter: String,
     /// Give a setting another value (repeatable).
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     set: Vec<(String, String)>,
@@ -40,11 +41,6 @@ pub(crate) struct Test {
 /// Longest pause: an hour.
 const MAX_PAUSE_S: f64 = 3600.0;
 
-fn pair(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
-}
-
 fn seconds(text: &str) -> Result<f64, String> {
     let seconds = text.parse().ok().filter(|seconds| (0.0..=MAX_PAUSE_S).contains(seconds));
     seconds.ok_or_else(|| format!("expected 0 to {MAX_PAUSE_S} seconds"))
@@ -55,7 +51,7 @@ impl Test {
         // Before any thread exists: the guardian is a fork of this process (see `watchpost_process`).
         let guardian = Guardian::start().context("starting the guardian of child processes")?;
         logging::start(global.log, global.verbose, "error", None);
-        let dir = std::path::absolute(&self.dir)?;
+        let dir = std::path::absolute(folder(&self.exporter, global))?;
         let (manifest, settings) = match self.read(&dir, global) {
             Ok(read) => read,
             Err(problems) => return Ok(refused(&problems)),
@@ -76,8 +72,12 @@ impl Test {
         };
         let bar = BARS.add(ProgressBar::new_spinner());
         let tokio = tokio::runtime::Runtime::new().context("starting the tasks that deliver")?;
-        let rows =
-            tokio.block_on(kit::run(&kit, |check| bar.set_message(format!("{}: {check}", manifest.name))));
+        let told = |progress: Progress<'_>| {
+            if let Progress::Begins(check) = progress {
+                bar.set_message(format!("{}: {check}", manifest.name));
+            }
+        };
+        let rows = tokio.block_on(kit::run(&kit, told));
         bar.finish_and_clear();
         match rows {
             Ok(rows) => print(&manifest, &rows, global),
@@ -98,17 +98,17 @@ impl Test {
     }
 }
 
-type Settings = std::collections::BTreeMap<String, watchpost_config::SettingValue>;
-
-/// A value from the command line: numbers and switches are JSON, texts are not.
-fn value(manifest: &Manifest, name: &str, text: &str) -> Value {
-    match manifest.setting(name).map(|setting| &setting.kind) {
-        Some(SettingKind::Checkbox | SettingKind::IntRange { .. } | SettingKind::FloatRange { .. }) => {
-            serde_json::from_str(text).unwrap_or_else(|_| text.into())
-        }
-        _ => text.into(),
+/// A folder as it is, else that of the installed exporter of this name.
+fn folder(exporter: &str, global: &Global) -> PathBuf {
+    let dir = PathBuf::from(exporter);
+    if dir.is_dir() {
+        return dir;
     }
+    let is_it = |found: &Found| found.manifest.as_ref().is_ok_and(|(manifest, _)| manifest.name == exporter);
+    load::exporters(global).into_iter().find(is_it).map_or(dir, |found| found.dir)
 }
+
+type Settings = std::collections::BTreeMap<String, watchpost_config::SettingValue>;
 
 fn refused(problems: &[Problem]) -> Exit {
     for problem in problems {

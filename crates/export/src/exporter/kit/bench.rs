@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use watchpost_process::Guardian;
 
-use super::{Row, Verdict, session::Session};
+use super::{Progress, Row, Verdict, session::Session};
 use crate::exporter::Prepared;
 
 /// See the module's text.
@@ -17,12 +17,12 @@ pub(super) struct Bench<F> {
     orderly: bool,
     /// It took its first message; without that nothing else is worth a try.
     pub usable: bool,
-    begins: F,
+    told: F,
 }
 
-impl<F: FnMut(&str)> Bench<F> {
-    pub fn new(prepared: Prepared, guardian: Guardian, begins: F) -> Self {
-        Self { prepared, guardian, session: None, rows: Vec::new(), orderly: true, usable: true, begins }
+impl<F: FnMut(Progress<'_>)> Bench<F> {
+    pub fn new(prepared: Prepared, guardian: Guardian, told: F) -> Self {
+        Self { prepared, guardian, session: None, rows: Vec::new(), orderly: true, usable: true, told }
     }
 
     /// What the manifest asks for in vain.
@@ -55,7 +55,7 @@ impl<F: FnMut(&str)> Bench<F> {
         if !self.usable {
             return self.skip(name, "it does not take its first message");
         }
-        (self.begins)(name);
+        (self.told)(Progress::Begins(name));
         let start = Instant::now();
         let mut session = match self.session.take() {
             Some(session) => session,
@@ -82,7 +82,7 @@ impl<F: FnMut(&str)> Bench<F> {
         if !self.usable {
             return self.skip(name, "it does not take its first message");
         }
-        (self.begins)(name);
+        (self.told)(Progress::Begins(name));
         self.end_session().await;
         let start = Instant::now();
         let result = match Session::open(&self.prepared.settings, &self.guardian).await {
@@ -101,7 +101,9 @@ impl<F: FnMut(&str)> Bench<F> {
 
     pub fn push(&mut self, check: &str, result: Verdict, detail: String, took: Duration) {
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        self.rows.push(Row { check: check.to_owned(), result, detail, took_ms });
+        let row = Row { check: check.to_owned(), result, detail, took_ms };
+        (self.told)(Progress::Done(&row));
+        self.rows.push(row);
     }
 
     pub fn last(&self) -> Option<Verdict> {

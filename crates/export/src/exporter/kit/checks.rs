@@ -7,7 +7,7 @@ use watchpost_process::Exit;
 use watchpost_schema::{SchemaId, Version};
 
 use super::{
-    Verdict,
+    Progress, Verdict,
     bench::Bench,
     material::{LARGE_BYTES, UNICODE, group, item, large_crop, record, recorded},
     session::Session,
@@ -22,7 +22,7 @@ const BURST_LIMIT: Duration = Duration::from_secs(30);
 const QUIET: Duration = Duration::from_millis(300);
 
 /// The first id and version agreed, for checks that need any record.
-fn any<F: FnMut(&str)>(bench: &Bench<F>) -> (SchemaId, Version) {
+fn any<F: FnMut(Progress<'_>)>(bench: &Bench<F>) -> (SchemaId, Version) {
     // Nothing agreed does not come here: `prepare` refuses it.
     bench
         .prepared
@@ -37,7 +37,7 @@ fn some((id, version): (SchemaId, Version), numbers: std::ops::Range<u64>) -> Ve
 }
 
 /// Whether it runs at all.
-pub(super) async fn starts<F: FnMut(&str)>(bench: &mut Bench<F>) {
+pub(super) async fn starts<F: FnMut(Progress<'_>)>(bench: &mut Bench<F>) {
     let any = any(bench);
     let start = Instant::now();
     let check = async |session: &mut Session| {
@@ -49,7 +49,7 @@ pub(super) async fn starts<F: FnMut(&str)>(bench: &mut Bench<F>) {
 }
 
 /// The published sample of each id.
-pub(super) async fn every_id<F: FnMut(&str)>(bench: &mut Bench<F>) {
+pub(super) async fn every_id<F: FnMut(Progress<'_>)>(bench: &mut Bench<F>) {
     for (id, version) in bench.prepared.agreed.clone() {
         let name = format!("{id}:{}", version.number());
         let check = async |session: &mut Session| {
@@ -61,7 +61,7 @@ pub(super) async fn every_id<F: FnMut(&str)>(bench: &mut Bench<F>) {
 }
 
 /// Groups recorded from the demo.
-pub(super) async fn recorded_groups<F: FnMut(&str)>(bench: &mut Bench<F>) {
+pub(super) async fn recorded_groups<F: FnMut(Progress<'_>)>(bench: &mut Bench<F>) {
     let version = any(bench).1.number();
     let groups = recorded(&bench.prepared.agreed);
     let name = format!("recorded, version {version}");
@@ -77,7 +77,7 @@ pub(super) async fn recorded_groups<F: FnMut(&str)>(bench: &mut Bench<F>) {
 }
 
 /// Records that are harder than others.
-pub(super) async fn contents<F: FnMut(&str)>(bench: &mut Bench<F>) {
+pub(super) async fn contents<F: FnMut(Progress<'_>)>(bench: &mut Bench<F>) {
     let any = any(bench);
     match group(&bench.prepared.agreed, 10) {
         Some(items) => {
@@ -131,7 +131,7 @@ pub(super) async fn contents<F: FnMut(&str)>(bench: &mut Bench<F>) {
 }
 
 /// Many at once, nothing for a while, one answer for each.
-pub(super) async fn pace<F: FnMut(&str)>(bench: &mut Bench<F>, pause: Duration) {
+pub(super) async fn pace<F: FnMut(Progress<'_>)>(bench: &mut Bench<F>, pause: Duration) {
     let any = any(bench);
     let check = async |session: &mut Session| {
         let start = Instant::now();
@@ -171,7 +171,7 @@ pub(super) async fn pace<F: FnMut(&str)>(bench: &mut Bench<F>, pause: Duration) 
 }
 
 /// Kills and ends.
-pub(super) async fn ends<F: FnMut(&str)>(bench: &mut Bench<F>) {
+pub(super) async fn ends<F: FnMut(Progress<'_>)>(bench: &mut Bench<F>) {
     let any = any(bench);
     let check = async |session: &mut Session| {
         let done = session.deliver_over_a_kill(some(any, 6000..6200)).await?;

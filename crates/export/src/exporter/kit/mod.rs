@@ -11,6 +11,7 @@ mod session;
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use watchpost_config::{Manifest, Problem, SettingValue};
 use watchpost_process::Guardian;
@@ -49,8 +50,17 @@ pub struct Row {
     pub took_ms: u64,
 }
 
+/// How far the kit has come.
+#[derive(Clone, Copy, Debug)]
+pub enum Progress<'a> {
+    /// A check of this name begins.
+    Begins(&'a str),
+    /// One is done, or left out.
+    Done(&'a Row),
+}
+
 /// How a check went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// As it should be.
@@ -61,11 +71,11 @@ pub enum Verdict {
     Skipped,
 }
 
-/// Runs all checks. `begins` is told each one's name as it begins.
+/// Runs all checks. `told` hears of each as it begins and is done.
 ///
 /// # Errors
 /// The exporter cannot be tested at all: nothing it asks for exists, or its command cannot be split.
-pub async fn run(kit: &Kit<'_>, begins: impl FnMut(&str)) -> Result<Vec<Row>, Problem> {
+pub async fn run(kit: &Kit<'_>, told: impl FnMut(Progress<'_>)) -> Result<Vec<Row>, Problem> {
     let instance = InstanceInfo {
         id: watchpost_model::Id::from_u128(0xc0f0_12ed_0000_4000_8000_0000_0000_0001),
         name: "conformance kit".to_owned(),
@@ -88,7 +98,7 @@ pub async fn run(kit: &Kit<'_>, begins: impl FnMut(&str)) -> Result<Vec<Row>, Pr
             prepared
         })
     };
-    let mut bench = Bench::new(prepared(&Version::ALL)?, kit.guardian.clone(), begins);
+    let mut bench = Bench::new(prepared(&Version::ALL)?, kit.guardian.clone(), told);
     for refusal in bench.refused() {
         bench.push("subscriptions", Verdict::Fail, refusal, Duration::ZERO);
     }

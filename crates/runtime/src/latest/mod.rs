@@ -1,6 +1,8 @@
 //! The latest events of an instance, for people who look: kept in memory whether an export takes them or not, and
 //! gone with the process. What has to arrive somewhere is in the log.
 
+mod whereabouts;
+
 use std::{
     collections::VecDeque,
     sync::{
@@ -11,6 +13,9 @@ use std::{
 
 use parking_lot::Mutex;
 use watchpost_model::{Event, Group, Instant, Record};
+
+pub(crate) use self::whereabouts::Said;
+use self::whereabouts::Whereabouts;
 
 /// Events of one instance: more than a page shows at once, and some dozens of kB.
 const MAX_EVENTS: usize = 100;
@@ -24,6 +29,8 @@ static COUNT: AtomicU64 = AtomicU64::new(1);
 #[derive(Default)]
 pub(crate) struct Latest {
     events: Mutex<VecDeque<Arc<LatestEvent>>>,
+    /// Behind the last position in the log at which one of them is.
+    end: AtomicU64,
 }
 
 /// One event.
@@ -34,6 +41,8 @@ pub(crate) struct LatestEvent {
     pub event: Event,
     /// The best picture it came with, a JPEG file.
     crop: Mutex<Option<Arc<[u8]>>>,
+    /// Where it is in the log, and who has it.
+    whereabouts: Whereabouts,
 }
 
 impl LatestEvent {
@@ -55,7 +64,8 @@ impl Latest {
             let best = crops.max_by(|a, b| a.confidence.total_cmp(&b.confidence));
             let number = COUNT.fetch_add(1, Ordering::Relaxed);
             let crop = Mutex::new(best.map(|crop| crop.jpeg.as_slice().into()));
-            self.keep(LatestEvent { number, at: group.at, event: event.clone(), crop });
+            let whereabouts = Whereabouts::default();
+            self.keep(LatestEvent { number, at: group.at, event: event.clone(), crop, whereabouts });
         }
     }
 
@@ -81,7 +91,8 @@ impl Latest {
     }
 }
 
-fn event(record: &Record) -> Option<&Event> {
+/// The event that a record is.
+pub(crate) fn event(record: &Record) -> Option<&Event> {
     match record {
         Record::Event(event) => Some(event),
         _ => None,
@@ -89,14 +100,23 @@ fn event(record: &Record) -> Option<&Event> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use watchpost_model::{Crop, EventKind, Id, Rect, StreamTime, Timestamp, ZoneRef};
 
     use super::*;
 
     fn group(bytes: usize) -> Group {
+        group_with(Id::from_u128(1), bytes)
+    }
+
+    /// An event of this id.
+    pub(crate) fn group_of(id: u128) -> Group {
+        group_with(Id::from_u128(id), 1)
+    }
+
+    fn group_with(id: Id, bytes: usize) -> Group {
         let at = Instant { frame_id: 0, time: StreamTime::ZERO, timestamp: Timestamp(0), size: None };
-        let (id, rect) = (Id::from_u128(1), Rect { x: 0.0, y: 0.0, width: 0.1, height: 0.1 });
+        let rect = Rect { x: 0.0, y: 0.0, width: 0.1, height: 0.1 };
         let zone = ZoneRef { id, name: "Gate".into() };
         let event = Event { id, kind: EventKind::AreaEnter(zone), subjects: Vec::new() };
         let crop = |confidence, jpeg| Crop {
