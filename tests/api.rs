@@ -144,6 +144,28 @@ fn an_instance_is_made_changed_and_deleted_and_no_change_is_lost() {
     assert_eq!(wrong.status, 422);
     assert_eq!(wrong.json()["problems"][0]["path"], "/Input/uri", "{}", wrong.json());
     assert_eq!(wrong.header("content-type").unwrap(), "application/problem+json");
+    // Null is as if the key were not there: it makes no new id, and none that two would share.
+    let tag = patched.header("etag").unwrap();
+    let mut document = patched.json();
+    document["InstanceId"] = Value::Null;
+    let kept = put(&tag, &document);
+    assert_eq!(
+        (kept.status, kept.json()["InstanceId"].as_str()),
+        (200, Some(id.as_str())),
+        "{}",
+        kept.json()
+    );
+    for _ in 0..2 {
+        let made = json(
+            address,
+            "POST",
+            "/api/v1/instances",
+            &json!({"InstanceId": null, "Input": {"uri": "ndjson+post://"}}),
+        );
+        assert_eq!(made.status, 201, "{}", made.json());
+        let path = format!("/api/v1/instances/{}", made.json()["id"].as_str().unwrap());
+        assert_eq!(ask(address, "DELETE", &path, &[], b"").status, 200);
+    }
     for (action, state) in [("stop", "stopped"), ("start", "starting"), ("restart", "starting")] {
         let done = ask(address, "POST", &format!("/api/v1/instances/{id}/{action}"), &[], b"");
         assert_eq!(done.status, 200);

@@ -34,22 +34,24 @@ impl JsonSchema for Document {
         "Document".into()
     }
 
-    /// What everybody needs; every other key is kept as it is and checked where it is known.
+    /// What everybody needs; every other key is kept as it is and checked where it is known. `null` stands for a key
+    /// that is not there, and is kept, too.
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let text = || json!({"type": "string"});
+        let text = || json!({"type": ["string", "null"]});
+        let object = || json!({"type": ["object", "null"]});
         json_schema!({
             "type": "object",
-            "description": "The reference system's instance file; unknown keys are kept.",
+            "description": "The reference system's instance file; unknown keys are kept; null is as if a key were not there.",
             "properties": {
-                "InstanceId": {"type": "string", "format": "uuid"},
+                "InstanceId": {"type": ["string", "null"], "format": "uuid"},
                 "DisplayName": text(),
                 "Solution": text(),
-                "AutoStart": {"type": "boolean"},
-                "Input": {"type": "object", "properties": {"uri": text()}},
-                "Output": {"type": "object"},
-                "SolutionManager": {"type": "object"},
-                "Zone": {"type": "object"},
-                "Tripwire": {"type": "object"},
+                "AutoStart": {"type": ["boolean", "null"]},
+                "Input": {"type": ["object", "null"], "properties": {"uri": text()}},
+                "Output": object(),
+                "SolutionManager": object(),
+                "Zone": object(),
+                "Tripwire": object(),
             },
             "examples": [{
                 "DisplayName": "Main gate", "Solution": "securt", "AutoStart": false,

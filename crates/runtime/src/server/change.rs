@@ -35,7 +35,8 @@ impl Server {
             let message = format!("/InstanceId: is {id}; expected {}, which cannot change", slot.id);
             return Err(OperationError::invalid(message));
         }
-        if !document.contains_key("InstanceId") && inner.loaded.document.contains_key("InstanceId") {
+        let unsaid = document.get("InstanceId").is_none_or(Value::is_null);
+        if unsaid && inner.loaded.document.contains_key("InstanceId") {
             document.insert("InstanceId".to_owned(), slot.id.to_string().into());
         }
         let loaded = config::load_document(document, &slot.file, Base::DataFolder)

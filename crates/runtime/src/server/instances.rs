@@ -25,8 +25,11 @@ impl Server {
     pub(super) async fn add(&self, mut document: Map<String, Value>) -> Result<Reply, OperationError> {
         let _nobody_else = self.coming_and_going.lock().await;
         // In the file, so that it does not follow from the file's path.
-        let id = document.entry("InstanceId").or_insert_with(|| Id::new_v4().to_string().into());
-        let name = id.as_str().unwrap_or_default().to_owned();
+        if document.get("InstanceId").is_none_or(Value::is_null) {
+            document.insert("InstanceId".to_owned(), Id::new_v4().to_string().into());
+        }
+        // What is no text is refused just below.
+        let name = document.get("InstanceId").and_then(Value::as_str).unwrap_or_default().to_owned();
         let file = self.folder.join(format!("{name}.json"));
         let loaded = config::load_document(document, &file, Base::DataFolder)
             .map_err(|problems| OperationError::problems(&problems))?;
