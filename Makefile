@@ -23,7 +23,10 @@ test: ## build, lint and test everything
 	@scripts/setup.sh test
 	@scripts/clip.sh >/dev/null
 	@scripts/page.sh
-	@PATH="$$PATH:$$HOME/.cargo/bin" cargo xtask ci
+	@# Everything at once: `cargo xtask` would build itself first, with the features that it alone needs, and most
+	@# dependencies would be built twice.
+	@PATH="$$PATH:$$HOME/.cargo/bin" CARGO_INCREMENTAL=0 cargo build --workspace --all-targets --locked --quiet
+	@PATH="$$PATH:$$HOME/.cargo/bin" "$${CARGO_TARGET_DIR:-target}/debug/xtask" ci
 
 install: ## build and install below PREFIX (/usr/local); DESTDIR for packages
 	@scripts/setup.sh demo
