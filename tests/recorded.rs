@@ -54,7 +54,11 @@ fn what_cannot_be_told_in_pixels_is_refused_with_the_fix() {
     let records = json!({"uri": "mot:///a.txt", "sink": "", "config": {"schema_events": ["track:2"]}});
     refused("ndjson://-", records, "MOTChallenge does not take records");
     let other = json!({"uri": "coco:///a.jsonl", "sink": "zone_stats"});
-    refused("ndjson://-", other, "COCO takes boxes only; expected one of output-tracks, output-detections");
+    refused(
+        "ndjson://-",
+        other,
+        "COCO does not take the stream `zone_stats`; expected one of output-tracks, output-detections",
+    );
     let tabular = json!({"uri": "mot:///a.txt", "sink": "output-tracks", "config": {"shape": "tabular"}});
     refused("ndjson://-", tabular, "MOTChallenge has a shape of its own; remove it");
 

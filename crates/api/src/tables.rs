@@ -30,7 +30,7 @@ struct OneFormat {
     summary: &'static str,
     /// Beginnings of addresses that mean it, without `://`.
     schemes: &'static [&'static str],
-    /// What it takes: `records`, `objects`, `table`, `pictures`.
+    /// What it takes: `records`, `objects`, `boxes`, `table`, `pictures`.
     accepts: Vec<&'static str>,
     /// The streams that it takes, by the name for `sink`; `records` for records.
     fits: Vec<&'static str>,
@@ -99,18 +99,11 @@ pub(crate) async fn formats() -> Json<Formats> {
 }
 
 fn one(format: &'static Format) -> OneFormat {
-    let takes = |kind| format.accepts.contains(&kind);
-    let fits = |stream: &StreamName| match stream.kind() {
-        StreamKind::Picture => takes(DataKind::Pictures),
-        StreamKind::Metadata => {
-            takes(DataKind::Objects) || takes(DataKind::Table) && Table::of_stream(*stream).is_some()
-        }
-    };
-    let records = takes(DataKind::Records) || takes(DataKind::Table);
-    let streams = StreamName::ALL.iter().filter(|stream| fits(stream)).map(|stream| stream.as_str());
+    let streams = StreamName::ALL.into_iter().filter(|stream| format.takes_stream(*stream));
     let name = |kind: &DataKind| match kind {
         DataKind::Records => "records",
         DataKind::Objects => "objects",
+        DataKind::Boxes => "boxes",
         DataKind::Table => "table",
         DataKind::Pictures => "pictures",
     };
@@ -120,7 +113,12 @@ fn one(format: &'static Format) -> OneFormat {
         summary: format.summary,
         schemes: format.schemes,
         accepts: format.accepts.iter().map(name).collect(),
-        fits: records.then_some("records").into_iter().chain(streams).collect(),
+        fits: format
+            .takes_records()
+            .then_some("records")
+            .into_iter()
+            .chain(streams.map(StreamName::as_str))
+            .collect(),
         viewers: format.viewers,
         example: serde_json::from_str(format.example).unwrap_or_default(),
         settings: (format.settings)().to_value(),

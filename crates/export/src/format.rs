@@ -8,7 +8,10 @@ use std::{collections::BTreeMap, path::PathBuf};
 use schemars::Schema;
 use watchpost_config::{Handler, Paths, Problem, Root, split_scheme};
 use watchpost_media::Codec;
-use watchpost_schema::{SchemaId, Version, streams::StreamName};
+use watchpost_schema::{
+    SchemaId, Version,
+    streams::{StreamKind, StreamName},
+};
 
 use crate::{
     common::Common,
@@ -57,6 +60,23 @@ pub struct Format {
     pub settings: fn() -> Schema,
     /// Checks a handler and makes a plan of it. Touches neither disk nor network.
     pub plan: fn(&Request<'_>) -> Result<Plan, Vec<Problem>>,
+}
+
+impl Format {
+    /// Whether records can be exported by it.
+    pub fn takes_records(&self) -> bool {
+        self.accepts.contains(&DataKind::Records)
+    }
+
+    /// Whether `stream` can be exported by it.
+    pub fn takes_stream(&self, stream: StreamName) -> bool {
+        let takes = |kind| self.accepts.contains(&kind);
+        match stream {
+            _ if stream.kind() == StreamKind::Picture => takes(DataKind::Pictures),
+            StreamName::Tracks | StreamName::Detections => takes(DataKind::Objects) || takes(DataKind::Boxes),
+            _ => takes(DataKind::Objects),
+        }
+    }
 }
 
 /// The format that a URI's scheme means.
@@ -125,6 +145,8 @@ pub enum DataKind {
     Records,
     /// Objects of a metadata stream, one JSON object each.
     Objects,
+    /// Of those, the ones that are lists of boxes: tracks and detections.
+    Boxes,
     /// Flat rows with fixed columns, made of either.
     Table,
     /// Pictures of a stream.

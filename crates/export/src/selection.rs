@@ -4,14 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use watchpost_config::{Handler, Problem};
-use watchpost_schema::{
-    SchemaId, Version, parse_subscriptions,
-    streams::{StreamKind, StreamName},
-    tables::Table,
-};
+use watchpost_schema::{SchemaId, Version, parse_subscriptions, streams::StreamName, tables::Table};
 
 use crate::{
-    format::{DataKind, Format, Selection},
+    format::{Format, Selection},
     settings::{SCHEMA_EVENTS, problem},
 };
 
@@ -36,8 +32,8 @@ pub(crate) fn select(handler: &Handler, format: &Format, problems: &mut Vec<Prob
         }
     };
     let accepted = match &selection {
-        Selection::Records(_) => format.accepts.contains(&DataKind::Records),
-        Selection::Stream(name) => format.accepts.contains(&kind(*name)),
+        Selection::Records(_) => format.takes_records(),
+        Selection::Stream(name) => format.takes_stream(*name),
     };
     if !accepted {
         let message = match &selection {
@@ -107,16 +103,8 @@ fn stream(handler: &Handler, sink: &str, problems: &mut Vec<Problem>) -> Option<
     name.ok()
 }
 
-/// What flows in a stream.
-pub(crate) fn kind(stream: StreamName) -> DataKind {
-    match stream.kind() {
-        StreamKind::Picture => DataKind::Pictures,
-        StreamKind::Metadata => DataKind::Objects,
-    }
-}
-
 /// The streams that `format` takes.
 fn names(format: &Format) -> String {
-    let fits = |name: &StreamName| format.accepts.contains(&kind(*name));
+    let fits = |name: &StreamName| format.takes_stream(*name);
     StreamName::ALL.into_iter().filter(fits).map(StreamName::as_str).collect::<Vec<_>>().join(", ")
 }

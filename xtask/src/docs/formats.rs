@@ -111,7 +111,7 @@ fn metadata() -> impl Iterator<Item = &'static Format> {
 }
 
 fn is_metadata(format: &Format) -> bool {
-    format.accepts.contains(&DataKind::Records)
+    format.takes_records()
 }
 
 fn properties(format: &Format) -> anyhow::Result<Map<String, Value>> {
@@ -123,6 +123,7 @@ const fn words(kind: DataKind) -> &'static str {
     match kind {
         DataKind::Records => "records",
         DataKind::Objects => "stream objects",
+        DataKind::Boxes => "boxes of tracks or detections",
         DataKind::Table => "rows of either",
         DataKind::Pictures => "pictures",
     }

@@ -6,7 +6,6 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use watchpost_config::Problem;
-use watchpost_schema::streams::StreamName;
 
 use crate::{
     common::Shape,
@@ -114,22 +113,15 @@ impl Seen<'_> {
     }
 }
 
-/// Makes a plan; only streams of boxes can be exported, as they are.
+/// Makes a plan; boxes are exported as they are.
 pub(crate) fn plan<T: FileSettings>(
     format: &'static Format,
     request: &Request<'_>,
 ) -> Result<Plan, Vec<Problem>> {
     let plan = metadata::plan::<T>(format, request)?;
-    let handler = request.handler;
-    let of_boxes = [StreamName::Tracks, StreamName::Detections].map(StreamName::as_str);
-    if !handler.sink.as_deref().is_some_and(|sink| of_boxes.contains(&sink)) {
-        let message = format!("{} takes boxes only", format.title);
-        let fix = format!("expected one of {}", of_boxes.join(", "));
-        return Err(vec![problem(handler, "/sink", message, fix)]);
-    }
     if plan.common.shape == Some(Shape::Tabular) {
         let message = format!("{} has a shape of its own", format.title);
-        return Err(vec![problem(handler, "/config/shape", message, "remove it")]);
+        return Err(vec![problem(request.handler, "/config/shape", message, "remove it")]);
     }
     Ok(plan)
 }

@@ -25,7 +25,7 @@ pub static FORMAT: Format = Format {
     title: "COCO",
     summary: "Detections or tracks as COCO results, one a line, in pixels",
     schemes: &["coco"],
-    accepts: &[DataKind::Objects],
+    accepts: &[DataKind::Boxes],
     viewers: false,
     example: r#"{"uri": "coco:///results.jsonl", "sink": "output-detections", "config": {"frame_size": {"width": 1920, "height": 1080}, "categories": {"forklift": 91}}}"#,
     settings: crate::settings::schema::<Settings>,

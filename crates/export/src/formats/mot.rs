@@ -24,7 +24,7 @@ pub static FORMAT: Format = Format {
     title: "MOTChallenge",
     summary: "Tracks or detections as benchmarks of trackers read them, one box a line, in pixels",
     schemes: &["mot"],
-    accepts: &[DataKind::Objects],
+    accepts: &[DataKind::Boxes],
     viewers: false,
     example: r#"{"uri": "mot:///tracks.txt", "sink": "output-tracks", "config": {"frame_size": {"width": 1920, "height": 1080}}}"#,
     settings: crate::settings::schema::<Settings>,
