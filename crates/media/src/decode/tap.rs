@@ -12,7 +12,7 @@ use watchpost_model::Size;
 
 use crate::{
     Codec, EncodePace, EncodedStream, MediaError, MediaErrorKind as Kind,
-    stream::{Keep, Unit},
+    stream::{EncodedBy, Keep, Unit},
 };
 
 /// What is known of the video before its decoder. Locked by the decoder's thread for every unit, and by
@@ -215,7 +215,8 @@ impl State {
             }
             None => Keep::All,
         };
-        let stream = EncodedStream::new(codec, size, self.pace, buffer.dts().is_some(), keep);
+        let by = EncodedBy::Source { has_dts: buffer.dts().is_some() };
+        let stream = EncodedStream::new(codec, size, self.pace, by, keep);
         self.stream = Some((stream.clone(), caps.clone()));
         Some(stream)
     }

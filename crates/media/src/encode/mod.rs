@@ -23,7 +23,10 @@ use watchpost_model::{Image, PixelFormat, Size, StreamTime};
 pub use settings::{Codec, EncodePace, EncoderSettings, Preset};
 pub(crate) use wrap::{buffer as raw_buffer, caps as raw_caps};
 
-use crate::{EncodedStream, MediaError, MediaErrorKind as Kind, stream::Keep};
+use crate::{
+    EncodedStream, MediaError, MediaErrorKind as Kind,
+    stream::{EncodedBy, Keep},
+};
 
 /// Raw frames that may wait for the encoder: enough for drawing and encoding to overlap.
 const MAX_WAITING: u64 = 3;
@@ -106,8 +109,13 @@ impl Encoder {
     pub fn start(settings: EncoderSettings) -> Result<Self, MediaError> {
         crate::init()?;
         settings.check()?;
-        let stream =
-            EncodedStream::new(settings.codec, Some(settings.size), settings.pace, true, Keep::Nothing);
+        let stream = EncodedStream::new(
+            settings.codec,
+            Some(settings.size),
+            settings.pace,
+            EncodedBy::Us,
+            Keep::Nothing,
+        );
         let progress = Arc::new(Progress::default());
         let pipeline::Built { pipeline, appsrc } =
             pipeline::build(&settings, MAX_WAITING, stream.clone(), Arc::clone(&progress))?;

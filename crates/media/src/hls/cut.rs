@@ -99,7 +99,7 @@ pub(super) fn cut(
     let Some(pad) = before.and_then(|element| element.static_pad("src")) else { return };
     let cutter = Mutex::new(Cutter {
         segment_ns: u64::from(options.segment_ms) * 1_000_000,
-        longest_ns: u64::from(options.target_s()) * 1_000_000_000,
+        longest_ns: output.longest_ns(),
         with_parts: output.is_low_latency(),
         begun: None,
     });

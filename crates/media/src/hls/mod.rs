@@ -53,10 +53,10 @@ pub struct HlsOptions {
 }
 
 impl HlsOptions {
-    /// The longest piece, in whole seconds: what the playlist promises (RFC 8216 section 4.3.3.1). A camera's own
-    /// video has key frames when it likes; what comes later than this is cut anyway.
-    pub(crate) fn target_s(&self) -> u32 {
-        self.segment_ms.div_ceil(1000).max(1) * 2
+    /// The longest piece, in whole seconds: what the playlist promises (RFC 8216 section 4.3.3.1), and of which
+    /// players stay three behind. A camera's own video has key frames when it likes: twice as long.
+    fn target_s(&self, stream: &EncodedStream) -> u32 {
+        self.segment_ms.div_ceil(1000).max(1) * if stream.gives_keys() { 1 } else { 2 }
     }
 }
 
@@ -93,7 +93,7 @@ impl HlsWriter {
         mux.set_property("manual-split", true);
         mux.set_property("send-force-keyunit", false);
         let sink = gst_app::AppSink::builder().sync(false).async_(false).buffer_list(true).build();
-        let output = HlsStream::open(options)?;
+        let output = HlsStream::open(options, options.target_s(stream))?;
         cut::cut(chain.last(), options, stream, &output);
         chain.extend([mux, sink.clone().upcast()]);
         let pipeline = gst::Pipeline::new();

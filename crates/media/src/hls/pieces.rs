@@ -73,8 +73,9 @@ pub(super) struct Pieces {
 }
 
 impl Pieces {
-    pub fn new() -> Self {
-        Self { next_number: 1, ..Self::default() }
+    /// The first piece and the first header will have this number.
+    pub fn from(number: u64) -> Self {
+        Self { next_number: number, last_header: number - 1, ..Self::default() }
     }
 
     /// Another source's frames come from now on.
@@ -211,7 +212,7 @@ mod tests {
 
     #[test]
     fn parts_make_pieces_and_can_be_had_before() {
-        let mut pieces = Pieces::new();
+        let mut pieces = Pieces::from(1);
         pieces.taken_at(0, 1_000);
         for at in [0, 200, 400] {
             begins(&mut pieces, at, at == 0);

@@ -51,7 +51,7 @@ pub(super) fn text(head: &Head, whole: &[&Piece], open: Option<&Piece>, next: u6
             text.parts(piece, part_ms);
         }
         // A gap of the source within a piece is not played, and so is no part of its length.
-        let length = (piece.length_ns as f64 / 1e9).min(f64::from(head.target_s));
+        let length = (piece.length_ns as f64 / 1e9).min(f64::from(head.target_s) + 0.499);
         text.line(format_args!("#EXTINF:{length:.5},\n{base}{}.m4s", piece.number));
     }
     if let (Some(part_ms), false) = (head.part_ms, head.is_over) {

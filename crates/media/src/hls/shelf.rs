@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, LazyLock},
     task::{Context, Poll, Waker},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use parking_lot::Mutex;
@@ -41,6 +41,13 @@ pub fn find(instance: &str, name: Option<&str>) -> Option<Arc<HlsStream>> {
         None => by_name("HLS").or_else(|| of_instance().next()),
     };
     found.map(|(_, stream)| Arc::clone(stream))
+}
+
+/// The number of a stream's first piece. Live, it is beyond all that an earlier run can have given: a player or a
+/// cache between may still hold a piece of that name. The clock counts half seconds, the shortest piece.
+fn first_number(options: &HlsOptions) -> u64 {
+    let half_seconds = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |now| now.as_millis() / 500);
+    if options.folder.is_some() { 1 } else { u64::try_from(half_seconds()).unwrap_or(1) }
 }
 
 /// The export is gone: what it had is found no longer, and nobody waits for more of it.
@@ -93,7 +100,7 @@ pub enum Come {
 }
 
 impl HlsStream {
-    pub(super) fn open(options: &HlsOptions) -> Result<Arc<Self>, MediaError> {
+    pub(super) fn open(options: &HlsOptions, target_s: u32) -> Result<Arc<Self>, MediaError> {
         if let Some(folder) = &options.folder {
             std::fs::create_dir_all(folder).map_err(|error| storage(folder, &error))?;
         }
@@ -101,11 +108,11 @@ impl HlsStream {
         let key = (options.instance.clone(), options.name.clone());
         let new = Self {
             name: options.name.clone(),
-            target_s: options.target_s(),
+            target_s,
             window: usize::try_from(options.window).unwrap_or(usize::MAX),
             low_latency: options.low_latency && options.folder.is_none(),
             folder: options.folder.clone(),
-            inner: Mutex::new(Inner { pieces: Pieces::new(), ..Inner::default() }),
+            inner: Mutex::new(Inner { pieces: Pieces::from(first_number(options)), ..Inner::default() }),
         };
         let is_alike = |known: &Self| {
             (known.window, known.target_s, known.low_latency, &known.folder)
@@ -129,6 +136,12 @@ impl HlsStream {
     /// The name of the export.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What comes later than this in a piece begins the next, key frame or not. A piece's length is rounded before it
+    /// is held against the target (RFC 8216 section 4.3.3.1).
+    pub(super) fn longest_ns(&self) -> u64 {
+        u64::from(self.target_s) * 1_000_000_000 + 499_000_000
     }
 
     /// Whether players may wait for parts.

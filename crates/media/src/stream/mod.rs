@@ -53,13 +53,25 @@ pub(crate) enum StartAt {
     Kept,
 }
 
+/// Who encodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EncodedBy {
+    /// This process: key frames come when they are asked for.
+    Us,
+    /// A camera, or whoever wrote the file: key frames come when they come.
+    Source {
+        /// Whether it says in which order frames are decoded.
+        has_dts: bool,
+    },
+}
+
 struct Shared {
     codec: Codec,
     size: Option<Size>,
     /// Whether outputs that are behind lose frames; else they are waited for. Cameras tell late that they
     /// are live.
     is_live: AtomicBool,
-    has_dts: bool,
+    by: EncodedBy,
     /// Somebody needs a key frame; taken by the encoder. Nobody hears it where a camera encodes.
     key_requested: AtomicBool,
     /// Stream time of running time zero, in ns: sources that reconnect go on counting.
@@ -85,13 +97,13 @@ enum End {
 }
 
 impl EncodedStream {
-    pub(crate) fn new(codec: Codec, size: Option<Size>, pace: EncodePace, has_dts: bool, keep: Keep) -> Self {
+    pub(crate) fn new(codec: Codec, size: Option<Size>, pace: EncodePace, by: EncodedBy, keep: Keep) -> Self {
         let inner = Inner { members: Vec::new(), backlog: Backlog::new(keep), begun: false, end: None };
         Self(Arc::new(Shared {
             codec,
             size,
             is_live: AtomicBool::new(pace == EncodePace::Live),
-            has_dts,
+            by,
             key_requested: AtomicBool::new(false),
             origin_ns: AtomicU64::new(0),
             newest_ns: AtomicU64::new(0),
@@ -146,6 +158,12 @@ impl EncodedStream {
         self.0.key_requested.store(true, Ordering::Relaxed);
     }
 
+    /// Whether a key frame that is asked for comes with one of the next two frames. An encoder that need not keep
+    /// pace looks far ahead, and it comes that much later.
+    pub(crate) fn gives_keys(&self) -> bool {
+        self.0.by == EncodedBy::Us && self.pace() == EncodePace::Live
+    }
+
     /// Stream time of running time zero.
     pub fn origin(&self) -> StreamTime {
         StreamTime::from_nanos(self.0.origin_ns.load(Ordering::Relaxed))
@@ -176,7 +194,7 @@ impl EncodedStream {
         };
         let parser = make(parser)?;
         let mut elements = vec![gst::prelude::Cast::upcast(appsrc.clone()), parser];
-        if !self.0.has_dts {
+        if self.0.by == (EncodedBy::Source { has_dts: false }) {
             elements.push(make(timestamper)?);
         }
         Ok((appsrc, elements))
