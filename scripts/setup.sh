@@ -34,7 +34,7 @@ packages=(
 if [ "$profile" = test ]; then
   packages+=(dpkg-dev binutils ffmpeg jq libfaketime openssl python3-venv gstreamer1.0-tools python3-gi gir1.2-gst-rtsp-server-1.0)
   # A broker and an RTMP server; the tests start their own, on free ports.
-  packages+=(mosquitto mosquitto-clients nginx libnginx-mod-rtmp)
+  packages+=(mosquitto mosquitto-clients nginx libnginx-mod-rtmp libnginx-mod-stream)
   # The page is tried in a real browser.
   packages+=(chromium)
 fi

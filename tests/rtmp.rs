@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use watchpost_testkit::{Control, Sandbox, wait_until};
 
 const MODULE: &str = "/usr/lib/nginx/modules/ngx_rtmp_module.so";
+/// Of Debian's package libnginx-mod-stream: TLS before the other.
+const TLS_MODULE: &str = "/usr/lib/nginx/modules/ngx_stream_module.so";
 const KEY: &str = "k3y-of-the-stream";
 
 fn sandbox() -> Sandbox {
@@ -43,14 +45,28 @@ struct Nginx {
 
 impl Nginx {
     fn start(folder: &Path, port: u16, gatekeeper: u16) -> Self {
+        Self::start_with(folder, port, gatekeeper, "")
+    }
+
+    /// RTMPS on the port `tls`, by the certificate `server.pem` in `folder`.
+    fn start_safe(folder: &Path, port: u16, gatekeeper: u16, tls: u16) -> Self {
+        let of = folder.display();
+        let before = format!(
+            "load_module {TLS_MODULE};\nstream {{ server {{ listen 127.0.0.1:{tls} ssl; proxy_pass 127.0.0.1:{port};\n\
+             ssl_certificate {of}/server.pem; ssl_certificate_key {of}/server.key; }} }}\n"
+        );
+        Self::start_with(folder, port, gatekeeper, &before)
+    }
+
+    fn start_with(folder: &Path, port: u16, gatekeeper: u16, more: &str) -> Self {
         assert!(
-            Path::new(MODULE).exists(),
-            "install the Debian packages nginx and libnginx-mod-rtmp: scripts/setup.sh test"
+            Path::new(MODULE).exists() && Path::new(TLS_MODULE).exists(),
+            "install the Debian packages nginx, libnginx-mod-rtmp and libnginx-mod-stream: scripts/setup.sh test"
         );
         let folder = folder.display();
         let config = format!(
             "daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/nginx.log notice;\n\
-             load_module {MODULE};\nevents {{ worker_connections 64; }}\n\
+             load_module {MODULE};\n{more}events {{ worker_connections 64; }}\n\
              rtmp {{ server {{ listen 127.0.0.1:{port}; chunk_size 4096; application live {{ live on;\n\
              on_publish http://127.0.0.1:{gatekeeper}/publish; }} }} }}\n"
         );
@@ -173,4 +189,41 @@ fn both_ways_reach_nginx_and_survive_its_end() {
     for secret in [KEY, "gu3ssed", "s3cret"] {
         assert!(!log.contains(secret) && !list.contains(secret), "{secret} is shown: {log}");
     }
+}
+
+#[test]
+fn rtmps_reaches_a_server_and_a_certificate_nobody_vouches_for_is_refused() {
+    let sandbox = sandbox();
+    let (port, tls, keeper) = (free_port(), free_port(), gatekeeper());
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"])
+        .args(["-days", "2", "-subj", "/CN=localhost", "-out", "server.pem", "-keyout", "server.key"])
+        .current_dir(sandbox.path())
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let address = format!("rtmps://127.0.0.1:{tls}/live/{KEY}");
+    let own = format!(
+        "gstreamer:///appsrc name=cvedia-rt ! videoconvert ! x264enc tune=zerolatency key-int-max=25 ! \
+         flvmux streamable=true ! rtmp2sink tls-validation-flags=0 location='{address}-own'"
+    );
+    let handlers = json!({
+        "checked": {"uri": address, "sink": "output-image"},
+        "unchecked": {"uri": own, "sink": "output-image"},
+    });
+    sandbox.write("data/instances/a.json", instance(&sandbox, handlers).to_string());
+    let nginx = Nginx::start_safe(sandbox.path(), port, keeper, tls);
+    let _server = sandbox.spawn(&["serve"]);
+    let mut control = Control::connect(&sandbox);
+    control.reaches("a", "unchecked", "running");
+    let played = || nginx.played(&format!("{KEY}-own"));
+    wait_until("it can be played", || played().as_deref() == Some("h264,320,240"));
+    wait_until("the certificate is looked at", || {
+        let shown = control.export("a", "checked");
+        shown["state"] == "waiting"
+            && shown["problem"].as_str().is_some_and(|text| text.contains("certificate"))
+    });
+    let shown = control.export("a", "checked");
+    assert_eq!(shown["delivered"], 0, "{shown}");
+    assert!(nginx.played(KEY).is_none());
 }
