@@ -1,14 +1,11 @@
 //! Areas: every start has exactly one end, and nothing is said twice.
 
-#![allow(missing_docs, clippy::unwrap_used)]
-
-mod stage;
-
-use stage::{Stage, all_triggers, area};
 use watchpost_analytics::{IdSource, end_left_open};
 use watchpost_model::{
     AreaTriggers, ClassFilter, EventKind, Id, ObjectClass, Record, SizeLimits, StreamTime,
 };
+
+use crate::stage::{Stage, all_triggers, area};
 
 const LEFT: (f32, f32) = (0.2, 0.6);
 const MIDDLE: (f32, f32) = (0.5, 0.6);

@@ -1,16 +1,13 @@
 //! Objects left and removed, from pixels: a box that is put down and left, one that is taken away, and what is neither.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
-
-mod stage;
-
 use std::sync::Arc;
 
-use stage::{Stage, area};
 use watchpost_model::{
     AreaTriggers, EventKind, Frame, Image, ObjectState, PixelFormat, Plane, Point, Rect, Size, StreamTime,
     Timestamp,
 };
+
+use crate::stage::{Stage, area};
 
 const SIZE: Size = Size { width: 320, height: 180 };
 const STEP_MS: usize = 100;

@@ -1,11 +1,8 @@
 //! Objects left and removed, from labelled detections: each is told once, people and animals never are.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
-
-mod stage;
-
-use stage::{Stage, area};
 use watchpost_model::{AreaTriggers, Detection, EventKind, Id, ObjectClass, ObjectState, Rect, StreamTime};
+
+use crate::stage::{Stage, area};
 
 /// What is seen in a frame: name, class, and where its feet are.
 type Seen<'a> = (&'a str, ObjectClass, f32, f32);

@@ -1,11 +1,8 @@
 //! Lines: a crossing is told once, with its direction; what is none is not told.
 
-#![allow(missing_docs, clippy::unwrap_used)]
-
-mod stage;
-
-use stage::{Stage, Way, line};
 use watchpost_model::{EventKind, Id, LineDirection};
+
+use crate::stage::{Stage, Way, line};
 
 fn walked(direction: LineDirection, ways: &[Way]) -> Vec<String> {
     let mut stage = Stage::new(vec![], vec![line(direction)]);

@@ -1,12 +1,9 @@
 //! Noise control: what is held back, and when it leaves.
 
-#![allow(missing_docs, clippy::unwrap_used)]
-
-mod stage;
-
-use stage::{Stage, all_triggers, area, line};
 use watchpost_analytics::Settings;
 use watchpost_model::{AttributeValue, LineDirection, Record};
+
+use crate::stage::{Stage, all_triggers, area, line};
 
 fn tracks(stage: &Stage) -> usize {
     stage.records().filter(|record| matches!(record, Record::Track(_))).count()

@@ -1,20 +1,17 @@
 //! From pixels to an event with its picture: motion, tracker, areas and lines, crops, all together.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
-
-mod stage;
-
 use std::{
     io::Write,
     process::{Command, Stdio},
     sync::Arc,
 };
 
-use stage::{Stage, all_triggers, area, line};
 use watchpost_model::{
     Crop, EventKind, Frame, Image, LineDirection, PixelFormat, Plane, Record, Rect, Size, StreamTime,
     Timestamp,
 };
+
+use crate::stage::{Stage, all_triggers, area, line};
 
 const SIZE: Size = Size { width: 640, height: 360 };
 const WALKER: (usize, usize) = (26, 66);

@@ -1,14 +1,11 @@
 //! Tailgating: who goes over a line close behind somebody else, and what is none.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
-
-mod stage;
-
-use stage::{Stage, Way, line};
 use watchpost_analytics::{IdSource, end_left_open};
 use watchpost_model::{
     ClassFilter, Event, EventKind, Id, Line, LineDirection, LineTriggers, ObjectClass, StreamTime,
 };
+
+use crate::stage::{Stage, Way, line};
 
 const DOWN: (f32, f32) = (0.3, 0.7);
 const UP: (f32, f32) = (0.7, 0.3);

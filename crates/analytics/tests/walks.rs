@@ -1,14 +1,11 @@
 //! Whatever walks where, the books balance.
 
-#![allow(missing_docs, clippy::unwrap_used)]
-
-mod stage;
-
 use std::collections::{HashMap, HashSet};
 
 use proptest::prelude::*;
-use stage::{Actor, Stage, all_triggers, area, line};
 use watchpost_model::{EventKind, Id, LineDirection};
+
+use crate::stage::{Actor, Stage, all_triggers, area, line};
 
 /// Where somebody goes next, if they are seen at all.
 type Step = Option<(f32, f32)>;

@@ -1,7 +1,5 @@
 //! Instance files: a real one loads unchanged, everything wrong is said at once, with its place.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::{path::Path, time::Duration};
 
 use proptest::prelude::*;

@@ -1,7 +1,5 @@
 //! Exporters' manifests and settings: everything wrong is said with its place, values keep their kinds.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt, path::Path};
 
 use proptest::prelude::*;

@@ -1,15 +1,13 @@
 //! PRODUCT 9: one setting never becomes two arguments, nothing passes a shell, secrets are in the environment alone.
 //! Against real children that show what they were started with.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod children;
 
 use std::time::Instant;
 
-use children::*;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use watchpost_export::Output;
+
+use crate::children::*;
 
 /// Writes its own arguments as the kernel has them, and its environment, and waits.
 const SHOW: &str =

@@ -1,12 +1,9 @@
 //! What every format owes (ARCHITECTURE "Adding a format"), checked for all of `FORMATS`.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
-use common::{Cursor, Sandbox, deliver, deliver_all, outcomes, records};
 use serde_json::{Value, json};
-use watchpost_export::{DataKind, FORMATS, Format, Outcome};
+use watchpost_export::{FORMATS, Format, Outcome};
+
+use crate::common::{Cursor, Sandbox, deliver, deliver_all, outcomes, records};
 
 fn example(format: &Format) -> Value {
     serde_json::from_str(format.example).unwrap_or_else(|error| panic!("{}: {error}", format.name))
@@ -92,7 +89,7 @@ fn unknown_keys_wrong_types_and_bad_templates_are_refused_at_their_place() {
         let begin = "/Output/handlers/x/config/colour: unknown key `colour`; expected one of ";
         assert!(unknown[0].starts_with(begin), "{}", unknown[0]);
 
-        if format.accepts.contains(&DataKind::Records) {
+        if format.takes_records() {
             let wrong = refused(&with(example(format), "when_behind", json!("later")));
             let expected =
                 "/Output/handlers/x/config/when_behind: is `later`; expected `keep` or `drop_oldest`";

@@ -1,14 +1,12 @@
 //! Exporters against real, mostly misbehaving children (PRODUCT sections 9 and 12).
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod children;
 
 use std::collections::BTreeMap;
 
-use children::*;
 use serde_json::{Map, Value, json};
 use watchpost_export::{Outcome, ReceiverError, Selection};
 use watchpost_schema::{SchemaId, Version};
+
+use crate::children::*;
 
 const COPY: &str = "import sys\nfor line in sys.stdin: open('got', 'a').write(line)";
 

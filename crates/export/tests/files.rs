@@ -1,12 +1,9 @@
 //! What stands in files: JSON, CSV, TXT to the letter of PRODUCT section 10.
 
-#![allow(clippy::unwrap_used)]
-
-mod common;
-
-use common::{Cursor, Sandbox, deliver_all, delivery, object, record, records};
 use serde_json::{Value, json};
 use watchpost_schema::streams::StreamName;
+
+use crate::common::{self, Cursor, Sandbox, deliver_all, delivery, object, record, records};
 
 async fn written(sandbox: &Sandbox, handler: &Value, objects: &[Value]) -> Cursor {
     let stream = handler["sink"].as_str().unwrap().parse().unwrap();

@@ -1,16 +1,13 @@
 //! `filter` is checked when it is saved, for every format that takes metadata.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
-use common::Sandbox;
 use serde_json::{Value, json};
-use watchpost_export::{DataKind, FORMATS};
+use watchpost_export::FORMATS;
+
+use crate::common::Sandbox;
 
 /// The example of every metadata format, with this selection and this filter.
 fn handlers(selection: &Value, filter: &Value) -> Vec<(&'static str, Value)> {
-    let metadata = FORMATS.iter().filter(|format| format.accepts.contains(&DataKind::Records));
+    let metadata = FORMATS.iter().filter(|format| format.takes_records());
     let handler = |example: &str| {
         let mut handler: Value = serde_json::from_str(example).unwrap();
         handler["sink"] = json!("");

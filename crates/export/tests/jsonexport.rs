@@ -1,13 +1,11 @@
 //! The shipped JSON exporter behind the real receiver (PRODUCT section 9).
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod children;
 
 use std::path::PathBuf;
 
-use children::*;
 use serde_json::{Value, json};
 use watchpost_export::Outcome;
+
+use crate::children::*;
 
 /// The shipped JSON exporter with one group of real records and one crop that is no image.
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,4 @@
 //! The conformance kit: good programs pass every check, and for each check there is a bad one that it finds.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeMap;
 use std::path::Path;

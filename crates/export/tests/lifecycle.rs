@@ -1,14 +1,12 @@
 //! How exporters live and what is delivered to them, through the real receiver and real children (PRODUCT section 9).
 //! What a child does to its pipes alone is tested in `crates/process`.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod children;
 
 use std::time::{Duration, Instant};
 
-use children::*;
 use serde_json::json;
 use watchpost_export::{Outcome, ReceiverError};
+
+use crate::children::*;
 
 fn delivered(outcomes: &[Outcome]) -> u64 {
     let through = |outcome: &Outcome| match outcome {

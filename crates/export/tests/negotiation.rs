@@ -1,5 +1,4 @@
 //! PRODUCT 7, negotiation: every way to ask for versions, with and without a preprocess command of version 1.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -1,17 +1,14 @@
 //! Picture exports write files that can be read.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
-
 use std::sync::Arc;
 
 use bytes::Bytes;
-use common::Sandbox;
 use serde_json::{Value, json};
 use watchpost_export::{Moment, Output, Picture, PictureSink, VideoOutput, Written};
 use watchpost_media::{EncodePace, Encoder};
 use watchpost_model::{Frame, Image, PixelFormat, Plane, Size, StreamTime, Timestamp};
+
+use crate::common::Sandbox;
 
 fn sink(sandbox: &Sandbox, handler: &Value) -> Box<dyn PictureSink> {
     match sandbox.plan(handler).unwrap_or_else(|problems| panic!("{problems:?}")).output {

@@ -1,8 +1,5 @@
 //! Files that have had enough: rotated out, compressed, deleted; and no line torn, glued or doubled, whatever dies.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
 #[path = "rotation/table.rs"]
 mod table;
 
@@ -13,10 +10,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Cursor, Sandbox, deliver, deliver_all, delivery, object, outcomes};
 use serde_json::{Value, json};
 use watchpost_export::{Delivery, Outcome, Receiver};
 use watchpost_schema::streams::StreamName;
+
+use crate::common::{Cursor, Sandbox, deliver, deliver_all, delivery, object, outcomes};
 
 /// Objects of 100 bytes or so, told apart by `n`.
 fn objects(range: std::ops::Range<u64>) -> Vec<Delivery> {

@@ -1,5 +1,4 @@
 //! Decoding real files, broken files and pipelines of users.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{path::Path, time::Duration};
 

@@ -1,18 +1,16 @@
 //! One encode, several files; what is pushed is what is in them.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
 
 use std::{
     path::{Path, PathBuf},
     process::Command,
 };
 
-use common::{SIZE, picture, probe};
 use watchpost_media::{
     EncodePace, Encoder, EncoderSettings, MediaErrorKind, Mp4Writer, Overwrite, Pushed, Rate, jpeg,
 };
 use watchpost_model::{PixelFormat, Rect, Size, StreamTime};
+
+use crate::common::{SIZE, picture, probe};
 
 fn rate(fps: u32) -> Rate {
     Rate::new(fps, 1).unwrap()

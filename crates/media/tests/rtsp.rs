@@ -1,5 +1,4 @@
 //! A camera over RTSP: a real server (gst-rtsp-server by way of Python) that comes and goes.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 use std::{
     io::{BufRead, BufReader},

@@ -1,7 +1,5 @@
 //! RTSP out, seen by other people's clients: ffprobe, ffmpeg, GStreamer's rtspsrc.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
 #[path = "common/interleaved.rs"]
 mod interleaved;
 
@@ -16,12 +14,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{SIZE, picture};
 use watchpost_media::{
     EncodePace, Encoder, EncoderSettings, Login, MediaErrorKind, Rate, RtspFeed, RtspMount, RtspOptions,
     TlsFiles,
 };
 use watchpost_model::{PixelFormat, StreamTime};
+
+use crate::common::{self, SIZE, picture};
 
 /// The reference's own (REFERENCE "Instance file").
 const REFERENCE: &str = "( appsrc name=cvedia-rt ! videoconvert ! videoscale ! x264enc ! \

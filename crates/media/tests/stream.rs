@@ -1,17 +1,15 @@
 //! One encoded video, outputs that come and go: nobody disturbs anybody.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
 
 use std::time::Duration;
 
-use common::{SIZE, frame_times, picture, probe};
 use watchpost_media::{
     DecodeOptions, Decoder, EncodePace, Encoder, EncoderSettings, Location, MediaErrorKind, Mp4Writer, Next,
     Overwrite, Rate,
     testclip::{ClipFormat, make_clip},
 };
 use watchpost_model::{PixelFormat, StreamTime};
+
+use crate::common::{SIZE, frame_times, picture, probe};
 
 fn settings(fps: u32) -> EncoderSettings {
     EncoderSettings::new(SIZE, Rate::new(fps, 1).unwrap(), EncodePace::Fast)

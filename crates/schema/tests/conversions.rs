@@ -1,7 +1,4 @@
 //! What both versions say of the same record agrees, whatever comes.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
 
 use proptest::{collection::vec, prelude::*};
 use serde_json::{Map, Value, json};
@@ -12,6 +9,8 @@ use watchpost_schema::{
 };
 
 use Version::{V1, V2};
+
+use crate::common;
 
 fn encoded(version: Version, record: &Record, at: &Instant, name: &str, stamp: Option<&Stamp>) -> Vec<u8> {
     let context = Context { instance_id: Id::from_u128(7), instance_name: name };

@@ -1,5 +1,4 @@
 //! The files under `schemas/`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{
     collections::BTreeSet,

@@ -2,7 +2,6 @@
 //!
 //! Every single value of every published sample is changed in turn: if version 1 does not show the change, the value
 //! was lost. What is lost is listed here, and none of it may be a key of version 1.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeSet;
 

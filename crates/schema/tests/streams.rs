@@ -1,5 +1,4 @@
 //! Stream objects and the rows made of them.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use serde_json::{Value, json};
 use watchpost_model::{

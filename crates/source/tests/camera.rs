@@ -1,7 +1,4 @@
 //! A camera that stalls, freezes, dies, and changes what it sends: frames come again, and the clocks go on.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
-
-mod common;
 
 use std::{
     io::{Read, Write},
@@ -11,11 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{LIMIT, open};
 use serde_json::json;
 use watchpost_model::{Frame, Size};
 use watchpost_source::{Next, Source};
 use watchpost_testkit::Camera;
+
+use crate::common::{LIMIT, open};
 
 /// Whoever asks for a frame waits this long; nothing that a camera does may make it much longer.
 const ASKED: Duration = Duration::from_millis(100);

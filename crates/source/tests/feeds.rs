@@ -1,9 +1,5 @@
 //! Detections that come while the source runs: a followed file, a socket, posts. And recorded ones.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
-
 use std::{
     fs::{self, File, OpenOptions},
     io::Write,
@@ -12,11 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{LIMIT, drain, input, open, refused, times};
 use serde_json::json;
 use watchpost_media::testclip::{ClipFormat, make_clip};
 use watchpost_model::ObjectClass;
 use watchpost_source::{Body, Host, Inlet, NotTaking, Source};
+
+use crate::common::{LIMIT, drain, input, open, refused, times};
 
 fn line(frame: u64) -> String {
     let seen = json!({"label": "person", "confidence": 0.9, "x": 0.1, "y": 0.1, "width": 0.2, "height": 0.2});

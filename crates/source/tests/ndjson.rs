@@ -1,15 +1,12 @@
 //! The user's own detections, alone and beside a video.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
-
 use std::{fs, path::Path, time::Instant};
 
-use common::{drain, open, times};
 use serde_json::json;
 use watchpost_media::testclip::{ClipFormat, make_clip};
 use watchpost_model::{ObjectClass, Timestamp};
+
+use crate::common::{self, drain, open, times};
 
 fn line(key: &str, value: u64) -> String {
     let seen =

@@ -1,26 +1,17 @@
 //! Files, pipelines and cameras: clocks, loops, limits, and what cannot be read.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stderr,
-    clippy::disallowed_methods
-)]
-
-mod common;
-
 use std::{
     fs,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
-use common::{drain, open, refused, times};
 use serde_json::json;
 use watchpost_media::testclip::{ClipFormat, make_clip};
 use watchpost_model::Timestamp;
 use watchpost_source::{Next, SOURCES, Yields, find};
+
+use crate::common::{self, drain, open, refused, times};
 
 fn clip(folder: &Path, name: &str, frames: u32) -> PathBuf {
     let path = folder.join(name);

@@ -1,7 +1,5 @@
 //! A rendered path never leaves the folder that its literal beginning names.
 
-#![allow(clippy::unwrap_used)]
-
 use std::path::{Component, Path, PathBuf};
 
 use jiff::tz::TimeZone;

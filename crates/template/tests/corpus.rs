@@ -1,7 +1,5 @@
 //! Replays the fuzz target's corpus.
 
-#![allow(clippy::unwrap_used)]
-
 #[path = "corpus/check.rs"]
 mod check;
 

@@ -1,7 +1,5 @@
 //! What templates render to, and how bad ones are refused.
 
-#![allow(clippy::unwrap_used)]
-
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use watchpost_template::{Counts, FrameKeys, Scope, Template};

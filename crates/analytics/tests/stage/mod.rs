@@ -1,7 +1,5 @@
 //! A stage on which scripted objects walk through areas and over lines.
 
-#![allow(dead_code)]
-
 use watchpost_analytics::{Analysis, IdSource, OpenEvent, Securt, Settings};
 use watchpost_model::{
     Anchor, Area, AreaTriggers, ClassFilter, CrossingDirection, Detection, Event, EventKind, Frame, Id, Line,

@@ -1,6 +1,4 @@
 //! What the tests of exporters share: a manifest around a script, deliveries, and a worker of the simplest kind.
-#![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::path::Path;
 use std::time::Duration;
 

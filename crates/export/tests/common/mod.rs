@@ -1,7 +1,5 @@
 //! What the tests of this room share: plans from JSON, deliveries, and a worker of the simplest kind.
 
-#![allow(dead_code, clippy::unwrap_used, clippy::panic)]
-
 use std::{
     path::{Path, PathBuf},
     time::Duration,

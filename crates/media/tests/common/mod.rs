@@ -1,6 +1,4 @@
 //! Pictures to encode, and what ffprobe says of the result.
-#![allow(dead_code, reason = "not every test needs all of it")]
-
 use std::{path::Path, process::Command, sync::Arc};
 
 use watchpost_model::{Image, PixelFormat, Plane, Size};
