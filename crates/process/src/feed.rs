@@ -187,22 +187,18 @@ impl Feed {
         self.queue.lock().waiting_since.map(|since| since.elapsed())
     }
 
-    /// Messages offered and not answered.
-    pub(crate) fn answers_expected(&self) -> u64 {
-        self.offered.load(Ordering::Acquire).saturating_sub(self.progress().answered)
-    }
-
-    /// So many more answers came; false if there were more than messages.
-    pub(crate) fn answered(&self, count: u64) -> bool {
+    /// So many more answers came. How many of them count: no more than there are messages without one.
+    pub(crate) fn answered(&self, count: u64) -> u64 {
+        // Looked at once: a message that is offered meanwhile has no answer yet.
         let offered = self.offered.load(Ordering::Acquire);
-        let mut right = true;
+        let mut counted = 0;
         self.progress.send_modify(|progress| {
-            right = progress.answered + count <= offered;
-            progress.surplus_answers += (progress.answered + count).saturating_sub(offered);
-            progress.answered = (progress.answered + count).min(offered);
+            counted = count.min(offered.saturating_sub(progress.answered));
+            progress.answered += counted;
+            progress.surplus_answers += count - counted;
         });
         self.restart_clock(self.progress().answered);
-        right
+        counted
     }
 
     fn restart_clock(&self, done: u64) {

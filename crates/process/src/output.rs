@@ -142,14 +142,16 @@ pub(crate) async fn read_answers(
         // A cut-off answer at the end counts as none: its message goes again.
         let count = answers.len() as u64;
         if count > 0 {
-            {
+            let counted = {
+                // Held over the counting: whoever sees an answer counted finds it here.
                 let mut state = output.state.lock();
                 state.last = Instant::now();
-                let room = feed.answers_expected();
-                answers.truncate(usize::try_from(room).unwrap_or(usize::MAX));
+                let counted = feed.answered(count);
+                answers.truncate(usize::try_from(counted).unwrap_or(usize::MAX));
                 state.answers.append(&mut answers);
-            }
-            if !feed.answered(count) {
+                counted
+            };
+            if counted < count {
                 log.note("it answered more messages than it was sent; the surplus answers are ignored");
             }
         }

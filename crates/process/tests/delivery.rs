@@ -282,3 +282,27 @@ async fn answers_to_nothing_are_counted_and_acknowledge_nothing() {
     assert_eq!(child.progress().answered, 1);
     assert_eq!(child.take_answers(), [watchpost_process::Answer::Ok]);
 }
+
+/// The second answer comes at just the moment at which the next message is written.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn an_answer_that_is_counted_can_be_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = "import os\nwhile os.read(0, 1): os.write(1, b'OK\\n'); os.write(1, b'OK\\n')";
+    let child = spawn_with(python(script, dir.path()), Stdout::Answers).await;
+    let mut progress = child.watch_progress();
+    let (mut sent, mut taken) = (0_u64, 0);
+    within("all answers", async {
+        while taken < 20_000 {
+            progress.mark_unchanged();
+            taken += child.take_answers().len() as u64;
+            if taken == sent {
+                child.send(Bytes::from("a")).await.unwrap();
+                sent += 1;
+            } else {
+                progress.changed().await.unwrap();
+            }
+        }
+    })
+    .await;
+    assert!(taken <= sent, "{taken} of {sent}");
+}
