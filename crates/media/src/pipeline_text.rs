@@ -76,9 +76,34 @@ fn launch(text: &str, flags: gst::ParseFlags) -> Result<gst::Element, MediaError
     if text.contains('\0') {
         return Err(MediaError::new(Kind::BadPipeline, "the pipeline contains a NUL character", ""));
     }
+    let text = &double_quotes(text);
     let mut context = gst::ParseContext::new();
     gst::parse::launch_full(text, Some(&mut context), flags)
         .map_err(|error| refused(text, &error, &context.missing_elements()))
+}
+
+/// Values in single quotes are put in double ones, at the same places. People write pipelines as for a shell, which takes
+/// both away; GStreamer leaves the single ones in the value, and an address begins with one then.
+fn double_quotes(text: &str) -> String {
+    let mut changed = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, quoted)) = rest.split_once("='") {
+        changed.push_str(before);
+        match quoted.split_once('\'') {
+            Some((value, after))
+                if !value.contains(['"', '\\']) && !after.starts_with(|c: char| !c.is_whitespace()) =>
+            {
+                changed.extend(["=\"", value, "\""]);
+                rest = after;
+            }
+            _ => {
+                changed.push_str("='");
+                rest = quoted;
+            }
+        }
+    }
+    changed.push_str(rest);
+    changed
 }
 
 fn has_what_is_required(pipeline: &gst::Bin, purpose: PipelineUse) -> Result<(), MediaError> {
@@ -175,6 +200,22 @@ mod tests {
         ] {
             check_pipeline(text, purpose).unwrap();
         }
+    }
+
+    #[test]
+    fn single_quotes_are_taken_away_as_a_shell_does() {
+        for (text, expected) in [
+            ("a b='c d' e='f'", "a b=\"c d\" e=\"f\""),
+            ("a b='c\"d' e='f", "a b='c\"d' e='f"),
+            ("a b='c'd e=''", "a b='c'd e=\"\""),
+            ("a ! 'b' ! c", "a ! 'b' ! c"),
+        ] {
+            assert_eq!(double_quotes(text), expected);
+        }
+        crate::init().unwrap();
+        let text = "appsrc name=cvedia-rt ! identity ! filesink name=f location='/tmp/a b'";
+        let bin = parse(text, PipelineUse::Export).unwrap();
+        assert_eq!(bin.by_name("f").unwrap().property::<String>("location"), "/tmp/a b");
     }
 
     #[test]
