@@ -20,7 +20,7 @@ pub struct Schemas {
 impl Schemas {
     pub fn run(&self) -> anyhow::Result<()> {
         let folder = Path::new(FOLDER);
-        refuse_changes_of_frozen_versions(folder)?;
+        frozen_versions(folder, self.check)?;
         let made = generate();
         let known: BTreeSet<_> = made.iter().map(|(path, _)| folder.join(path)).collect();
         let mut stale = Vec::new();
@@ -51,10 +51,17 @@ impl Schemas {
     }
 }
 
-fn refuse_changes_of_frozen_versions(folder: &Path) -> anyhow::Result<()> {
+/// Refuses changes of frozen versions. A version that is no draft any more is entered; `check` finds it missing.
+fn frozen_versions(folder: &Path, check: bool) -> anyhow::Result<()> {
     let path = folder.join("frozen.json");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let errors: Vec<String> = Frozen::parse(&text)?.check().iter().map(ToString::to_string).collect();
+    let mut frozen = Frozen::parse(&text)?;
+    if !check {
+        let now = frozen.with_new();
+        fs::write(&path, &now).with_context(|| format!("cannot write {}", path.display()))?;
+        frozen = Frozen::parse(&now)?;
+    }
+    let errors: Vec<String> = frozen.check().iter().map(ToString::to_string).collect();
     if !errors.is_empty() {
         bail!("{}", errors.join("\n"));
     }

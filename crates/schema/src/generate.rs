@@ -6,7 +6,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 use watchpost_model::Id;
 
-use crate::{SCHEMAS, Schema, SchemaId, Version, sample};
+use crate::{SCHEMAS, Schema, SchemaId, SchemaVersion, Version, sample};
 
 /// The JSON Schema (2020-12) of `id` in `version`, as it is published under `/schema/`.
 ///
@@ -134,71 +134,99 @@ impl Frozen {
 
     /// Compares every frozen version with what the code makes now.
     pub fn check(&self) -> Vec<FrozenError> {
-        let files: BTreeMap<PathBuf, String> = generate().into_iter().collect();
-        let mut errors = Vec::new();
-        let mut current = BTreeMap::new();
-        for schema in &SCHEMAS {
-            for entry in schema.versions {
-                let file = Schema::file_name(schema.id, entry.version);
-                let text = |path: PathBuf| files.get(&path).map_or("", String::as_str);
-                let both = text(file.clone().into()).to_owned() + text(PathBuf::from("samples").join(&file));
-                current.insert(file, (content_hash(&both).to_string(), entry.draft));
+        self.compare(&made_now())
+    }
+
+    /// The text of `frozen.json` with every version that is no draft any more entered as it is now. What is frozen
+    /// stays as it was.
+    pub fn with_new(mut self) -> String {
+        for (file, made) in made_now() {
+            if !made.draft {
+                self.0.entry(file).or_insert(made.hash);
             }
         }
+        pretty(&serde_json::json!(self.0))
+    }
+
+    fn compare(&self, current: &BTreeMap<String, Made>) -> Vec<FrozenError> {
+        let mut errors = Vec::new();
         for (file, expected) in &self.0 {
             match current.get(file) {
                 None => errors.push(FrozenError::Gone(file.clone())),
-                Some((found, _)) if found != expected => errors.push(FrozenError::Changed {
+                Some(Made { hash, .. }) if hash != expected => errors.push(FrozenError::Changed {
                     file: file.clone(),
                     expected: expected.clone(),
-                    found: found.clone(),
+                    found: hash.clone(),
                 }),
-                Some((_, true)) => errors.push(FrozenError::StillDraft(file.clone())),
+                Some(Made { draft: true, .. }) => errors.push(FrozenError::StillDraft(file.clone())),
                 Some(_) => {}
             }
         }
         let listed = |file: &String| self.0.contains_key(file);
         errors.extend(
             current
-                .into_iter()
-                .filter(|(file, (_, draft))| !draft && !listed(file))
-                .map(|(file, (hash, _))| FrozenError::NotListed(file, hash)),
+                .iter()
+                .filter(|(file, made)| !made.draft && !listed(file))
+                .map(|(file, made)| FrozenError::NotListed(file.clone(), made.hash.clone())),
         );
         errors
     }
 }
 
+/// A version as the code makes it now.
+struct Made {
+    /// Of the schema and its sample.
+    hash: String,
+    draft: bool,
+}
+
+/// By the names of the schemas' files.
+fn made_now() -> BTreeMap<String, Made> {
+    let files: BTreeMap<PathBuf, String> = generate().into_iter().collect();
+    let text = |path: PathBuf| files.get(&path).map_or("", String::as_str);
+    let made = |id, entry: &SchemaVersion| {
+        let file = Schema::file_name(id, entry.version);
+        let both = text(file.clone().into()).to_owned() + text(PathBuf::from("samples").join(&file));
+        (file, Made { hash: content_hash(&both).to_string(), draft: entry.draft })
+    };
+    SCHEMAS
+        .iter()
+        .flat_map(|schema| schema.versions.iter().map(move |entry| made(schema.id, entry)))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
     fn a_change_of_a_frozen_version_is_refused() {
-        let made_up = json!({ "track-v1.json": "0b1d9a2e-0000-5000-8000-000000000000" }).to_string();
-        let errors = Frozen::parse(&made_up).unwrap().check();
+        let all = Frozen::parse(&Frozen::default().with_new()).unwrap();
+        assert_eq!(all.check(), []);
+        let mut changed = all.clone();
+        changed.0.insert("track-v1.json".into(), "0b1d9a2e-0000-5000-8000-000000000000".into());
+        let errors = changed.check();
         assert_eq!(errors.len(), 1);
-        assert!(
-            errors[0].to_string().contains("track-v1.json is frozen and must not change"),
-            "{}",
-            errors[0]
-        );
+        let text = errors[0].to_string();
+        assert!(text.contains("track-v1.json is frozen and must not change"), "{text}");
+        // Entering what is new does not make it good.
+        assert_eq!(Frozen::parse(&changed.with_new()).unwrap().check(), errors);
     }
 
     #[test]
-    fn an_unchanged_frozen_version_must_be_no_draft() {
-        let files: BTreeMap<PathBuf, String> = generate().into_iter().collect();
-        let both =
-            files[&PathBuf::from("crop-v2.json")].clone() + &files[&PathBuf::from("samples/crop-v2.json")];
-        let frozen = Frozen::parse(&json!({ "crop-v2.json": content_hash(&both) }).to_string()).unwrap();
-        assert_eq!(frozen.check(), [FrozenError::StillDraft("crop-v2.json".into())]);
+    fn the_table_and_the_list_agree() {
+        let made = |draft| BTreeMap::from([("a".to_owned(), Made { hash: "1".into(), draft })]);
+        let listed = Frozen::parse(r#"{"a": "1"}"#).unwrap();
+        assert_eq!(listed.compare(&made(false)), []);
+        assert_eq!(listed.compare(&made(true)), [FrozenError::StillDraft("a".into())]);
+        assert_eq!(Frozen::default().compare(&made(true)), []);
+        assert_eq!(Frozen::default().compare(&made(false)), [FrozenError::NotListed("a".into(), "1".into())]);
     }
 
     #[test]
     fn a_frozen_version_cannot_go() {
         let frozen = Frozen::parse(r#"{"track-v9.json": ""}"#).unwrap();
-        assert_eq!(frozen.check(), [FrozenError::Gone("track-v9.json".into())]);
+        assert_eq!(frozen.compare(&BTreeMap::new()), [FrozenError::Gone("track-v9.json".into())]);
         assert!(Frozen::parse("[]").is_err());
     }
 }

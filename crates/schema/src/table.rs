@@ -55,9 +55,6 @@ pub(crate) fn rules(id: SchemaId) -> &'static [&'static [Rule]] {
     Schema::of(id).rules
 }
 
-/// Every version is a draft until 1.0.0 (PRODUCT section 7).
-const DRAFT: bool = true;
-
 macro_rules! schemas {
     ($($id:ident, $title:literal, $v1:ty, $v2:ty, $rules:expr, $summary:literal;)+) => {
         [$(Schema {
@@ -65,8 +62,8 @@ macro_rules! schemas {
             title: $title,
             summary: $summary,
             versions: &[
-                SchemaVersion { version: Version::V1, draft: DRAFT, make: SchemaGenerator::root_schema_for::<$v1> },
-                SchemaVersion { version: Version::V2, draft: DRAFT, make: SchemaGenerator::root_schema_for::<$v2> },
+                SchemaVersion { version: Version::V1, draft: false, make: SchemaGenerator::root_schema_for::<$v1> },
+                SchemaVersion { version: Version::V2, draft: false, make: SchemaGenerator::root_schema_for::<$v2> },
             ],
             rules: $rules,
         }),+]
