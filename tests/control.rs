@@ -225,6 +225,12 @@ fn where_each_event_has_gone_is_told_and_nothing_that_did_not_happen() {
             .all(|(id, by)| by == expected(id))
     };
     wait_until("resent and resumed", all_arrived);
+
+    // What ends because the source does is an event too.
+    let ends = || events(address).iter().filter(|(id, _)| id == "event-intrusion-end").count();
+    let before = ends();
+    assert_eq!(ask(address, "POST", &format!("{INSTANCE}/stop"), &[], b"").status, 200);
+    assert!(ends() > before, "{:?}", events(address));
 }
 
 #[test]
@@ -245,7 +251,7 @@ fn behind_a_preprocess_command_an_event_is_followed_through_it() {
     let (_server, address) = serve(
         &sandbox,
         json!({
-            "preprocess_cmd": command, "preprocess_version": 2, "preprocess_acknowledge": true,
+            "preprocess_cmd": command.clone(), "preprocess_version": 2, "preprocess_acknowledge": true,
             "preprocess_timeout_ms": 60000,
             "handlers": {"all": file("all", &both, &json!({}))},
         }),
@@ -264,6 +270,11 @@ fn behind_a_preprocess_command_an_event_is_followed_through_it() {
         };
         events.iter().any(|(id, _)| id == "event-area-exit") && events.iter().all(ok)
     });
+    // Another command goes on with the lines of the one before.
+    let other = json!({"Output": {"preprocess_cmd": format!("{command} again")}});
+    assert_eq!(json(address, "PATCH", &format!("{INSTANCE}/document"), &other).status, 200);
+    wait_until("it is started", || has(&lines(address, "preprocess"), "watchpost: started as process") == 2);
+    assert!(has(&lines(address, "preprocess"), "saw one") > 0);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use watchpost_analytics::Analysis;
-use watchpost_model::{Frame, Image, Rect, TrackPhase};
+use watchpost_model::{Frame, Group, Image, Rect, TrackPhase};
 
 use crate::latest::Latest;
 
@@ -122,10 +122,14 @@ impl Glance {
 
     /// What was found in a frame.
     pub fn found(&self, analysis: &Analysis) {
-        self.latest.take(&analysis.groups);
         let sure = analysis.tracks.iter().filter(|track| track.phase != TrackPhase::Tentative);
         self.tracks.store(sure.count() as u64, Ordering::Relaxed);
-        let records = analysis.groups.iter().flat_map(|group| &group.records);
+    }
+
+    /// What has happened, in a frame or by its end: about to be recorded.
+    pub fn happened(&self, groups: &[Group]) {
+        self.latest.take(groups);
+        let records = groups.iter().flat_map(|group| &group.records);
         let events =
             records.filter(|record| matches!(record, watchpost_model::Record::Event(_))).count() as u64;
         if events > 0 {

@@ -205,6 +205,7 @@ impl Pipeline {
 
     /// Records, stream objects and the state of open events enter the log in one write.
     fn record(&mut self, frame: Option<&Frame>, analysis: &Analysis) -> Result<(), RecordError> {
+        self.glance.happened(&analysis.groups);
         let state = self.open_events.changes(analysis);
         let mut objects = match frame {
             Some(frame) => {

@@ -192,6 +192,11 @@ impl ReceiverStatus {
         }
     }
 
+    /// With what its children have said before.
+    pub(crate) fn with(self, talk: Talk) -> Self {
+        Self { talk, ..self }
+    }
+
     /// The same under another name; what it counts begins anew.
     pub(crate) fn renamed(&self, name: &str) -> Self {
         let renamed = Self::new(name, self.format);

@@ -21,6 +21,7 @@ use watchpost_config::{self as config, Pace};
 use watchpost_export::InstanceInfo;
 use watchpost_journal as journal;
 use watchpost_model::Id;
+use watchpost_process::Talk;
 use watchpost_source::{Source, SourceError};
 
 use self::run::{Run, Surrounded};
@@ -99,7 +100,8 @@ impl Instance {
         let info = plans::info(&wishes, false);
         exports.apply(exports_of(loaded, &info, &[])).await?;
         let recorder = recorder(&wishes, &log, &info, &wanted);
-        let (way, preprocess) = PreprocessTask::start(&wishes, recorder, &around).map_err(failure)?;
+        let (way, preprocess) =
+            PreprocessTask::start(&wishes, recorder, &around, Talk::default()).map_err(failure)?;
         let elsewhere = elsewhere(&way, &log, &around, wishes.id)?;
         let intake = Arc::new(Intake::new(way));
         open_events::end_left_open(&intake, elsewhere.as_ref()).map_err(failure)?;
@@ -244,12 +246,20 @@ impl Instance {
         if let Some(mut old) = self.preprocess.take() {
             old.stop(PREPROCESS_LIMIT).await;
         }
+        // What the one before said last is what the change is about.
+        let talk = self.view.preprocess.read().as_ref().map(|seen| seen.status.talk.clone());
         let (intake, log, wanted) = (&self.intake, &self.log, &self.wanted);
         let exchange = || {
             let before = intake.state_log();
             // Made while nobody writes: it goes on with the numbers of the one before.
-            let exchanged = intake
-                .switch(|| PreprocessTask::start(new, recorder(new, log, info, wanted), &self.around))?;
+            let exchanged = intake.switch(|| {
+                PreprocessTask::start(
+                    new,
+                    recorder(new, log, info, wanted),
+                    &self.around,
+                    talk.unwrap_or_default(),
+                )
+            })?;
             // Open events are closed where records now enter.
             open_events::move_along(&before, &intake.state_log())?;
             Ok(exchanged)

@@ -22,7 +22,7 @@ use watchpost_config::{self as config, OnFailure, Paths};
 use watchpost_export::POISON_DEATHS;
 use watchpost_journal as journal;
 use watchpost_model::Id;
-use watchpost_process::{Framing, Guardian, LINE_MAX_BYTES, Spec, Stdout};
+use watchpost_process::{Framing, Guardian, LINE_MAX_BYTES, Spec, Stdout, Talk};
 use watchpost_schema::{Unnumbered, Version};
 
 use crate::{
@@ -67,11 +67,12 @@ pub(crate) struct Seen {
 }
 
 impl PreprocessTask {
-    /// Starts the command if the instance has one, and says where records go in.
+    /// Starts the command if the instance has one, and says where records go in. `talk` keeps what it says.
     pub fn start(
         wishes: &config::Instance,
         recorder: Arc<Recorder>,
         around: &Surroundings,
+        talk: Talk,
     ) -> Result<(Way, Option<Self>), RecordError> {
         let Some(settings) = wishes.output.preprocess.clone() else {
             if let Some(inbox) = abandoned(&around.journal, wishes.id)? {
@@ -81,7 +82,7 @@ impl PreprocessTask {
         };
         let inbox = around.journal.log(&inbox_name(wishes.id))?;
         let inbox = Arc::new(Inbox::open(inbox, &recorder));
-        let status = Arc::new(ReceiverStatus::new("preprocess", "command"));
+        let status = Arc::new(ReceiverStatus::new("preprocess", "command").with(talk));
         let (orders, ordered) = watch::channel(Order::Run);
         let cursor = cursor(&recorder, &inbox);
         status.move_cursor(cursor);
