@@ -93,3 +93,20 @@ fn viewers_stay_and_recordings_begin_anew_while_a_camera_is_away() {
     wait_until("another recording", || recordings(&sandbox) == 2);
     viewer.sees_more("pictures of the camera again", 40);
 }
+
+#[test]
+fn a_camera_that_is_away_is_a_problem_that_is_seen() {
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_watchpost"));
+    // Nobody listens there any more.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let instance = json!({
+        "DisplayName": "a", "AutoStart": true, "Input": {"uri": format!("rtsp://127.0.0.1:{port}/live")},
+    });
+    sandbox.write("data/instances/a.json", instance.to_string());
+    let _server = sandbox.spawn(&["serve"]);
+    let mut control = Control::connect(&sandbox);
+    wait_until("why there is no picture", || {
+        let said = control.instance("a")["problem"].as_str().unwrap_or_default().to_owned();
+        said.contains(&port.to_string()) && said.contains("trying again in")
+    });
+}

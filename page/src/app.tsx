@@ -115,7 +115,7 @@ function Summary({ screen }: { screen: string }) {
   );
 }
 
-export function hasProblem({ state, file_problem, exports }: Instance) {
+export function hasProblem({ state, problem, file_problem, exports }: Instance) {
   const bad = ["waiting", "blocked", "overflowing", "failed"];
-  return state === "failed" || state === "restarting" || !!file_problem || exports.some((receiver) => bad.includes(receiver.state));
+  return state === "failed" || state === "restarting" || !!problem || !!file_problem || exports.some((receiver) => bad.includes(receiver.state));
 }

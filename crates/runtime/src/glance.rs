@@ -39,6 +39,8 @@ pub(crate) struct Glance {
     /// Minutes since `began` in which there were events, and how many.
     events: Mutex<VecDeque<(u64, u64)>>,
     codec: Mutex<Option<String>>,
+    /// Why a live source sends nothing, until it does.
+    away: Mutex<Option<String>>,
     /// The latest events.
     latest: Arc<Latest>,
 }
@@ -94,6 +96,7 @@ impl Default for Glance {
             arrivals: Mutex::default(),
             events: Mutex::default(),
             codec: Mutex::default(),
+            away: Mutex::default(),
             latest: Arc::default(),
         }
     }
@@ -108,6 +111,7 @@ impl Glance {
     /// A frame came. Its picture is shared, not copied.
     pub fn arrived(&self) {
         let now = Instant::now();
+        self.away.lock().take();
         let mut arrivals = self.arrivals.lock();
         arrivals.0 += 1;
         let count = arrivals.0;
@@ -174,6 +178,17 @@ impl Glance {
     pub fn stopped(&self) {
         self.tracks.store(0, Ordering::Relaxed);
         self.arrivals.lock().1.clear();
+        self.away.lock().take();
+    }
+
+    /// A live source was lost or not reached; it is tried again.
+    pub fn lost(&self, why: &str) {
+        *self.away.lock() = Some(why.to_owned());
+    }
+
+    /// Why it sends nothing now.
+    pub fn away(&self) -> Option<String> {
+        self.away.lock().clone()
     }
 
     /// Whether somebody looks.

@@ -111,7 +111,12 @@ impl Pipeline {
                     self.tell_silence();
                     continue;
                 }
-                Ok(Next::Notice(notice)) => self.notice(notice),
+                Ok(Next::Notice(notice)) => {
+                    if !self.source.status().connected {
+                        self.glance.lost(&notice.message);
+                    }
+                    self.notice(notice)
+                }
                 Ok(Next::Ended { early: None }) => return Ended::Finished,
                 Ok(Next::Ended { early: Some(reason) }) => return Ended::BrokeOff(reason),
                 Err(error) => return Ended::Failed(error.to_string()),

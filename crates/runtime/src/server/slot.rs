@@ -310,7 +310,7 @@ impl Slot {
             id: self.id,
             name: seen.name.clone(),
             state: seen.state,
-            problem: seen.problem.clone(),
+            problem: seen.problem.clone().or_else(|| glance.away()),
             file_problem: seen.file_problem.clone(),
             file: self.file.clone(),
             frames: source.frames,
