@@ -117,9 +117,13 @@ export async function readText(path) {
   return readFile(path, "utf8");
 }
 
+/** So long at least, for machines that do much else. */
+const LEAST_MS = 20_000;
+
 /** Waits until `ask` gives something true, and gives it. */
 export async function until(ms, what, ask) {
-  const end = Date.now() + ms;
+  const most = Math.max(ms, LEAST_MS);
+  const end = Date.now() + most;
   let last;
   for (;;) {
     try {
@@ -128,7 +132,7 @@ export async function until(ms, what, ask) {
     } catch (error) {
       last = error;
     }
-    if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what} (${last instanceof Error ? last.message : JSON.stringify(last)})`);
+    if (Date.now() > end) throw new Error(`not within ${most} ms: ${what} (${last instanceof Error ? last.message : JSON.stringify(last)})`);
     await new Promise((done) => setTimeout(done, 50));
   }
 }

@@ -9,7 +9,7 @@ const PASSWORD = "correct horse battery";
 /** The session of this browser ends on the server, as an expired one does; the page finds out by itself. */
 async function expire(page) {
   await page.evaluate(() => fetch("/api/v1/session", { method: "DELETE" }));
-  await page.getByText("Your session has ended").waitFor({ timeout: 20_000 });
+  await page.getByText("Your session has ended").waitFor({ timeout: 30_000 });
 }
 
 async function logIn(page, user = NAME) {
@@ -18,9 +18,9 @@ async function logIn(page, user = NAME) {
   await page.getByRole("button", { name: "Log in" }).click();
 }
 
-/** With a server on which `ada` is admin and `vera` a viewer, and an instance that runs. */
-export async function nothingIsLost(browser, server, id) {
-  const page = await visit(browser, `${server.url}#/instances/${id}/export`);
+/** With a server on which `ada` is admin and `vera` a viewer, and the instance `Alone`, which runs. */
+export async function nothingIsLost(browser, server) {
+  const page = await visit(browser, `${server.url}#/instances/Alone/export`);
   await logIn(page);
   await page.getByRole("button", { name: "+ Add custom export option" }).click();
   const dialog = page.getByRole("dialog");
@@ -58,7 +58,7 @@ export async function nothingIsLost(browser, server, id) {
   assert.equal(question.type(), "beforeunload");
   await question.dismiss();
   await page.getByRole("button", { name: "Save" }).click();
-  const path = `/api/v1/instances/${id}/document`;
+  const path = "/api/v1/instances/Alone/document";
   await until(10_000, "it is saved", () => page.evaluate((path) => fetch(path).then((answer) => answer.text()).then((text) => text.includes("Rope")), path));
 
   // What one has typed is not another's.
