@@ -11,7 +11,7 @@ const named = (map, name) => Object.values(map ?? {}).find((entry) => entry.name
 
 async function opened() {
   const page = await visit(shared.browser, `${shared.server.url}#/instances/${shared.gate.id}/analytics`);
-  await page.locator('[data-picture="there"]').waitFor({ timeout: 15_000 });
+  await page.locator('[data-picture="there"]').waitFor({ timeout: 30_000 });
   const svg = page.locator(".picture svg");
   const box = await svg.boundingBox();
   return { page, svg, at: (x, y) => ({ x: box.x + x * box.width, y: box.y + y * box.height }) };
@@ -85,6 +85,7 @@ test("an area is drawn by keyboard alone", async () => {
   const { page } = await opened();
   await page.getByRole("button", { name: "+ Area" }).focus();
   await page.keyboard.press("Enter");
+  await until(5000, "the keys are the drawing's", () => page.evaluate(() => document.activeElement?.tagName === "svg"));
   const press = async (...keys) => { for (const key of keys) await page.keyboard.press(key); };
   await press("ArrowLeft", "ArrowLeft", " ", "ArrowDown", "ArrowDown", "ArrowDown", " ", "ArrowRight", "ArrowRight", "ArrowRight", " ", "Enter");
   await page.getByRole("region", { name: /Settings of Area/ }).waitFor();

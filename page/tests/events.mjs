@@ -16,7 +16,7 @@ test("each event says where it was delivered and when, and what still waits", { 
   const page = await visit(shared.browser, `${server.url}#/events`);
   const done = page.locator('[data-delivered="delivered"]').filter({ hasText: "seen there" }).first();
   await done.waitFor({ timeout: 45_000 });
-  assert.match(await done.innerText(), /seen there \d\d:\d\d:\d\d/);
+  assert.match(await done.innerText(), /seen there\s+delivered\s+\d\d:\d\d:\d\d/);
   await page.locator('[data-delivered="waiting"]').filter({ hasText: "held back" }).first().waitFor();
   for (const name of ["seen%20there", "held%20back"]) await server.api("DELETE", `/api/v1/instances/${gate.id}/exports/${name}`);
   page.assertFine();

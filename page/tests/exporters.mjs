@@ -70,7 +70,7 @@ test("a preprocess command is tested against the last records, before and after 
   await section.getByLabel("Command").fill("python3 site.py");
   await section.getByRole("button", { name: "Test" }).click();
   const tried = section.locator("[data-tried]");
-  await tried.waitFor({ timeout: 20_000 });
+  await tried.waitFor({ timeout: 30_000 });
   const [before, after] = await tried.locator(".two pre").allInnerTexts();
   assert.match(before, /"\$id"/);
   assert.doesNotMatch(before, /"site"/);

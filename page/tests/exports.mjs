@@ -52,7 +52,7 @@ test("from the cog: name, data, only the formats that fit, only their settings, 
 
   if (offers("/api/v1/instances/{id}/export-test")) {
     await dialog.getByRole("button", { name: "Send a test" }).click();
-    await dialog.locator('[data-outcome="delivered"]').waitFor({ timeout: 15_000 });
+    await dialog.locator('[data-outcome="delivered"]').waitFor({ timeout: 30_000 });
   }
   await dialog.getByRole("button", { name: "Save" }).click();
 

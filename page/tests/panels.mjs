@@ -12,7 +12,7 @@ const setup = (tab) => `${shared.server.url}#/instances/${shared.gate.id}/${tab}
 test("the Output panel shows the clean picture with boxes drawn over it, those of that very frame", async () => {
   const page = await visit(shared.browser, setup("source"));
   const canvas = page.locator("canvas");
-  await page.locator('[data-picture="there"]').waitFor({ timeout: 15_000 });
+  await page.locator('[data-picture="there"]').waitFor({ timeout: 30_000 });
   await until(30_000, "a frame with boxes", async () => Number(await canvas.getAttribute("data-boxes")) > 0);
   // The boxes of a frame that is named by number are those that the stream of tracks has for it.
   const { frame, boxes } = await page.evaluate(async (id) => {

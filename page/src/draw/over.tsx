@@ -1,6 +1,6 @@
 // Areas and lines over the live picture. While editing: click points, double click or Enter ends, Esc cancels, handles
 // are dragged or nudged by arrow keys, Delete removes.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { colour, LEAST, nameOf, type Point, type Shape, type Shapes } from "./shapes";
 
 /** A step of an arrow key, in parts of the frame; with Shift four of them. */
@@ -20,7 +20,8 @@ export function ShapesOver({ shapes, editing }: { shapes: Shapes; editing: boole
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
-  useEffect(() => {
+  // At once: the next key belongs to the drawing.
+  useLayoutEffect(() => {
     if (drawing && drawing.points.length === 0) svg.current?.focus();
   }, [drawing?.kind, drawing?.points.length === 0]);
   if (!shapes.visible && !drawing) return null;

@@ -55,8 +55,8 @@ export function labelOf(name: string): string {
   const last = words[words.length - 1] ?? "";
   const unit = words.length > 1 ? units[last] : undefined;
   if (unit) words.pop();
-  const upper = new Set(["qos", "fps", "id", "url", "uri", "tls", "hls"]);
-  const text = words.map((word) => (upper.has(word) ? word.toUpperCase() : word)).join(" ");
+  const own: Record<string, string> = { qos: "QoS", fps: "FPS", id: "ID", url: "URL", uri: "URI", tls: "TLS", hls: "HLS" };
+  const text = words.map((word) => own[word] ?? word).join(" ");
   return text.charAt(0).toUpperCase() + text.slice(1) + (unit ? ` (${unit})` : "");
 }
 

@@ -161,7 +161,7 @@ function AddressHelp({ format, check }: { format: Format; check: ExportCheck | u
       {check?.path_preview != null
         ? <span data-preview="">For the last object: <code>{check.path_preview}</code>. </span>
         : check?.file != null && <span data-preview="">That is <code>{check.file}</code>. </span>}
-      {isFile ? "Three slashes: in the data folder's exports/; four: from the root. Dynamic parts: {obj.frame_id}, {sys.time}, {sys.count}, {instance.name}" : `As ${format.example.uri}`}
+      {isFile ? "Three slashes: in the data folder's exports/; four: from the root. Dynamic parts: {obj.frame_id}, {sys.time}, {sys.count}, {instance.name}" : `Such as ${format.example.uri}`}
     </>
   );
 }

@@ -36,7 +36,7 @@ function Findings() {
       {asked.value && wrong.length === 0 && <p><span class="state good">Nothing is missing or wrong</span></p>}
       {wrong.length > 0 && <p role="status">{plural(count("error"), "problem")}, {plural(count("warning"), "warning")}, {count("ok")} as they should be.</p>}
       <ul class="stack">{wrong.map((finding) => <One key={finding.what + finding.detail} finding={finding} />)}</ul>
-      {fine.length > 0 && <details><summary>{plural(fine.length, "check")} as it should be</summary><ul class="stack">{fine.map((finding) => <One key={finding.what + finding.detail} finding={finding} />)}</ul></details>}
+      {fine.length > 0 && <details><summary>{plural(fine.length, "check")} without a finding</summary><ul class="stack">{fine.map((finding) => <One key={finding.what + finding.detail} finding={finding} />)}</ul></details>}
     </section>
   );
 }
@@ -44,7 +44,7 @@ function Findings() {
 function One({ finding: { level, what, detail, fix } }: { finding: Finding }) {
   return (
     <li class={level === "ok" ? "" : `note ${LOOKS[level]}`} data-finding={level}>
-      <span><span class={`state ${LOOKS[level]}`}><strong>{what}</strong></span> <Words>{detail}</Words></span>
+      <span class={`state ${LOOKS[level]}`} style={{ whiteSpace: "normal" }}><span><strong>{what}</strong>: <Words>{detail}</Words></span></span>
       {fix && <span><b>Fix:</b> <Words>{fix}</Words></span>}
     </li>
   );

@@ -87,7 +87,6 @@ function Entry({ entry }: { entry: EventEntry }) {
 }
 
 const LOOKS = { delivered: "good", waiting: "warn", refused: "bad" };
-const WORDS = { delivered: "", waiting: "waiting", refused: "refused" };
 
 /** Where it went, and when. */
 function Delivered({ to: all, instance }: { to: NonNullable<EventEntry["delivered"]>; instance: string }) {
@@ -96,7 +95,7 @@ function Delivered({ to: all, instance }: { to: NonNullable<EventEntry["delivere
     <ul class="pills" aria-label="Delivered to">
       {all.map(({ receiver, state, at_ms }) => (
         <li key={receiver} class={`state ${LOOKS[state] ?? ""}`} data-delivered={state}>
-          <span class={state === "delivered" ? "away" : ""}>{WORDS[state] || "delivered"}</span> {receiver} {at_ms != null && <span class="soft">{clock(at_ms)}</span>}
+          <span>{receiver} <span class={state === "delivered" ? "away" : ""}>{state}</span>{at_ms != null && <span class="soft"> {clock(at_ms)}</span>}</span>
         </li>
       ))}
     </ul>
