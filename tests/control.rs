@@ -1,7 +1,7 @@
 //! PRODUCT 9 and 13: exporters seen and handled while the server runs, where each event has gone, and the server asked
 //! how it is and to stop.
 
-use std::net::SocketAddr;
+use std::{io::Write, net::SocketAddr};
 
 use serde_json::{Value, json};
 use watchpost_testkit::{
@@ -137,6 +137,23 @@ fn what_an_exporter_says_is_shown_without_its_secrets_and_it_is_started_anew() {
     assert_eq!(refused.status, 422, "{}", refused.json());
     let log = std::fs::read_to_string(sandbox.path().join("stderr.log")).unwrap();
     assert!(log.contains("using ***") && !log.contains("hunter2"), "{log}");
+}
+
+#[test]
+fn a_change_goes_on_when_whoever_asked_for_it_hangs_up() {
+    let sandbox = sandbox();
+    let slow = "import sys, time\nprint('here')\nfor line in sys.stdin: print('OK')\nprint('going')\ntime.sleep(1)\n";
+    exporter(&sandbox, "Slow", slow, &json!({}));
+    let (_server, address) = serve(&sandbox, json!({"Slow": {"enabled": true}}));
+    wait_until("it is there", || has(&lines(address, "Slow"), "here") == 1);
+    let mut client = std::net::TcpStream::connect(address).unwrap();
+    let path = format!("{INSTANCE}/exporters/Slow/restart");
+    write!(client, "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\n\r\n").unwrap();
+    wait_until("it is being ended", || has(&lines(address, "Slow"), "going") == 1);
+    drop(client);
+    wait_until("another was started", || has(&lines(address, "Slow"), "here") == 2);
+    let audit = get(address, "/api/v1/system/audit").json();
+    assert_eq!(audit["entries"][0]["action"], "restartExporter", "{audit}");
 }
 
 /// The events that the API tells of, oldest first: kind of the record, and what became of it by receiver.
