@@ -2,7 +2,7 @@
 
 use super::{
     Cell, NotTabular,
-    fields::{Head, List, Raw, Scratch},
+    fields::{Head, List, Raw, Scratch, Skipped},
     read,
     scan::fields,
     with_frame_keys,
@@ -18,6 +18,8 @@ fields! {
         "system_timestamp" => system_timestamp: Raw<'a>,
         "system_date" => system_date: Raw<'a>,
         "instance_id" => instance_id: Raw<'a>,
+        "frame_width" => frame_width: Skipped,
+        "frame_height" => frame_height: Skipped,
         "detections" => detections: List<Detection<'a>>,
     }
 }
@@ -29,6 +31,7 @@ fields! {
         "width" => width: Raw<'a>,
         "height" => height: Raw<'a>,
         "confidence" => confidence: Raw<'a>,
+        "classid" => classid: Skipped,
         "label" => label: Raw<'a>,
     }
 }

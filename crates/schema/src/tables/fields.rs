@@ -31,6 +31,23 @@ impl<'a> Scan<'a> for Raw<'a> {
     }
 }
 
+/// What no column is made of: named where it stands, so that a scanner goes on in order behind it.
+#[derive(Clone, Copy, Default, PartialEq)]
+#[cfg_attr(test, derive(Debug))]
+pub(crate) struct Skipped;
+
+impl<'de> Deserialize<'de> for Skipped {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
+}
+
+impl<'a> Scan<'a> for Skipped {
+    fn scan(scanner: &mut Scanner<'a>) -> Option<Self> {
+        scanner.value().map(|_| Self)
+    }
+}
+
 /// A text, or nothing.
 #[derive(Default)]
 #[cfg_attr(test, derive(Debug, PartialEq))]

@@ -212,6 +212,7 @@ macro_rules! fields {
         #[derive(Default, serde::Deserialize)]
         #[cfg_attr(test, derive(Debug, PartialEq))]
         #[serde(default, bound(deserialize = "'de: 'a"))]
+        #[allow(dead_code, reason = "what is skipped is read by nobody")]
         $visible struct $name<'a> {
             $($(#[$comment])* #[serde(rename = $key)] $field: $type,)+
             #[serde(skip)]

@@ -3,7 +3,7 @@
 
 use super::{
     Cell, NotTabular,
-    fields::{Box4, Head, Lenient, List, Raw, Scratch, Text},
+    fields::{Box4, Head, Lenient, List, Raw, Scratch, Skipped, Text},
     read,
     scan::fields,
     with_frame_keys,
@@ -26,21 +26,29 @@ fields! {
     /// What a record of either version has, and the list of an object.
     pub(super) struct Record {
         "$id" => id: Text<'a>,
+        "$version" => version: Skipped,
+        "record_id" => record_id: Skipped,
+        "log_id" => log_id: Skipped,
+        "sequence" => sequence: Skipped,
         // The fields of `Head`: flattening them would cost more than repeating them.
+        "instance_id" => instance_id: Raw<'a>,
+        "instance_name" => instance_name: Skipped,
         "frame_id" => frame_id: Raw<'a>,
         "frame_time" => frame_time: Raw<'a>,
+        "frame_width" => frame_width: Skipped,
+        "frame_height" => frame_height: Skipped,
         "event_timestamp_ms" => event_timestamp_ms: Raw<'a>,
         "system_timestamp" => system_timestamp: Raw<'a>,
         "system_date" => system_date: Raw<'a>,
         "timestamp" => timestamp: Raw<'a>,
-        "instance_id" => instance_id: Raw<'a>,
         "tracking_id" => tracking_id: Raw<'a>,
         "object_class" => object_class: Raw<'a>,
-        "location" => location: Lenient<Box4<'a>>,
         "confidence" => confidence: Raw<'a>,
         "detection_confidence" => detection_confidence: Raw<'a>,
+        "location" => location: Lenient<Box4<'a>>,
         "age_ms" => age_ms: Raw<'a>,
         "is_moving" => is_moving: Raw<'a>,
+        "events" => events: Skipped,
         "tracks" => tracks: List<Track<'a>>,
     }
 }
@@ -48,15 +56,18 @@ fields! {
 fields! {
     /// One track of an object.
     struct Track {
-        "track_id" => track_id: Raw<'a>,
-        "class_label" => class_label: Raw<'a>,
         "x" => x: Raw<'a>,
         "y" => y: Raw<'a>,
         "width" => width: Raw<'a>,
         "height" => height: Raw<'a>,
-        "confidence" => confidence: Raw<'a>,
-        "track_age" => track_age: Raw<'a>,
+        "label" => label: Skipped,
+        "track_id" => track_id: Raw<'a>,
+        "external_id" => external_id: Skipped,
+        "class_label" => class_label: Raw<'a>,
         "is_moving" => is_moving: Raw<'a>,
+        "track_age" => track_age: Raw<'a>,
+        "confidence" => confidence: Raw<'a>,
+        "events" => events: Skipped,
     }
 }
 
