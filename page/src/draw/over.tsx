@@ -130,7 +130,7 @@ function ShapeOver({ shape, shapes, editing, px, at, size }: OverProps) {
       {shape.kind === "area"
         ? <polygon {...props} fill={ink} />
         : <><polyline points={points} stroke="transparent" stroke-width="14" fill="none" {...handlers(null)} /><polyline {...props} fill="none" /><Arrows shape={shape} size={size} ink={ink} /></>}
-      {first && <text x={first.x * size.width + 8} y={Math.max(14, first.y * size.height - 8)} fill="#fff" stroke="#000" stroke-width="3" paint-order="stroke" font-size="12" font-weight="600" pointer-events="none">{name}</text>}
+      {first && <text text-anchor={first.x > 0.75 ? "end" : "start"} x={first.x * size.width + (first.x > 0.75 ? -8 : 8)} y={Math.max(14, first.y * size.height - 8)} fill="#fff" stroke="#000" stroke-width="3" paint-order="stroke" font-size="12" font-weight="600" pointer-events="none">{name}</text>}
       {chosen && editing && shape.points.map((point, index) => (
         <circle key={index} class="handle" cx={point.x * size.width} cy={point.y * size.height} r="6" tabindex={0} role="button"
           aria-label={`Point ${index + 1} of ${name}, arrows move it, Delete removes it`} {...handlers(index)} onKeyDown={nudge(index)} />

@@ -50,7 +50,7 @@ export function Picture({ instance, boxes, children }: { instance: Instance; box
     <div class="picture" data-picture={at > 0 ? "there" : "none"}>
       <canvas ref={canvas} width={WIDTH} height={WIDTH * 9 / 16} hidden={at === 0} role="img"
         aria-label={`Live picture of ${instance.name}${boxes ? " with boxes" : ""}`} />
-      {at === 0 && <div class="waiting">{up ? away ?? "Waiting for the first picture…" : `No picture: the instance is ${state}. Start it to see it live.`}</div>}
+      {at === 0 && <div class="waiting">{up ? instance.problem ? "No picture yet. Why stands above; it is tried again and again." : away ?? "Waiting for the first picture…" : `No picture: the instance is ${state}. Start it to see it live.`}</div>}
       {at > 0 && (!up || old > OLD_MS) && <span class="over">{up ? "No new picture" : state}, this one is {span(old)} old</span>}
       {at > 0 && children}
     </div>

@@ -34,6 +34,7 @@ export function ImportInstance({ onClose }: { onClose: () => void }) {
   );
   return (
     <Dialog title="Import an instance file" onClose={onClose} foot={foot}>
+      <p class="soft">An instance as JSON, of this program or of the reference system: paste it, or choose its file. What is wrong with it, and what it would run, is shown before anything is imported.</p>
       <div class="field">
         <label for="import-text">Instance file (JSON)</label>
         <textarea id="import-text" rows={12} value={text} spellcheck={false} onInput={(event) => { setText(event.currentTarget.value); setChecked(null); }} />

@@ -4,7 +4,7 @@ import { Problems } from "../../parts/basic";
 import { span } from "../../parts/text";
 
 export function Tested({ test, busy }: { test: { result?: SourceTest; problems?: Problem[] } | null; busy: boolean }) {
-  if (busy) return <div class="picture"><div class="waiting" role="status">Opening it; the first picture is here within 3 s, or the reason why not</div></div>;
+  if (busy) return <div class="picture"><div class="waiting low" role="status">Opening it; the first picture is here within 3 s, or the reason why not</div></div>;
   if (!test) return null;
   if (test.problems) return <Problems problems={test.problems} />;
   const { picture, width, height, codec, fps, duration_s, live, took_ms } = test.result ?? {};

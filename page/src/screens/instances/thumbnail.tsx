@@ -48,7 +48,7 @@ export function Thumbnail({ instance }: { instance: Instance }) {
   }, [id, up]);
   return (
     <a class="thumb" href={to("instances", id)} ref={box} tabIndex={-1} aria-hidden="true">
-      {url ? <img src={url} alt={`Live picture of ${name}`} /> : <span class="soft">{up ? "opening…" : "no picture"}</span>}
+      {url ? <img src={url} alt={`Live picture of ${name}`} /> : <span class="soft">{up && !instance.problem ? "opening…" : "no picture"}</span>}
     </a>
   );
 }

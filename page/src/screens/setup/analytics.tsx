@@ -50,6 +50,7 @@ export function AnalyticsTab({ id, document, shapes }: { id: string; document: D
           </button>
         ))}
       </div>
+      {shapes.all.length > 0 && !chosen && !drawing && <p class="soft small">Choose one, here or on the picture, to move it and to say what it tells of.</p>}
       {dry && <Seen dry={dry} />}
       {chosen && <ShapeSettings key={chosen.id} shape={chosen} shapes={shapes} dry={dry} problems={[...doing.problems, ...(dry?.problems ?? [])]} locked={locked} />}
     </div>
