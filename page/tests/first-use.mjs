@@ -62,3 +62,17 @@ test("the list shows state, rates and a live picture, and starts and stops witho
   page.assertFine();
   await page.context().close();
 });
+
+test("a camera that is away says so in the list, with what was tried", async () => {
+  const { id } = await shared.server.api("POST", "/api/v1/instances", {
+    DisplayName: "Away", Solution: "securt", AutoStart: true, Input: { uri: "rtsp://127.0.0.1:2/stream" }, Output: { handlers: {}, preprocess_version: 2 },
+  });
+  const page = await visit(shared.browser, shared.server.url);
+  const row = page.locator('[data-instance="Away"]');
+  await row.locator(".state").getByText("no picture").waitFor();
+  await row.getByText("trying again").waitFor();
+  await page.getByText("1 problem").waitFor();
+  await shared.server.api("DELETE", `/api/v1/instances/${id}`);
+  page.assertFine();
+  await page.context().close();
+});
