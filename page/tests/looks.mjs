@@ -58,8 +58,9 @@ test("at phone width every screen is one column and nothing is cut off", async (
   await page.getByRole("button", { name: "+ Add instance" }).click();
   await narrow(page, "Add instance", "dialog");
   await page.keyboard.press("Escape");
+  await shared.server.api("POST", `/api/v1/instances/${shared.gate.id}/exporters/JSONExport/switch`, { to: "on" });
   await page.goto(`${shared.server.url}#/instances/${shared.gate.id}/export`);
-  await page.locator("[data-exporter] .menu button").first().click();
+  await page.getByRole("button", { name: "More of JSONExport" }).click();
   await narrow(page, "menu of an exporter", "[role=menu]");
   await page.keyboard.press("Escape");
   await page.getByRole("button", { name: "+ Add custom export option" }).click();
