@@ -1,6 +1,6 @@
 //! How a track stands or lies: what areas that wait for objects left or removed have to know of it.
 
-use watchpost_model::{ObjectClass, Rect};
+use watchpost_model::{ObjectClass, Rect, Track, TrackPhase};
 
 use crate::{
     motion::{Edges, MotionBlob},
@@ -37,17 +37,22 @@ impl Posture {
         Self { is_seen: rest.is_some(), lies_still, edges, rect, has_gone: true }
     }
 
-    /// Of a track made of detections: its class says whether it is a thing. People and animals rest, they are not
-    /// left.
+    /// Of a track made of detections: its class says whether it is a thing.
     pub fn of_detections(object: &Object) -> Self {
-        let thing = matches!(object.class(), ObjectClass::Vehicle | ObjectClass::Unknown);
         let (is_seen, rect) = (object.sight == Sight::Clear, object.rect().clamped());
-        Self {
-            is_seen,
-            lies_still: thing && !object.is_moving(),
-            edges: Edges::Appeared,
-            rect,
-            has_gone: true,
-        }
+        let lies_still = is_thing(object.class()) && !object.is_moving();
+        Self { is_seen, lies_still, edges: Edges::Appeared, rect, has_gone: true }
     }
+
+    /// Of a track of which nothing else is known any more.
+    pub fn of_track(track: &Track) -> Self {
+        let lies_still = is_thing(track.class) && !track.is_moving;
+        let is_seen = track.phase == TrackPhase::Locked;
+        Self { is_seen, lies_still, edges: Edges::Appeared, rect: track.rect.clamped(), has_gone: true }
+    }
+}
+
+/// People and animals rest, they are not left.
+const fn is_thing(class: ObjectClass) -> bool {
+    matches!(class, ObjectClass::Vehicle | ObjectClass::Unknown)
 }

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use proptest::prelude::*;
-use watchpost_model::{EventKind, Id, LineDirection};
+use watchpost_analytics::Rehearsal;
+use watchpost_model::{EventKind, Id, Instant, LineDirection, StreamTime, Timestamp};
 
 use crate::stage::{Actor, Stage, all_triggers, area, line};
 
@@ -65,5 +66,36 @@ proptest! {
             }
         }
         prop_assert!(open.is_empty(), "starts without end: {open:?}");
+    }
+
+    #[test]
+    fn a_rehearsal_tells_what_would_have_been_told(steps in steps(), named in any::<bool>()) {
+        let zones = || (vec![area(1, all_triggers())], vec![line(LineDirection::Both)]);
+        let (areas, lines) = zones();
+        let mut stage = Stage::new(areas, lines);
+        stage.named = named;
+        let (areas, lines) = zones();
+        let mut rehearsal = Rehearsal::new(areas, lines);
+        for step in &steps {
+            for _ in 0..4 {
+                let actors: Vec<Actor<'_>> =
+                    ["a", "b", "c"].iter().zip(step).filter_map(|(name, place)| place.map(|(x, y)| (*name, x, y))).collect();
+                let now_ms = stage.now_ms;
+                let time = StreamTime::from_ms(now_ms);
+                let before = stage.events().len();
+                let tracks = stage.show(&actors).tracks.clone();
+                let at = Instant { frame_id: 0, time, timestamp: Timestamp(now_ms as i64), size: None };
+                let told = rehearsal.step(&at, tracks);
+                let words = |kind: &EventKind| std::mem::discriminant(kind);
+                let mut rehearsed: Vec<_> = told.iter().map(|event| (words(&event.kind), event.subjects[0].track_id)).collect();
+                let mut real: Vec<_> =
+                    stage.events()[before..].iter().map(|event| (words(&event.kind), event.subjects[0].track_id)).collect();
+                // Tracks that are lost in one frame are lost in no order.
+                let order = |(kind, track): &(_, Id)| (format!("{kind:?}"), *track);
+                rehearsed.sort_by_key(order);
+                real.sort_by_key(order);
+                prop_assert_eq!(rehearsed, real);
+            }
+        }
     }
 }
