@@ -148,7 +148,8 @@ impl CropFiles {
 
     async fn write(&mut self, pictures: Vec<Chunk>) -> Result<(), ReceiverError> {
         let store = self.store.clone();
-        let written = spawn_blocking(move || store.lock().write(&pictures)).await;
+        let span = tracing::Span::current();
+        let written = spawn_blocking(move || span.in_scope(|| store.lock().write(&pictures))).await;
         let written = written.map_err(|error| ReceiverError::Retry(format!("writing crops: {error}")));
         let written = written.and_then(|written| written);
         if written.is_err() {

@@ -16,6 +16,7 @@ use watchpost_schema::{
 use crate::{
     common::Common,
     crop_files::Pictures,
+    dynamic::Dynamic,
     formats,
     picture::{PictureSink, VideoSink},
     receiver::Receiver,
@@ -188,6 +189,8 @@ pub struct Plan {
     pub common: Common,
     /// How to start it.
     pub output: Output,
+    /// Where each object leads, where that is a file or a topic of its own.
+    pub dynamic: Option<Dynamic>,
     /// What is legal but probably not meant.
     pub warnings: Vec<Problem>,
 }

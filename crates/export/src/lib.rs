@@ -12,6 +12,7 @@
 mod common;
 mod crop_files;
 mod crops;
+mod dynamic;
 pub mod exporter;
 mod files;
 mod filter;
@@ -36,6 +37,7 @@ mod video;
 
 pub use common::{BehindMax, Common, Crops, Shape, WhenBehind};
 pub use crops::without_pictures;
+pub use dynamic::{Dynamic, SpeaksOf};
 pub use files::Retention;
 pub use filter::Filter;
 pub use format::{

@@ -11,6 +11,7 @@ use watchpost_template::Template;
 
 use crate::{
     common::{Crops, Shape},
+    dynamic::{Dynamic, SpeaksOf},
     files::{Content, FileReceiver, FileSetup, Mode, Names, Rolling, key_of},
     format::{Format, InstanceInfo, Output, Plan, Request},
     selection,
@@ -81,6 +82,7 @@ pub(crate) fn plan<T: FileSettings>(
         warnings.push(problem(handler, "/config/retention", message, fix));
     }
     let names = Names::new(template, base, request.instance);
+    let dynamic = Some(Dynamic::file(names.clone(), SpeaksOf::Item));
     let (own, instance, retention) = (Arc::new(own), request.instance.clone(), common.retention);
     let receiver = move || -> Box<dyn crate::receiver::Receiver> {
         Box::new(FileReceiver::new(FileSetup {
@@ -98,6 +100,7 @@ pub(crate) fn plan<T: FileSettings>(
         selection,
         common,
         output: Output::Receiver(Box::new(receiver)),
+        dynamic,
         warnings,
     })
 }

@@ -33,6 +33,7 @@ pub(crate) fn video_plan(
         selection,
         common: Common::default(),
         output: Output::Video(output),
+        dynamic: None,
         warnings: Vec::new(),
     }
 }
@@ -92,6 +93,7 @@ pub(crate) fn plan(
         selection,
         common: Common::default(),
         output: Output::Pictures(Box::new(make)),
+        dynamic: None,
         warnings: Vec::new(),
     }
 }

@@ -27,6 +27,8 @@ static HEARD: LazyLock<RwLock<HashMap<usize, Arc<Ear>>>> = LazyLock::new(RwLock:
 struct Ear {
     level: i32,
     place: String,
+    /// Whose it is, in the log.
+    span: tracing::Span,
     said: Mutex<(Instant, u32)>,
 }
 
@@ -44,7 +46,8 @@ impl Debugged {
         }
         listen();
         let said = Mutex::new((Instant::now(), 0));
-        let ear = Arc::new(Ear { level: i32::from(level.min(9)), place: place.to_owned(), said });
+        let span = tracing::Span::current();
+        let ear = Arc::new(Ear { level: i32::from(level.min(9)), place: place.to_owned(), span, said });
         hear(bin, &ear);
         if let Some(bin) = bin.downcast_ref::<gst::Bin>() {
             for element in bin.iterate_recurse().into_iter().flatten() {
@@ -141,6 +144,7 @@ impl Ear {
     }
 
     fn say(&self, level: gst::DebugLevel, line: &str, left_out: u32) {
+        let _its_own = self.span.enter();
         let mut line = without_passwords(line);
         if line.len() > MAX_LINE_BYTES {
             line.truncate(line.floor_char_boundary(MAX_LINE_BYTES));

@@ -40,7 +40,10 @@ pub mod testclip;
 
 pub use clips::ClipRecorder;
 pub use convert::{RawConverter, RawFormat, RawPicture};
-pub use decode::{DecodeOptions, DecodedFrame, Decoder, Location, Next, VideoInfo, check_location};
+pub use decode::{
+    DecodeOptions, DecodedFrame, Decoder, Feed, FeedError, FeedKind, Location, Next, Outlet, VideoInfo,
+    check_location,
+};
 pub use encode::{Codec, EncodePace, Encoder, EncoderSettings, Preset, Pushed};
 pub use equipment::{Equipment, Need};
 pub use error::{MediaError, MediaErrorKind};

@@ -3,10 +3,12 @@
 use std::{path::Path, time::Duration};
 
 use watchpost_media::{
-    DecodeOptions, Decoder, Location, MediaErrorKind, Next,
+    DecodeOptions, Decoder, Feed, FeedError, FeedKind, Location, MediaErrorKind, Next,
     testclip::{ClipFormat, make_clip},
 };
-use watchpost_model::PixelFormat;
+use watchpost_model::{PixelFormat, Timestamp};
+
+use crate::common;
 
 const WAIT: Duration = Duration::from_secs(10);
 
@@ -201,4 +203,86 @@ fn a_hundred_decoders_leave_nothing_behind() {
     // Other tests of this file run beside this one: leave them some.
     assert!(count("task") < threads + 60, "{threads} threads became {}", count("task"));
     assert!(count("fd") < files + 60, "{files} files became {}", count("fd"));
+}
+
+/// Pushed one after the other; what comes out: sizes, times in ms, captured.
+fn pushed(feed: &Feed, units: Vec<(FeedKind, Vec<u8>)>) -> (Decoder, Vec<(u32, u64, Option<Timestamp>)>) {
+    let outlet = feed.open();
+    let count = units.len();
+    let pushing = {
+        let feed = feed.clone();
+        std::thread::spawn(move || {
+            for (n, (kind, data)) in units.into_iter().enumerate() {
+                let at = Timestamp(1_785_161_453_000 + n as i64 * 40);
+                feed.push(kind, data, Some(at), WAIT).unwrap();
+            }
+        })
+    };
+    let mut decoder = open(Location::Pushed(outlet));
+    let mut seen = Vec::new();
+    while seen.len() < count {
+        match decoder.next(WAIT).unwrap() {
+            Next::Frame(frame) => {
+                seen.push((frame.image.size.width, frame.pts.as_whole_ms(), frame.captured))
+            }
+            end => panic!("{end:?} after {} of {count}", seen.len()),
+        }
+    }
+    pushing.join().unwrap();
+    (decoder, seen)
+}
+
+#[test]
+fn pushed_pictures_become_frames_with_the_times_they_were_taken_at() {
+    let picture = |n| common::picture(PixelFormat::I420, common::SIZE, n);
+    let feed = Feed::default();
+    assert_eq!(feed.push(FeedKind::Jpeg, vec![], None, Duration::ZERO), Err(FeedError::Closed));
+    // More than may wait: nothing is left out.
+    let jpegs = (0..30).map(|n| (FeedKind::Jpeg, watchpost_media::jpeg(&picture(n), None, 80).unwrap()));
+    let (decoder, seen) = pushed(&feed, jpegs.collect());
+    let times: Vec<_> =
+        (0..30).map(|n| (320, n * 40, Some(Timestamp(1_785_161_453_000 + n as i64 * 40)))).collect();
+    assert_eq!(seen, times);
+    assert!(decoder.info().live && decoder.skipped() == 0, "{:?}", decoder.info());
+    drop(decoder);
+    let pngs = (0..3).map(|n| (FeedKind::Png, watchpost_media::png(&picture(n), None).unwrap()));
+    assert_eq!(pushed(&feed, pngs.collect()).1.len(), 3);
+}
+
+#[test]
+fn pushed_access_units_are_decoded_and_passed_on() {
+    for (kind, codec) in [(FeedKind::H264, "libx264"), (FeedKind::H265, "libx265")] {
+        let units = common::access_units(kind == FeedKind::H265, codec, 40);
+        assert!(units.iter().all(|unit| kind.fits(unit)) && units.len() == 40, "{codec}: {}", units.len());
+        let feed = Feed::default();
+        let (decoder, seen) = pushed(&feed, units.into_iter().map(|unit| (kind, unit)).collect());
+        assert!(seen.iter().all(|(width, ..)| *width == 320));
+        assert!(seen.windows(2).all(|pair| pair[0].1 < pair[1].1), "{seen:?}");
+        assert!(decoder.encoded().is_some(), "{:?}", decoder.encoded_codec());
+    }
+}
+
+#[test]
+fn another_kind_ends_what_is_open_and_comes_after_it() {
+    let feed = Feed::default();
+    let picture = common::picture(PixelFormat::I420, common::SIZE, 1);
+    let jpeg = watchpost_media::jpeg(&picture, None, 80).unwrap();
+    let outlet = feed.open();
+    feed.push(FeedKind::Jpeg, jpeg, None, WAIT).unwrap();
+    let mut decoder = open(Location::Pushed(outlet.clone()));
+    assert!(matches!(decoder.next(WAIT), Ok(Next::Frame(_))));
+    feed.push(FeedKind::Png, watchpost_media::png(&picture, None).unwrap(), None, WAIT).unwrap();
+    let error = loop {
+        match decoder.next(WAIT) {
+            Ok(Next::Frame(_)) => {}
+            Ok(end) => panic!("{end:?}"),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind, MediaErrorKind::Disconnected);
+    drop(decoder);
+    let mut decoder = open(Location::Pushed(outlet.clone()));
+    assert!(matches!(decoder.next(WAIT), Ok(Next::Frame(_))), "the picture of the other kind");
+    outlet.close();
+    assert_eq!(refused(Location::Pushed(outlet)).kind, MediaErrorKind::Disconnected);
 }

@@ -90,6 +90,7 @@ pub fn plan(setup: &Setup<'_>) -> Result<Plan, Problem> {
         selection: Selection::Records(agreed),
         common: Common::default(),
         output: Output::Receiver(Box::new(make)),
+        dynamic: None,
         warnings,
     })
 }

@@ -74,6 +74,8 @@ struct Shared {
     state: Mutex<State>,
     /// The export has ended.
     is_over: Mutex<bool>,
+    /// Whose it is, in the log.
+    span: tracing::Span,
 }
 
 struct State {
@@ -149,6 +151,7 @@ impl House {
             compress,
             state: Mutex::new(state),
             is_over: Mutex::new(false),
+            span: tracing::Span::current(),
         });
         HOUSES.all.lock().push(Arc::downgrade(&shared));
         HOUSES.start();
@@ -248,6 +251,7 @@ impl Houses {
 
 impl Shared {
     fn work(&self) {
+        let _its_own = self.span.enter();
         if let Some(compress) = self.compress {
             self.find_leftovers(compress);
             while let Some(path) = self.next_to_compress() {

@@ -230,7 +230,9 @@ impl FileReceiver {
             Disk::Idle(mut store, turns) => {
                 let mut batch = std::mem::replace(&mut self.batch, std::mem::take(&mut self.spare));
                 self.batch.counts.clone_from(&batch.counts);
+                let span = tracing::Span::current();
                 self.disk = Disk::Busy(spawn_blocking(move || {
+                    let _its_own = span.enter();
                     let result = store.write(&batch.chunks);
                     drop(turn);
                     if result.is_err() {
@@ -294,7 +296,9 @@ impl Receiver for FileReceiver {
             through: resume.through,
             kept: self.kept.clone(),
         };
+        let span = tracing::Span::current();
         let opened = spawn_blocking(move || -> Result<(Box<dyn Store>, Turns), ReceiverError> {
+            let _its_own = span.enter();
             let root = names.root();
             super::folder::make(&root)?;
             let turns = Turns::of(&root).map_err(|error| fault("open", &root, &error))?;

@@ -11,6 +11,7 @@ use watchpost_template::Template;
 
 use crate::{
     common::{Crops, Shape},
+    dynamic::Dynamic,
     format::{DataKind, Format, InstanceInfo, Output, Plan, Request, Selection},
     metadata::Data,
     mqtt::{Address, Hello, Home, Maker, MqttReceiver, QoS, Target, TlsFiles, Topics, Will, end_of, fault},
@@ -234,8 +235,10 @@ fn plan(request: &Request<'_>) -> Result<Plan, Vec<Problem>> {
     home_doubts(request, &selection, &own, &mut warnings);
 
     let qos = level(own.qos);
+    let topics = Topics::new(template, request.instance);
+    let dynamic = Some(Dynamic::topic(topics.clone()));
     let maker = Maker::new(
-        Topics::new(template, request.instance),
+        topics,
         (qos, own.retain),
         own.minify,
         data,
@@ -274,6 +277,7 @@ fn plan(request: &Request<'_>) -> Result<Plan, Vec<Problem>> {
         selection,
         common,
         output: Output::Receiver(Box::new(receiver)),
+        dynamic,
         warnings,
     })
 }

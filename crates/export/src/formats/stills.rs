@@ -11,6 +11,7 @@ use watchpost_model::{Rect, StreamTime};
 use watchpost_template::Counts;
 
 use crate::{
+    dynamic::{Dynamic, SpeaksOf},
     files::{Chunk, Head, House, Names, Replacer, Retention, Store, WrittenFiles},
     format::{Format, Plan, Request},
     picture::{Picture, PictureError, PictureSink, Written},
@@ -119,7 +120,11 @@ pub(super) fn plan(
         return Err(problems);
     };
     let batch = if request.instance.lossless { LOSSLESS_BATCH } else { 1 };
-    Ok(pictures::plan(format, request, selection, move || {
+    let only_events =
+        settings.when.is_some_and(|w| w.events && w.every_frames.is_none() && w.every_s.is_none());
+    let speaks_of = if only_events { SpeaksOf::Event } else { SpeaksOf::Frame };
+    let dynamic = Dynamic::file(target.names.clone(), speaks_of);
+    let plan = pictures::plan(format, request, selection, move || {
         Box::new(StillSink {
             names: target.names.clone(),
             store: store(&target, settings.retention),
@@ -131,7 +136,8 @@ pub(super) fn plan(
             frames: 0,
             next: StreamTime::ZERO,
         })
-    }))
+    });
+    Ok(Plan { dynamic: Some(dynamic), ..plan })
 }
 
 /// Pictures that are synced together where the source waits for them and nobody watches them live.

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 use tokio::{sync::Notify, task::JoinHandle, time::timeout};
+use tracing::Instrument;
 
 use super::{
     drive::{Inner, Shared, Stage, drive},
@@ -112,7 +113,8 @@ impl Receiver for MqttReceiver {
             inner.window.greeting(&limits)
         };
         self.has_session = true;
-        let task = tokio::spawn(drive(self.shared.clone(), self.target.clone(), link, limits, first));
+        let driven = drive(self.shared.clone(), self.target.clone(), link, limits, first);
+        let task = tokio::spawn(driven.in_current_span());
         self.connection = Some(Connection { task, protocol });
         Ok(())
     }

@@ -57,6 +57,7 @@ pub(super) fn build(options: &DecodeOptions) -> Result<Built, MediaError> {
             Ok(Built { file, ..built })
         }
         Location::Pipeline(text) => from_text(text, options),
+        Location::Pushed(_) => from_uri("appsrc://", "pushed video".to_owned(), options),
     }
 }
 
@@ -73,6 +74,7 @@ pub fn check_location(location: &Location) -> Result<(), MediaError> {
             Err(_) => Ok(()),
         },
         Location::Pipeline(text) => pipeline_text::check_pipeline(text, PipelineUse::Source),
+        Location::Pushed(_) => Ok(()),
     }
 }
 
@@ -106,8 +108,13 @@ fn check_file(path: &Path) -> Result<(), MediaError> {
 
 fn from_uri(uri: &str, place: String, options: &DecodeOptions) -> Result<Built, MediaError> {
     let scheme = uri.split("://").next().unwrap_or_default().to_ascii_lowercase();
-    let live =
-        scheme.starts_with("rtsp") || matches!(scheme.as_str(), "udp" | "rtp" | "srt" | "rtmp" | "v4l2");
+    let outlet = match &options.location {
+        Location::Pushed(outlet) => Some(outlet.clone()),
+        _ => None,
+    };
+    let live = outlet.is_some()
+        || scheme.starts_with("rtsp")
+        || matches!(scheme.as_str(), "udp" | "rtp" | "srt" | "rtmp" | "v4l2");
     if let Err(error) = gst::Element::make_from_uri(gst::URIType::Src, uri, None) {
         return Err(unreadable_address(&place, &scheme, &error));
     }
@@ -137,7 +144,8 @@ fn from_uri(uri: &str, place: String, options: &DecodeOptions) -> Result<Built, 
         .add_many([&source, sink.upcast_ref()])
         .map_err(|error| MediaError::new(Kind::Internal, format!("{place}: cannot be opened"), error))?;
     // While opening, frames wait; a live source starts to skip once it is open.
-    let shared = Sink::new(if live { WhenFull::SkipOldest } else { WhenFull::Wait });
+    let skips = live && outlet.is_none();
+    let shared = Sink::new(if skips { WhenFull::SkipOldest } else { WhenFull::Wait });
     shared.attach(&sink);
     shared.watch(&pipeline, &place);
 
@@ -147,6 +155,9 @@ fn from_uri(uri: &str, place: String, options: &DecodeOptions) -> Result<Built, 
     source.connect("source-setup", false, move |values| {
         if let Some(element) = values.get(1).and_then(|value| value.get::<gst::Element>().ok()) {
             set_up_source(&element, latency_ms, over_tcp);
+            if let (Some(outlet), Some(appsrc)) = (&outlet, element.downcast_ref::<gst_app::AppSrc>()) {
+                outlet.attach(appsrc);
+            }
         }
         None
     });
@@ -154,8 +165,9 @@ fn from_uri(uri: &str, place: String, options: &DecodeOptions) -> Result<Built, 
         bin.connect_deep_element_added(|_, _, element| limit_threads(element));
         tap.watch(bin);
     }
-    let weak = sink.downgrade();
+    let (weak, span) = (sink.downgrade(), tracing::Span::current());
     source.connect_pad_added(move |_, pad| {
+        let _its_own = span.enter();
         let Some(target) = weak.upgrade().and_then(|sink| sink.static_pad("sink")) else { return };
         let is_video = pad
             .current_caps()

@@ -29,6 +29,13 @@ pub(super) fn of(buffer: &gst::BufferRef) -> Option<Timestamp> {
     })
 }
 
+/// Notes when `buffer` was taken; decoders hand it on.
+pub(super) fn write(buffer: &mut gst::BufferRef, captured: Option<Timestamp>) {
+    if let Some(ms) = captured.and_then(|Timestamp(ms)| u64::try_from(ms).ok()) {
+        gst::ReferenceTimestampMeta::add(buffer, &UNIX, gst::ClockTime::from_mseconds(ms), None);
+    }
+}
+
 /// 2001-01-01T00:00:00Z.
 const YEAR_2001_MS: i64 = 978_307_200_000;
 

@@ -3,6 +3,7 @@
 mod build;
 mod capture_time;
 mod container;
+mod feed;
 mod hvcc;
 mod info;
 mod picture;
@@ -20,6 +21,7 @@ use watchpost_model::{Image, StreamTime, Timestamp};
 
 pub use build::check_location;
 pub(crate) use build::make;
+pub use feed::{Feed, FeedError, FeedKind, Outlet};
 pub use info::VideoInfo;
 pub(crate) use picture::plane_extent;
 use queue::{End, Popped, WhenFull};
@@ -40,6 +42,8 @@ pub enum Location {
     /// A pipeline of the user's own that ends in `appsink name=cvdsink`; a leading
     /// `gstreamer:///` is taken off.
     Pipeline(String),
+    /// What somebody hands in.
+    Pushed(Outlet),
 }
 
 /// How to open a video.
@@ -119,11 +123,14 @@ pub struct Decoder {
     place: String,
     /// Where it is a file.
     file: Option<PathBuf>,
+    /// Where it is handed in.
+    outlet: Option<Outlet>,
     info: VideoInfo,
 }
 
 impl Decoder {
-    /// Opens a video and waits for its first frame.
+    /// Opens a video and waits for its first frame. One that is handed in is waited for until something is, or its
+    /// [`Outlet`] is closed; `open_timeout` begins then.
     ///
     /// # Errors
     /// No such file, no permission, not a video, a missing decoder (with its Debian package), a
@@ -131,9 +138,17 @@ impl Decoder {
     /// `open_timeout`. Nothing is left running then.
     pub fn open(options: &DecodeOptions) -> Result<Self, MediaError> {
         crate::init()?;
+        let outlet = match &options.location {
+            Location::Pushed(outlet) => Some(outlet.clone()),
+            _ => None,
+        };
+        if outlet.as_ref().is_some_and(|outlet| !outlet.wait_first()) {
+            return Err(MediaError::new(Kind::Disconnected, "pushed video is not taken any more", ""));
+        }
         let build::Built { pipeline, sink, shared, tap, place, file, live } = build::build(options)?;
+        let info = VideoInfo::unknown(live);
         // A decoder from here on, so that an early return tears the pipeline down.
-        let mut decoder = Self { pipeline, sink, shared, tap, place, file, info: VideoInfo::unknown(live) };
+        let mut decoder = Self { pipeline, sink, shared, tap, place, file, outlet, info };
         let queue = &decoder.shared.queue;
         if decoder.pipeline.set_state(gst::State::Playing).is_err() {
             // If the bus knows better why, it was told before and its word stands.
@@ -155,7 +170,8 @@ impl Decoder {
             });
         }
         decoder.info = info::gather(&decoder);
-        let skips = decoder.info.live || options.realtime;
+        // Whoever hands frames in waits for room, and decides what to leave out.
+        let skips = decoder.outlet.is_none() && (decoder.info.live || options.realtime);
         decoder.tap.set_pace(if skips { EncodePace::Live } else { EncodePace::Fast });
         queue.set_when_full(if skips { WhenFull::SkipOldest } else { WhenFull::Wait });
         Ok(decoder)
@@ -267,6 +283,9 @@ impl Drop for Decoder {
     fn drop(&mut self) {
         // First, or a decoder's thread that waits for room would never let go.
         self.shared.queue.close();
+        if let Some(outlet) = &self.outlet {
+            outlet.detach();
+        }
         self.tap.release();
         if self.pipeline.set_state(gst::State::Null).is_err() {
             tracing::warn!(place = %self.place, "a decoder's pipeline did not stop cleanly");

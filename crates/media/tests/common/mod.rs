@@ -69,3 +69,41 @@ pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
         std::thread::park_timeout(std::time::Duration::from_millis(10));
     }
 }
+
+/// `frames` of H.264 or H.265 as a byte stream, an access unit each.
+pub fn access_units(is_h265: bool, codec: &str, frames: u32) -> Vec<Vec<u8>> {
+    let (format, delimiters) = if is_h265 { ("hevc", "-x265-params") } else { ("h264", "-x264-params") };
+    let out = Command::new("ffmpeg")
+        .args(["-v", "error", "-f", "lavfi", "-i", "testsrc=size=320x240:rate=25"])
+        .args([
+            "-frames:v",
+            &frames.to_string(),
+            "-pix_fmt",
+            "yuv420p",
+            "-c:v",
+            codec,
+            "-preset",
+            "ultrafast",
+        ])
+        .args([
+            "-bf",
+            "0",
+            "-g",
+            "10",
+            delimiters,
+            "aud=1:log-level=none:repeat-headers=1",
+            "-f",
+            format,
+            "-",
+        ])
+        .output()
+        .expect("ffmpeg (Debian package ffmpeg) is needed by this test");
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    // Access unit delimiters: ITU-T H.264 section 7.3.2.4, H.265 section 7.3.2.5.
+    let is_delimiter =
+        |at: &[u8]| at.starts_with(&[0, 0, 0, 1]) && if is_h265 { at[4] >> 1 == 35 } else { at[4] & 31 == 9 };
+    let starts: Vec<usize> =
+        (0..out.stdout.len() - 5).filter(|at| is_delimiter(&out.stdout[*at..])).collect();
+    let ends = starts.iter().skip(1).copied().chain([out.stdout.len()]);
+    starts.iter().zip(ends).map(|(start, end)| out.stdout[*start..end].to_vec()).collect()
+}
