@@ -347,3 +347,91 @@ fn real_time_a_thousand_metadata_instances_are_up_in_five_seconds_and_end_in_ten
     assert!(up < Duration::from_secs(5), "{up:?}");
     assert!(down < Duration::from_secs(10), "{down:?}");
 }
+
+/// PRODUCT 15: every line that an instance or a receiver gives cause for says whose it is, in both forms.
+#[test]
+fn every_line_of_the_log_says_whose_it_is() {
+    const RECEIVERS: [&str; 5] = ["preprocess", "broker", "blocked", "Child", "pictures"];
+    for form in ["json", "text"] {
+        let mut sandbox = sandbox();
+        let ours = ["runtime", "export", "process", "source"].map(|room| format!("watchpost_{room}=debug"));
+        sandbox.set_env("WATCHPOST_LOG", format!("info,{}", ours.join(",")));
+        sandbox.write("data/exporters/child/manifest.json", json!({
+            "name": "Child", "events": {"event-area-enter": 2}, "command": "/bin/sh -c 'echo I am unwell >&2; exit 3'",
+        }).to_string());
+        let mut document = watchpost_testkit::scene::scene(
+            "ndjson+post://",
+            2,
+            json!({
+                "preprocess_version": 2, "preprocess_cmd": "/bin/sh -c 'echo filtering >&2; exec cat >/dev/null'",
+                "Child": {"enabled": true},
+                "handlers": {
+                    "broker": {"uri": "mqtt://127.0.0.1:1/x", "sink": "output-tracks", "enabled": true},
+                    "blocked": {"uri": "json:///taken/x.jsonl", "sink": "output-tracks", "enabled": true, "config": {"append_only": true}},
+                    "pictures": {"uri": "jpg:///p/{sys.count}.jpg", "sink": "output-image", "enabled": true},
+                },
+            }),
+        );
+        document["AutoStart"] = true.into();
+        document["Output"]["handlers"].as_object_mut().unwrap().remove("events");
+        // A file where a folder is needed.
+        sandbox.write("data/exports/taken", "");
+        sandbox.write("data/instances/scene.json", document.to_string());
+        let server = sandbox.spawn(&["--log", form, "serve"]);
+        let address = sandbox.http_address();
+        let log = || std::fs::read_to_string(sandbox.path().join("stderr.log")).unwrap_or_default();
+        let script = watchpost_testkit::scene::walkers(100);
+        let frames: String = (0..300).map(|frame| script.line(frame)).collect();
+        wait_until("the source runs", || {
+            let posted = crate::api::ask(
+                address,
+                "POST",
+                "/v1/core/instance/scene/detections",
+                &[],
+                frames.as_bytes(),
+            );
+            posted.status == 200
+        });
+        let said = ["I am unwell", "filtering", "refuses the connection", "a part of the path is a file"];
+        wait_until("everybody has said something", || said.iter().all(|word| log().contains(word)));
+        terminate(server.pid());
+        assert!(server.finish().success(), "{}", log());
+        let mut whose = std::collections::BTreeSet::new();
+        for line in log().lines() {
+            let (instance, receiver, target) = if form == "json" {
+                let line: Value =
+                    serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+                let text = |key: &str| line[key].as_str().map(str::to_owned);
+                (text("instance"), text("receiver"), text("target").unwrap())
+            } else {
+                let value = |key: &str| {
+                    let after = line.split_once(&format!(" {key}=\""))?.1;
+                    Some(after.split_once('"')?.0.to_owned())
+                };
+                (value("instance"), value("receiver"), String::new())
+            };
+            whose.extend(receiver.clone());
+            if form == "text" {
+                continue;
+            }
+            let room = target.split("::").next().unwrap();
+            // The server's own, and the store that all instances share.
+            let is_shared = ["watchpost", "watchpost_api", "watchpost_journal"].contains(&room)
+                || ["watchpost_runtime::server", "watchpost_runtime::runtime"]
+                    .iter()
+                    .any(|own| target.starts_with(own));
+            assert!(is_shared || instance.as_deref() == Some("scene"), "whose is it? {line}");
+            let of_receiver = ["watchpost_export", "watchpost_process"].contains(&room)
+                || ["worker", "status", "preprocess"]
+                    .iter()
+                    .any(|part| target.starts_with(&format!("watchpost_runtime::{part}")));
+            let known = receiver.as_deref().is_some_and(|receiver| RECEIVERS.contains(&receiver));
+            assert!(!of_receiver || known, "which receiver's is it? {line}");
+        }
+        for receiver in ["preprocess", "broker", "blocked", "Child"] {
+            assert!(whose.contains(receiver), "{receiver} has said nothing: {}", log());
+        }
+        let line = log().lines().find(|line| line.contains("I am unwell")).unwrap().to_owned();
+        assert!(line.contains("scene") && line.contains("Child"), "{line}");
+    }
+}

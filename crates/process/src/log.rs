@@ -60,6 +60,8 @@ pub(crate) struct ChildLog {
     secrets: Secrets,
     /// Where lines are kept beyond this life.
     talk: Talk,
+    /// Who started it: its lines are theirs.
+    span: tracing::Span,
     state: Mutex<State>,
 }
 
@@ -75,7 +77,13 @@ impl ChildLog {
     pub(crate) fn new(spec: &Spec) -> ChildLog {
         let state = State { recent: VecDeque::new(), window: Instant::now(), passed: 0, suppressed: 0 };
         let (secrets, talk) = (spec.secrets.clone(), spec.talk.clone());
-        ChildLog { name: spec.name.clone(), secrets, talk, state: Mutex::new(state) }
+        ChildLog {
+            name: spec.name.clone(),
+            secrets,
+            talk,
+            span: tracing::Span::current(),
+            state: Mutex::new(state),
+        }
     }
 
     /// Keeps a line and logs it unless there were too many. `bytes` is its whole length.
@@ -101,6 +109,7 @@ impl ChildLog {
         state.recent.push_back(LogLine { at: SystemTime::now(), origin, text: text.clone() });
         drop(state);
         if pass {
+            let _theirs = self.span.enter();
             match origin {
                 Origin::Watchpost => tracing::warn!(child = self.name, "{text}"),
                 _ => tracing::info!(child = self.name, from = origin.name(), "{text}"),
@@ -132,6 +141,7 @@ impl ChildLog {
             let suppressed = std::mem::take(&mut state.suppressed);
             drop(state);
             if suppressed > 0 {
+                let _theirs = self.span.enter();
                 tracing::warn!(child = self.name, suppressed, "lines not logged, over {LOG_LINES_PER_S}/s");
             }
             return false;
