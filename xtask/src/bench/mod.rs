@@ -2,6 +2,7 @@
 //! in the same minute. Prints a table and writes `docs/benchmarks.md`.
 
 mod analysis;
+mod api;
 mod demo;
 mod exporters;
 mod formatting;
@@ -36,7 +37,7 @@ pub struct Bench {
     #[arg(long)]
     quick: bool,
     /// Run only this one (repeatable).
-    #[arg(long, value_name = "NAME", value_parser = ["analysis", "demo", "video", "glass", "rows", "exporters", "mqtt"])]
+    #[arg(long, value_name = "NAME", value_parser = ["analysis", "demo", "video", "glass", "rows", "exporters", "mqtt", "api"])]
     only: Vec<String>,
     /// Set by the command itself once everything is built in release.
     #[arg(long, hide = true)]
@@ -80,7 +81,7 @@ impl Bed {
 
 type Benchmark = (&'static str, fn(&Bed) -> anyhow::Result<Vec<Figure>>);
 
-const BENCHMARKS: [Benchmark; 7] = [
+const BENCHMARKS: [Benchmark; 8] = [
     ("analysis", analysis::run),
     ("demo", demo::run),
     ("video", video::run),
@@ -88,6 +89,7 @@ const BENCHMARKS: [Benchmark; 7] = [
     ("rows", rows::run),
     ("exporters", exporters::run),
     ("mqtt", mqtt::run),
+    ("api", api::run),
 ];
 
 impl Bench {
