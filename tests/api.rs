@@ -232,6 +232,11 @@ fn exports_are_checked_added_renamed_duplicated_and_fill() {
     let draft =
         json(address, "POST", &format!("{base}/export-check"), &json!({"name": "rows", "export": csv}));
     assert_eq!((draft.status, draft.json()["format"].clone()), (200, "csv".into()), "{}", draft.json());
+    assert!(
+        draft.json()["path_preview"].as_str().unwrap().ends_with("/exports/tracks.csv"),
+        "{}",
+        draft.json()
+    );
     let bad = json!({"name": "rows", "export": {"uri": "csv:///x.csv", "sink": "output-tracks", "config": {"separator": 5}}});
     let refused = json(address, "POST", &format!("{base}/export-check"), &bad);
     assert_eq!(refused.status, 422);
@@ -259,6 +264,27 @@ fn exports_are_checked_added_renamed_duplicated_and_fill() {
         let export = get(address, &format!("{base}/exports/all%20rows")).json();
         export["status"]["delivered"].as_u64().unwrap() > 0 && export["status"]["waiting"] == 0
     });
+    let preview = |export: Value| {
+        let checked =
+            json(address, "POST", &format!("{base}/export-check"), &json!({"name": "new", "export": export}));
+        checked.json()["path_preview"].as_str().map(str::to_owned)
+    };
+    // It is the name that the export itself gives the same object, by time, values and count.
+    let dynamic = json!({"uri": "json:///t/{sys.time %F}-{obj.frame_id|pad:3}-{instance.name}.json", "sink": "output-tracks",
+        "config": {"append_only": false}});
+    let previewed = preview(dynamic.clone()).unwrap();
+    assert!(previewed.ends_with("-029-gate.json"), "{previewed}");
+    assert_eq!(json(address, "PUT", &format!("{base}/exports/each"), &dynamic).status, 200);
+    let replayed = json(address, "POST", &format!("{base}/replay"), &json!({"receiver": "each"}));
+    assert_eq!(replayed.status, 200, "{}", replayed.json());
+    wait_until("the file is there", || std::path::Path::new(&previewed).exists());
+    let topic =
+        json!({"uri": "mqtt://127.0.0.1:1/w/{instance.name}/{obj.frame_id}", "sink": "output-tracks"});
+    assert_eq!(preview(topic).as_deref(), Some("w/gate/29"));
+    let events = json!({"uri": "json:///{obj.area.name}/{sys.count}.json", "sink": "", "config": {"schema_events": ["event-area-enter:2"]}});
+    assert!(preview(events).unwrap().ends_with("/1.json"), "of a made-up event");
+    let pictures = json!({"uri": "jpg:///p/{obj.frame_id}.jpg", "sink": "output-image"});
+    assert!(preview(pictures).unwrap().ends_with("/p/0.jpg"));
     let samples = get(address, &format!("{base}/samples")).json();
     assert_eq!(samples["streams"]["output-tracks"]["real"], true, "{samples}");
     assert_eq!(samples["records"]["event-tailgating"]["real"], false);
@@ -318,6 +344,86 @@ fn live_objects_come_as_events_and_go_on_where_a_client_left() {
     for vain in ["?stream=nonsense", "?types=nonsense"] {
         assert_eq!(get(address, &format!("/api/v1/instances/gate/live{vain}")).status, 422, "{vain}");
     }
+}
+
+/// `GET /api/v1/events/live`: the events of all instances in one stream.
+#[test]
+fn events_of_all_instances_come_in_one_stream_and_go_on_where_a_client_left() {
+    let (_sandbox, _server, address) = serve();
+    let middle =
+        json!([{"x": 0.3, "y": 0.0}, {"x": 0.7, "y": 0.0}, {"x": 0.7, "y": 1.0}, {"x": 0.3, "y": 1.0}]);
+    for name in ["one", "two"] {
+        let document = json!({"DisplayName": name, "AutoStart": true, "Input": {"uri": "ndjson+post://"},
+            "Zone": {"Zones": {"a": {"name": "Yard", "vertices": middle, "trigger_on_enter": true, "trigger_on_exit": true}}}});
+        assert_eq!(json(address, "POST", "/api/v1/instances", &document).status, 201);
+        wait_until("it runs", || {
+            get(address, &format!("/api/v1/instances/{name}")).json()["state"] == "running"
+        });
+    }
+    // Somebody stands outside, then inside, then outside; each time long enough to be told.
+    let walk = |name: &str, from: u64| {
+        let line = |frame: u64| {
+            let x = if (20..40).contains(&(frame - from)) { 0.45 } else { 0.01 };
+            format!(
+                "{{\"frame_id\":{frame},\"timestamp_ms\":{},\"detections\":[{{\"label\":\"person\",\"confidence\":0.9,\"x\":{x},\"y\":0.4,\"width\":0.05,\"height\":0.2,\"track_id\":\"{from}\"}}]}}\n",
+                frame * 100
+            )
+        };
+        let body: String = (from..from + 60).map(line).collect();
+        let posted =
+            ask(address, "POST", &format!("/v1/core/instance/{name}/detections"), &[], body.as_bytes());
+        assert_eq!(posted.json()["accepted"], 60);
+    };
+    let follow = |query: &str, last: Option<&str>| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let last = last.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
+        write!(stream, "GET /api/v1/events/live{query} HTTP/1.1\r\nHost: {address}\r\n{last}\r\n").unwrap();
+        let mut lines = BufReader::new(stream).lines().map(Result::unwrap);
+        assert!(lines.any(|line| line.is_empty()), "the head ends");
+        lines
+    };
+    let next = |lines: &mut dyn Iterator<Item = String>| {
+        let (mut id, mut event) = (String::new(), String::new());
+        loop {
+            let line = lines.next().unwrap();
+            if let Some(of) = line.strip_prefix("id: ") {
+                id = of.to_owned();
+            } else if let Some(of) = line.strip_prefix("event: ") {
+                event = of.to_owned();
+            } else if let Some(data) = line.strip_prefix("data: ") {
+                let data: Value = serde_json::from_str(data).unwrap();
+                assert_eq!((event.as_str(), data["cursor"].to_string()), ("record", id.clone()), "{data}");
+                return (
+                    id,
+                    data["instance_name"].as_str().unwrap().to_owned(),
+                    data["record"]["$id"].as_str().unwrap().to_owned(),
+                );
+            }
+        }
+    };
+    let (mut all, mut enters) =
+        (follow("", None), follow("?instance=two&types=event-area-enter&zones=yard", None));
+    walk("one", 0);
+    walk("two", 0);
+    let seen: Vec<_> = (0..4).map(|_| next(&mut all)).collect();
+    let told: Vec<_> = seen.iter().map(|(_, name, id)| (name.as_str(), id.as_str())).collect();
+    let expected = [
+        ("one", "event-area-enter"),
+        ("one", "event-area-exit"),
+        ("two", "event-area-enter"),
+        ("two", "event-area-exit"),
+    ];
+    assert_eq!(told, expected);
+    let (_, name, id) = next(&mut enters);
+    assert_eq!((name.as_str(), id.as_str()), ("two", "event-area-enter"));
+    drop(all);
+    walk("one", 100);
+    let mut again = follow("", Some(&seen[1].0));
+    let rest: Vec<_> = (0..4).map(|_| next(&mut again)).collect();
+    assert_eq!(rest[..2], seen[2..], "behind what was seen");
+    assert_eq!((rest[2].1.as_str(), rest[3].2.as_str()), ("one", "event-area-exit"));
+    assert_eq!(get(address, "/api/v1/events/live?instance=nobody").status, 404);
 }
 
 #[test]
@@ -454,7 +560,7 @@ fn the_reference_systems_paths_do_what_they_did_there() {
     );
     let square =
         json!([{"x": 0.1, "y": 0.1}, {"x": 0.9, "y": 0.1}, {"x": 0.9, "y": 0.9}, {"x": 0.1, "y": 0.9}]);
-    let area = json!({"name": "yard", "coordinates": square, "classes": ["Person"], "areaEvent": "Enter"});
+    let area = json!({"name": "yard", "coordinates": square, "classes": ["Person"], "areaEvent": "Enter", "color": [1, 0, 0, 0.5]});
     let made = json(address, "POST", &format!("/v1/securt/instance/{id}/area/crossing"), &area);
     assert_eq!(made.status, 201, "{}", made.json());
     let areas = get(address, &format!("/v1/securt/instance/{id}/areas")).json();
@@ -463,10 +569,22 @@ fn the_reference_systems_paths_do_what_they_did_there() {
         (areas[&area_id]["name"].clone(), areas[&area_id]["trigger_on_exit"].clone()),
         ("yard".into(), false.into())
     );
-    for action in ["start", "load"] {
-        assert_eq!(ask(address, "POST", &format!("{base}/{action}"), &[], b"").status, 204);
-    }
+    let entities = get(address, &format!("/v1/securt/instance/{id}/analytics_entities")).json();
+    let told = &entities["crossingAreas"][0];
+    assert_eq!(
+        (&told["id"], &told["coordinates"], &told["classes"], &told["areaEvent"]),
+        (&json!(area_id), &square, &json!(["Person"]), &json!("Enter"))
+    );
+    assert_eq!((&entities["loiteringAreas"], &entities["tailgatingLines"]), (&json!([]), &json!([])));
+    let stats = || get(address, &format!("/v1/securt/instance/{id}/stats")).json();
+    assert_eq!(stats()["isRunning"], false);
+    let state = |path: &str, value: &str| {
+        json(address, "POST", &format!("{base}/state"), &json!({"path": path, "jsonValue": value})).status
+    };
+    assert_eq!((state("state", "\"running\""), state("frames", "5"), state("running", "1")), (204, 422, 422));
+    assert_eq!(ask(address, "POST", &format!("{base}/load"), &[], b"").status, 204);
     wait_until("it runs", || get(address, &format!("/api/v1/instances/{id}")).json()["state"] == "running");
+    assert_eq!(stats()["isRunning"], true);
     // The first poll is where it begins.
     assert_eq!(get(address, &format!("{base}/consume_events")).status, 204);
     let mut frames = String::new();

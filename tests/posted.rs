@@ -104,3 +104,79 @@ fn what_cannot_be_taken_is_a_problem_with_its_reason() {
     let (status, _) = post(address, "scene", "", walkers(100).line(0).as_bytes());
     assert_eq!(status, 200);
 }
+
+/// REFERENCE "REST": `push/compressed`, `push/encoded/{codecId}`.
+#[test]
+fn pushed_pictures_and_access_units_are_frames_of_an_instance() {
+    use crate::api;
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_watchpost"));
+    let (_server, address) = serve(&sandbox, "push://");
+    let base = format!("/v1/core/instance/{INSTANCE_ID}");
+    let push = |path: &str, body: &[u8]| api::ask(address, "POST", &format!("{base}/push/{path}"), &[], body);
+    let shown = || api::get(address, &format!("/api/v1/instances/{INSTANCE_ID}")).json();
+    let made = |args: &[&str]| {
+        let source = ["-v", "error", "-f", "lavfi", "-i", "testsrc=size=320x240:rate=10", "-frames:v", "12"];
+        let out = std::process::Command::new("ffmpeg").args(source).args(args).arg("-").output();
+        let out = out.expect("ffmpeg (Debian package ffmpeg) is needed by this test");
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        out.stdout
+    };
+    let jpegs = made(&["-c:v", "mjpeg", "-f", "image2pipe"]);
+    let starts: Vec<_> =
+        (0..jpegs.len() - 3).filter(|at| jpegs[*at..].starts_with(&[0xFF, 0xD8, 0xFF])).collect();
+    let ends = starts.iter().skip(1).copied().chain([jpegs.len()]);
+    let pictures: Vec<_> = starts.iter().zip(ends).map(|(start, end)| &jpegs[*start..end]).collect();
+    assert_eq!(pictures.len(), 12);
+    wait_until("the source runs", || push("compressed", pictures[0]).status == 204);
+    for (n, picture) in pictures.iter().enumerate().skip(1) {
+        let taken = 1_785_161_453_000 + 100 * n;
+        let pushed = push(&format!("compressed?timestamp_ms={taken}"), picture);
+        assert_eq!(pushed.status, 204, "{}", String::from_utf8_lossy(&pushed.body));
+    }
+    wait_until("all are analysed", || shown()["analysed"] == 12);
+    assert_eq!((&shown()["width"], &shown()["skipped"]), (&json!(320), &json!(0)), "{}", shown());
+    assert_eq!(api::get(address, &format!("/api/v1/instances/{INSTANCE_ID}/frame.jpg")).status, 200);
+
+    // The same instance goes on with another codec: nothing need be set.
+    let video = made(&[
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-pix_fmt",
+        "yuv420p",
+        "-x264-params",
+        "aud=1",
+        "-f",
+        "h264",
+    ]);
+    let starts: Vec<_> =
+        (0..video.len() - 5).filter(|at| video[*at..].starts_with(&[0, 0, 0, 1, 9])).collect();
+    let ends = starts.iter().skip(1).copied().chain([video.len()]);
+    for (start, end) in starts.iter().zip(ends) {
+        assert_eq!(push("encoded/h264", &video[*start..end]).status, 204);
+    }
+    wait_until("all are analysed", || shown()["analysed"] == 24);
+    assert!(shown()["codec"].as_str().unwrap().contains("264"), "{}", shown());
+
+    assert_eq!(push("compressed", b"GIF89a").status, 415);
+    assert_eq!(push("encoded/h264", &[0, 0, 0, 20, 0x65]).status, 415, "lengths in place of start codes");
+    let refused = push("encoded/vp9", b"x");
+    assert!(
+        refused.status == 404 && refused.json()["detail"].as_str().unwrap().contains("h264"),
+        "{}",
+        refused.json()
+    );
+    assert_eq!(push("compressed?timestamp_ms=5", pictures[0]).status, 422);
+    assert_eq!(api::ask(address, "POST", &format!("{base}/stop"), &[], b"").status, 204);
+    let stopped = push("compressed", pictures[0]);
+    assert!(
+        stopped.status == 409 && stopped.json()["detail"].as_str().unwrap().contains("push://"),
+        "{}",
+        stopped.json()
+    );
+    // And once more from the start.
+    assert_eq!(api::ask(address, "POST", &format!("{base}/start"), &[], b"").status, 204);
+    wait_until("the source runs again", || push("compressed", pictures[0]).status == 204);
+    wait_until("it is analysed", || shown()["analysed"].as_u64() >= Some(1));
+}

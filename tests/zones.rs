@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use watchpost_testkit::{
     Sandbox,
-    scene::{json_lines, scene, uri_of},
+    scene::{json_lines, scene, uri_of, walkers},
     wait_until,
 };
 
@@ -126,4 +126,63 @@ fn a_crash_tells_nothing_twice_and_nobody_follows_over_it() {
         .collect();
     let (bag, behind) = ("event-object-left-removed".to_owned(), "event-tailgating".to_owned());
     assert_eq!(told, [(bag.clone(), 0), (behind, 1), (bag, 2)]);
+}
+
+/// PAGE "Analytics", the dry count: areas that are not saved, tried on the tracks of the last minute.
+#[test]
+fn areas_that_are_not_saved_are_tried_on_the_last_minute() {
+    use crate::api;
+    let (_sandbox, _server, address) = api::serve();
+    let document = scene("ndjson+post://", 2, json!({}));
+    assert_eq!(api::json(address, "POST", "/api/v1/instances", &document).status, 201);
+    let path = "/api/v1/instances/scene/analytics-test";
+    let drawn = |seconds: u64| {
+        let mut body = json!({"Zone": document["Zone"], "seconds": seconds, "Tripwire": {"Tripwires": {"door": {
+            "vertices": [{"x": 0.3, "y": 0.0}, {"x": 0.3, "y": 1.0}], "trigger_crossing": true,
+        }}}});
+        // Another than what is saved, by its place.
+        body["Zone"]["Zones"]["8a329a3f-d9fc-4038-b435-676656695b07"] = json!({"vertices": [{"x": 0.0, "y": 0.0}, {"x": 0.1, "y": 0.0}, {"x": 0.0, "y": 0.1}],
+                   "trigger_on_enter": true, "trigger_when": "object_left"});
+        body
+    };
+    let before = api::json(address, "POST", path, &drawn(60)).json();
+    assert_eq!((&before["frames"], &before["seconds"]), (&json!(0), &json!(0.0)), "{before}");
+    assert_eq!(api::ask(address, "POST", "/api/v1/instances/scene/start", &[], b"").status, 200);
+    wait_until("it runs", || api::get(address, "/api/v1/instances/scene").json()["state"] == "running");
+    let script = walkers(200);
+    let frames: String = (0..2001).map(|frame| script.line(frame)).collect();
+    let posted = api::ask(address, "POST", "/v1/core/instance/scene/detections", &[], frames.as_bytes());
+    assert_eq!(posted.json()["accepted"], 2001);
+    wait_until("all are analysed", || {
+        api::get(address, "/api/v1/instances/scene").json()["analysed"] == 2001
+    });
+
+    let all = api::json(address, "POST", path, &drawn(60)).json();
+    assert_eq!((&all["frames"], &all["seconds"]), (&json!(2001), &json!(20.0)), "{all}");
+    // What was saved all along has told the very same.
+    let told = api::get(address, "/api/v1/events?limit=200").json();
+    let mut counted = std::collections::BTreeMap::<&str, u64>::new();
+    for event in told["events"].as_array().unwrap() {
+        *counted.entry(event["record"]["$id"].as_str().unwrap()).or_default() += 1;
+    }
+    assert!(counted["event-area-enter"] >= 8, "{counted:?}");
+    let middle = "3e0ee7a0-5c58-4f0c-8f0d-0d3f6f5d2c01";
+    assert_eq!(all["counts"][middle], json!(counted));
+    let corner = "8a329a3f-d9fc-4038-b435-676656695b07";
+    assert_eq!((&all["counts"][corner], &all["estimated"]), (&json!({}), &json!([corner])));
+    let door =
+        all["counts"].as_object().unwrap().iter().find(|(id, _)| ![middle, corner].contains(&id.as_str()));
+    assert_eq!(door.unwrap().1, &json!({"event-line-crossing": counted["event-area-enter"]}));
+
+    let five = api::json(address, "POST", path, &drawn(5)).json();
+    assert_eq!((&five["frames"], &five["seconds"]), (&json!(501), &json!(5.0)));
+    assert!((1..=3).contains(&five["counts"][middle]["event-area-enter"].as_u64().unwrap()), "{five}");
+    let saved = api::get(address, "/api/v1/instances/scene/document").json();
+    assert!(saved["Tripwire"].is_null(), "{saved}");
+    let mut wrong = drawn(60);
+    wrong["Zone"]["Zones"][middle]["vertices"] = json!([{"x": 2, "y": 0}]);
+    let refused = api::json(address, "POST", path, &wrong);
+    assert_eq!(refused.status, 422);
+    assert_eq!(refused.json()["problems"][0]["path"], format!("/Zone/Zones/{middle}/vertices"));
+    assert_eq!(api::json(address, "POST", path, &json!({"seconds": 61})).status, 422);
 }

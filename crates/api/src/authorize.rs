@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
+    body::HttpBody,
     extract::{DefaultBodyLimit, Request, State},
     http::{HeaderValue, StatusCode, header},
     middleware::{Next, from_fn_with_state},
@@ -15,6 +16,7 @@ use crate::{
     App, Problem,
     audit::Entry,
     auth::{Caller, Peer, Role},
+    patience,
     route::Route,
 };
 
@@ -70,6 +72,9 @@ async fn check(State(guarded): State<Arc<Guarded>>, mut request: Request, next: 
         )),
     };
     request.extensions_mut().insert(caller.clone());
+    if !request.body().is_end_stream() {
+        request = request.map(patience::timed);
+    }
     if let Some(problem) = refused {
         let mut response = problem.into_response();
         if response.status() == StatusCode::UNAUTHORIZED {

@@ -4,7 +4,7 @@ use axum::{Extension, Json, extract::State};
 use schemars::{JsonSchema, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use watchpost_runtime::{Drafted, Findings, Samples, Tried};
+use watchpost_runtime::{Drafted, Findings, Rehearsed, Samples, Tried};
 
 use crate::{
     App, Problem,
@@ -74,6 +74,42 @@ pub(crate) async fn export(
 ) -> Result<Json<Drafted>, Problem> {
     let entry = allowed(&app, &caller, &id, &name, export.entry()).await?;
     Ok(Json(app.server.draft_export(&id, &name, entry).await?))
+}
+
+/// Areas and lines that are not saved.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "AnalyticsTrial", extend("examples" = [{
+    "Zone": {"Zones": {"8a329a3f-d9fc-e038-3435-676656695b07": {
+        "name": "Yard", "vertices": [{"x": 0.1, "y": 0.1}, {"x": 0.9, "y": 0.1}, {"x": 0.5, "y": 0.9}], "trigger_on_enter": true,
+    }}},
+    "seconds": 60,
+}]))]
+pub(crate) struct Drawn {
+    /// As in the instance's document; absent: no areas.
+    #[serde(rename = "Zone", default)]
+    #[schemars(schema_with = "object_or_null")]
+    zone: Option<Value>,
+    /// As in the instance's document; absent: no lines.
+    #[serde(rename = "Tripwire", default)]
+    #[schemars(schema_with = "object_or_null")]
+    tripwire: Option<Value>,
+    /// Of the tracks that were seen lately, so much; absent: 60.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 60))]
+    seconds: Option<f64>,
+}
+
+fn object_or_null(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    json_schema!({"type": ["object", "null"]})
+}
+
+pub(crate) async fn analytics(
+    State(app): State<App>,
+    At(id): At<String>,
+    Body(Drawn { zone, tripwire, seconds }): Body<Drawn>,
+) -> Result<Json<Rehearsed>, Problem> {
+    let seconds = seconds.unwrap_or(60.0);
+    Ok(Json(app.server.rehearse(&id, zone, tripwire, seconds).await?))
 }
 
 pub(crate) async fn samples(State(app): State<App>, At(id): At<String>) -> Result<Json<Samples>, Problem> {

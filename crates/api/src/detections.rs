@@ -61,6 +61,9 @@ pub(crate) async fn detections(
     let body = match body {
         Ok(body) => body,
         Err(rejection) => {
+            if let Some(problem) = crate::patience::too_slow(&rejection) {
+                return problem.into_response();
+            }
             let detail =
                 format!("{}; a body has at most {} MiB", rejection.body_text(), MAX_BODY_BYTES >> 20);
             return Problem::new(rejection.status(), detail).into_response();
@@ -82,6 +85,7 @@ pub(crate) async fn detections(
             );
             Problem::new(StatusCode::CONFLICT, detail).into_response()
         }
+        Err(PostError::Full) => crate::reference::push::behind(),
     }
 }
 

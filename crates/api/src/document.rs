@@ -16,6 +16,7 @@ use watchpost_runtime::{Operation, OperationError, Reply};
 use crate::{
     App, Problem,
     auth::Caller,
+    bounds,
     extract::{At, Body},
     instances::odd,
     privilege, secrets,
@@ -42,6 +43,7 @@ impl JsonSchema for Document {
         json_schema!({
             "type": "object",
             "description": "The reference system's instance file; unknown keys are kept; null is as if a key were not there.",
+            (bounds::ELSEWHERE): "by the rules of instance files, which name every place",
             "properties": {
                 "InstanceId": {"type": ["string", "null"], "format": "uuid"},
                 "DisplayName": text(),

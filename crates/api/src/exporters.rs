@@ -73,10 +73,16 @@ fn find(app: &App, name: &str) -> Result<Installed, Problem> {
 pub(crate) async fn set(
     State(app): State<App>,
     At(name): At<String>,
-    Body(Settings(mut settings)): Body<Settings>,
+    Body(Settings(settings)): Body<Settings>,
 ) -> Result<Json<Installed>, Problem> {
-    let known = find(&app, &name)?.settings;
-    let kept = app.server.runtime().exporter_values(&name);
+    give(&app, &name, settings).await?;
+    find(&app, &name).map(Json)
+}
+
+/// Gives an exporter its settings; secrets that are absent or null stay.
+pub(crate) async fn give(app: &App, name: &str, mut settings: Map<String, Value>) -> Result<(), Problem> {
+    let known = find(app, name)?.settings;
+    let kept = app.server.runtime().exporter_values(name);
     for secret in known.iter().filter(|setting: &&SettingSeen| setting.kind == "secret") {
         if settings.get(&secret.name).is_none_or(Value::is_null) {
             match kept.get(&secret.name) {
@@ -85,8 +91,8 @@ pub(crate) async fn set(
             };
         }
     }
-    app.server.perform(Operation::SetExporter { exporter: name.clone(), settings }).await?;
-    find(&app, &name).map(Json)
+    app.server.perform(Operation::SetExporter { exporter: name.to_owned(), settings }).await?;
+    Ok(())
 }
 
 pub(crate) async fn of_instance(

@@ -5,9 +5,11 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-use crate::{Problem, problem::Place};
+use crate::{Problem, bounds, patience, problem::Place};
 
 /// A JSON body.
 pub(crate) struct Body<T>(pub T);
@@ -18,7 +20,7 @@ pub(crate) struct Asked<T>(pub T);
 /// What is filled into the path.
 pub(crate) struct At<T>(pub T);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+impl<S: Send + Sync, T: DeserializeOwned + JsonSchema + 'static> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
@@ -28,14 +30,18 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
         }
         let bytes = bytes(request, state).await?;
-        json(&bytes).map(Self)
+        let body = json(&bytes)?;
+        bounds::check_body::<T>(&json::<Value>(&bytes)?)?;
+        Ok(Self(body))
     }
 }
 
 /// The whole body, within the route's limit.
 pub(crate) async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
     Bytes::from_request(request, state).await.map_err(|rejection| {
-        Problem::new(rejection.status(), format!("{}; send less at once", rejection.body_text()))
+        let unread =
+            || Problem::new(rejection.status(), format!("{}; send less at once", rejection.body_text()));
+        patience::too_slow(&rejection).unwrap_or_else(unread)
     })
 }
 
@@ -74,14 +80,19 @@ pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     kind.is_some_and(|kind| kind == "application/json" || kind.ends_with("+json"))
 }
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
+impl<S: Send + Sync, T: DeserializeOwned + JsonSchema + Send + 'static> FromRequestParts<S> for Asked<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let query = Query::<T>::from_request_parts(parts, state).await;
-        query.map(|Query(asked)| Self(asked)).map_err(|rejection| {
+        let Query(asked) = query.map_err(|rejection| {
             Problem::new(StatusCode::BAD_REQUEST, format!("behind the `?`: {}", rejection.body_text()))
-        })
+        })?;
+        let pairs = Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
+        if let Ok(Query(pairs)) = pairs {
+            bounds::check_query::<T>(&pairs)?;
+        }
+        Ok(Self(asked))
     }
 }
 

@@ -54,8 +54,7 @@ pub(crate) struct View {
 }
 
 async fn look(app: &App, id: &str, wanted: &Wanted) -> Result<Option<Looked>, Problem> {
-    let max_width = wanted.width.map(|width| width.clamp(16, 8192));
-    let look = Look { rendered: wanted.rendered, max_width, after: wanted.after };
+    let look = Look { rendered: wanted.rendered, max_width: wanted.width, after: wanted.after };
     Ok(app.server.look(id, look).await?)
 }
 

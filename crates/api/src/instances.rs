@@ -61,7 +61,7 @@ pub(crate) struct Deleted {
 }
 
 pub(crate) async fn list(State(app): State<App>, Asked(page): Asked<Page>) -> Result<Json<Listed>, Problem> {
-    let limit = page.limit.unwrap_or(PAGE).clamp(1, 1000) as usize;
+    let limit = page.limit.unwrap_or(PAGE) as usize;
     let Reply::Instances { instances, unusable } = app.server.perform(Operation::List).await? else {
         return Err(odd());
     };

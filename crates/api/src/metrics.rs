@@ -9,7 +9,10 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use watchpost_runtime::{InstanceSnapshot, JournalState, Operation, ReceiverSnapshot, Reply, ServerHealth};
+use watchpost_runtime::{
+    InstanceSnapshot, JournalState, LATENCY_BOUNDS_S, Latency, Operation, ReceiverSnapshot, Reply,
+    ServerHealth,
+};
 
 use crate::{App, Problem, instances::odd};
 
@@ -20,7 +23,7 @@ const MAX_SERIES: usize = 5000;
 pub struct Metric {
     /// Its name.
     pub name: &'static str,
-    /// `counter` or `gauge`.
+    /// `counter`, `gauge` or `histogram`.
     pub kind: &'static str,
     /// What it tells, with its unit.
     pub help: &'static str,
@@ -35,6 +38,8 @@ enum Of {
     InstanceState,
     Receiver(fn(&ReceiverSnapshot) -> f64),
     ReceiverState,
+    /// A histogram, of receivers that have delivered something.
+    Latency,
 }
 
 /// One look at the process.
@@ -90,6 +95,7 @@ pub static METRICS: &[Metric] = &[
     instance("watchpost_instance_frames_total", "counter", "Frames that arrived in this run of the source", |i| i.frames as f64),
     instance("watchpost_instance_analysed_total", "counter", "Of these, analysed", |i| i.analysed as f64),
     instance("watchpost_instance_skipped_total", "counter", "Frames that a live source could not wait with", |i| i.skipped as f64),
+    instance("watchpost_instance_encoded_total", "counter", "Frames encoded for video exports, each once for all that want the same", |i| i.encoded as f64),
     instance("watchpost_instance_frame_rate", "gauge", "Frames per second that arrive", |i| i.fps),
     instance("watchpost_instance_tracks", "gauge", "Established tracks in the last frame", |i| i.tracks as f64),
     instance("watchpost_instance_events_last_hour", "gauge", "Events within the last hour", |i| i.events_last_hour as f64),
@@ -107,6 +113,7 @@ pub static METRICS: &[Metric] = &[
     receiver("watchpost_receiver_limited_total", "counter", "Taken out by filter.max_per_s", |r| r.limited as f64),
     receiver("watchpost_receiver_undurable_total", "counter", "Delivered while the journal could not be written", |r| r.undurable as f64),
     receiver("watchpost_receiver_outside_total", "counter", "Left out by the export's schedule", |r| r.outside as f64),
+    Metric { name: "watchpost_receiver_latency_seconds", kind: "histogram", help: "Deliveries by the time from the log to the receiver's word that it has it", of: Of::Latency },
     process("watchpost_receivers_not_told", "gauge", "Receivers left out of this page, for there are too many", |s| {
         receivers(s.instances).count().saturating_sub(MAX_SERIES) as f64
     }),
@@ -123,44 +130,43 @@ pub(crate) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
 fn write(app: &App, instances: &[InstanceSnapshot]) -> String {
     // Asked once: it looks at every log, the disk and the process.
     let scrape = Scrape { app, health: app.server.health(), instances };
-    let mut text = String::new();
+    // Labels are the same in every family: written once.
+    let of_instances: Vec<_> = instances.iter().map(|one| (one, labels_of(one))).collect();
+    let of_receivers: Vec<_> = receivers(instances)
+        .take(MAX_SERIES)
+        .map(|(one, receiver)| {
+            let (name, format) = (escaped(&receiver.name), receiver.format);
+            (receiver, format!("{},receiver=\"{name}\",format=\"{format}\"", labels_of(one)))
+        })
+        .collect();
+    // Some hundred bytes a line; what is too little grows.
+    let lines = METRICS.len() + of_instances.len() * 20 + of_receivers.len() * 20;
+    let mut text = String::with_capacity(lines * 200);
     for metric in METRICS {
         let Metric { name, kind, help, .. } = metric;
         let _never_fails = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
-        let mut line = |labels: &[(&str, &str)], value: f64| {
-            let labels: Vec<_> =
-                labels.iter().map(|(key, value)| format!("{key}=\"{}\"", escaped(value))).collect();
-            let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
-            let _never_fails = writeln!(text, "{name}{labels} {value}");
+        let mut line = |labels: &str, value: f64| {
+            let _never_fails = writeln!(text, "{name}{{{labels}}} {value}");
         };
         match &metric.of {
-            Of::Process(of) => line(&[], of(&scrape)),
-            Of::Instance(of) => {
-                for one in instances {
-                    line(&[("instance", &one.id.to_string()), ("name", &one.name)], of(one));
-                }
+            Of::Process(of) => {
+                let _never_fails = writeln!(text, "{name} {}", of(&scrape));
             }
+            Of::Instance(of) => of_instances.iter().for_each(|(one, labels)| line(labels, of(one))),
+            Of::Receiver(of) => of_receivers.iter().for_each(|(receiver, labels)| line(labels, of(receiver))),
             Of::InstanceState => {
-                for one in instances {
-                    for state in INSTANCE_STATES {
-                        let is = f64::from(one.state.name() == state);
-                        line(&[("instance", &one.id.to_string()), ("name", &one.name), ("state", state)], is);
-                    }
-                }
-            }
-            Of::Receiver(of) => {
-                for (one, receiver) in receivers(instances).take(MAX_SERIES) {
-                    line(&of_receiver(&one.id.to_string(), one, receiver), of(receiver));
+                for (one, labels) in &of_instances {
+                    states(&mut text, name, labels, &INSTANCE_STATES, one.state.name());
                 }
             }
             Of::ReceiverState => {
-                for (one, receiver) in receivers(instances).take(MAX_SERIES) {
-                    for state in RECEIVER_STATES {
-                        let id = one.id.to_string();
-                        let mut labels = of_receiver(&id, one, receiver).to_vec();
-                        labels.push(("state", state));
-                        line(&labels, f64::from(receiver.state == state));
-                    }
+                for (receiver, labels) in &of_receivers {
+                    states(&mut text, name, labels, &RECEIVER_STATES, receiver.state);
+                }
+            }
+            Of::Latency => {
+                for (receiver, labels) in &of_receivers {
+                    histogram(&mut text, name, labels, &receiver.latency);
                 }
             }
         }
@@ -168,16 +174,38 @@ fn write(app: &App, instances: &[InstanceSnapshot]) -> String {
     text
 }
 
+/// 1 for the state it is in, 0 for the others.
+fn states(text: &mut String, name: &str, labels: &str, all: &[&str], now: &str) {
+    for state in all {
+        let is = u8::from(*state == now);
+        let _never_fails = writeln!(text, "{name}{{{labels},state=\"{state}\"}} {is}");
+    }
+}
+
+/// Buckets count all that is at most their bound. One that has nothing is left out.
+fn histogram(text: &mut String, name: &str, labels: &str, latency: &Latency) {
+    let count: u64 = latency.buckets.iter().sum();
+    if count == 0 {
+        return;
+    }
+    let mut up_to = 0;
+    for (bound, bucket) in LATENCY_BOUNDS_S.iter().zip(&latency.buckets) {
+        up_to += bucket;
+        let _never_fails = writeln!(text, "{name}_bucket{{{labels},le=\"{bound}\"}} {up_to}");
+    }
+    let _never_fails = write!(
+        text,
+        "{name}_bucket{{{labels},le=\"+Inf\"}} {count}\n{name}_sum{{{labels}}} {}\n{name}_count{{{labels}}} {count}\n",
+        latency.sum_s
+    );
+}
+
 fn receivers(instances: &[InstanceSnapshot]) -> impl Iterator<Item = (&InstanceSnapshot, &ReceiverSnapshot)> {
     instances.iter().flat_map(|i| i.exports.iter().chain(&i.preprocess).map(move |receiver| (i, receiver)))
 }
 
-fn of_receiver<'a>(
-    id: &'a str,
-    instance: &'a InstanceSnapshot,
-    receiver: &'a ReceiverSnapshot,
-) -> [(&'a str, &'a str); 4] {
-    [("instance", id), ("name", &instance.name), ("receiver", &receiver.name), ("format", receiver.format)]
+fn labels_of(instance: &InstanceSnapshot) -> String {
+    format!("instance=\"{}\",name=\"{}\"", instance.id, escaped(&instance.name))
 }
 
 /// As the format has it: backslash, quote and line end.

@@ -49,7 +49,7 @@ pub fn openapi() -> Value {
 }
 
 /// What can go wrong anywhere; each of them is a problem.
-const PROBLEMS: [u16; 9] = [400, 401, 403, 404, 405, 413, 421, 429, 503];
+const PROBLEMS: [u16; 10] = [400, 401, 403, 404, 405, 408, 413, 421, 429, 503];
 
 fn operation(route: &Route, schemas: &mut Schemas) -> Value {
     let mut parameters: Vec<Value> = route.names().map(path_parameter).collect();

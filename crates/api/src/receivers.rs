@@ -91,7 +91,7 @@ pub(crate) async fn dead(
     At((id, name)): At<(String, String)>,
     Asked(which): Asked<Which>,
 ) -> Result<Json<Letters>, Problem> {
-    let limit = which.limit.map_or(PAGE, |limit| limit.clamp(1, 500) as usize);
+    let limit = which.limit.map_or(PAGE, |limit| limit as usize);
     let id = app.server.id_of(&id)?;
     let Reply::LetterBoxes(boxes) =
         app.server.perform(Operation::DeadList { instance: Some(id.to_string()) }).await?

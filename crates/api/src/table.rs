@@ -116,9 +116,13 @@ fn instances() -> Vec<Route> {
             .gives::<watchpost_runtime::Samples>(200).by(|| on::get(checks::samples)),
         get("/api/v1/events", Viewer, "listEvents", "The latest events of all instances, newest first, with their pictures")
             .query::<events::Which>().gives::<events::Listed>(200).by(|| on::get(events::list)),
+        get("/api/v1/events/live", Viewer, "liveEvents", "The events of all instances as they come, as server-sent events")
+            .query::<events::Coming>().gives_bytes(200, "text/event-stream").by(|| on::get(events::follow)),
         post("/api/v1/validate", Viewer, "validate", "Everything that would be said against an instance document")
             .takes::<document::Document>().up_to(document::MAX_BYTES)
             .gives::<watchpost_runtime::Findings>(200).by(|| on::post(checks::validate)),
+        post("/api/v1/instances/{id}/analytics-test", Operator, "testAnalytics", "What areas and lines that are not saved would have told in the last minute")
+            .takes::<checks::Drawn>().gives::<watchpost_runtime::Rehearsed>(200).by(|| on::post(checks::analytics)),
         post("/api/v1/uploads", Operator, "upload", "Keep a file in uploads/ of the data folder, to be a source")
             .query::<uploads::Named>().takes_bytes("application/octet-stream").up_to(uploads::MAX_BYTES as usize).gives::<uploads::Uploaded>(201).by(|| on::post(uploads::upload)),
         post("/api/v1/source-test", Operator, "testSource", "Open a source, take its first picture, close it; at most 3 s")
@@ -241,7 +245,7 @@ fn users() -> Vec<Route> {
 /// The reference system's own (REFERENCE "REST").
 #[rustfmt::skip]
 fn reference() -> Vec<Route> {
-    use crate::reference::{config, events, instances, output, system};
+    use crate::reference::{config, events, instances, output, push, system};
     vec![
         post("/v1/core/instance/{id}/detections", Operator, "postDetections", "The user's own detections, one JSON object a line")
             .takes_bytes("application/x-ndjson").up_to(detections::MAX_BODY_BYTES)
@@ -274,6 +278,8 @@ fn reference() -> Vec<Route> {
             .takes::<config::Part>().gives_nothing(204).by(|| on::post(config::change)),
         get("/v1/core/instance/{id}/state", Viewer, "coreState", "How it is doing, by path")
             .query::<config::Which>().gives::<config::Part>(200).by(|| on::get(config::state)),
+        post("/v1/core/instance/{id}/state", Operator, "coreSetState", "Start or stop it: `state` to \"running\" or \"stopped\"")
+            .takes::<config::Part>().gives_nothing(204).by(|| on::post(config::set_state)),
         post("/v1/core/instance/{id}/input", Operator, "coreInput", "Set its source")
             .takes::<output::Input>().gives_nothing(204).by(|| on::post(output::input)),
         post("/v1/core/instance/{id}/output/hls", Operator, "coreHls", "Switch HLS")
@@ -284,6 +290,12 @@ fn reference() -> Vec<Route> {
             .takes::<output::Preset>().gives_nothing(204).by(|| on::post(output::preset)),
         get("/v1/core/instance/{id}/frame", Viewer, "coreFrame", "The last picture")
             .gives::<output::Frame>(200).by(|| on::get(output::frame)),
+        post("/v1/core/instance/{id}/push/compressed", Operator, "corePush", "A JPEG or PNG picture becomes a frame of an instance whose source is `push://`")
+            .query::<push::Taken>().takes_bytes("application/octet-stream").up_to(push::MAX_BYTES)
+            .gives_nothing(204).by(|| on::post(push::compressed)),
+        post("/v1/core/instance/{id}/push/encoded/{codecId}", Operator, "corePushEncoded", "An H.264 or H.265 access unit for an instance whose source is `push://`")
+            .query::<push::Taken>().takes_bytes("application/octet-stream").up_to(push::MAX_BYTES)
+            .gives_nothing(204).by(|| on::post(push::encoded)),
         get("/v1/core/instance/{id}/consume_events", Viewer, "coreConsume", "Records since the last poll, at most the newest 500")
             .gives::<events::AllConsumed>(200).gives_nothing(204).by(|| on::get(events::consume)),
         get("/v1/core/instance/{id}/consume_events_sse", Viewer, "coreFollow", "Records as they come, as server-sent events")
@@ -294,10 +306,14 @@ fn reference() -> Vec<Route> {
             .gives_bytes(200, "application/json").by(|| on::get(system::version)),
         get("/v1/core/system/info", Viewer, "coreInfo", "How the server is doing")
             .gives_bytes(200, "application/json").by(|| on::get(system::info)),
-        get("/v1/core/system/config", Viewer, "coreSystemConfig", "What it was started with")
+        get("/v1/core/system/config", Viewer, "coreSystemConfig", "What it was started with, and the settings of exporters")
             .gives::<system::Config>(200).by(|| on::get(system::config)),
         post("/v1/core/system/shutdown", Admin, "coreShutdown", "Stop the server, as TERM does")
             .gives_nothing(204).by(|| on::post(system::shutdown)),
+        post("/v1/core/system/config", Admin, "coreSetSystemConfig", "Change settings of exporters")
+            .takes::<system::Change>().gives_nothing(204).by(|| on::post(system::change)),
+        put("/v1/core/system/config", Admin, "corePutSystemConfig", "Change settings of exporters; those that are not named stay")
+            .takes::<system::Change>().gives_nothing(204).by(|| on::put(system::change)),
         get("/v1/core/log", Operator, "coreLog", "What the program has logged lately")
             .query::<crate::system::WhichLines>().gives::<crate::system::Lines>(200).by(|| on::get(crate::system::log)),
     ]
@@ -306,8 +322,22 @@ fn reference() -> Vec<Route> {
 /// Areas and lines by the reference system's paths.
 #[rustfmt::skip]
 fn securt() -> Vec<Route> {
-    use crate::reference::securt;
+    use crate::reference::{entities, instances, securt};
     vec![
+        post("/v1/securt/instance", Operator, "securtAddInstance", "Make an instance; every one has this solution")
+            .takes::<instances::Wanted>().gives::<instances::Made>(201).by(|| on::post(instances::add)),
+        get("/v1/securt/instance/{id}", Viewer, "securtInstance", "One instance")
+            .gives::<instances::Shown>(200).by(|| on::get(instances::show)),
+        put("/v1/securt/instance/{id}", Operator, "securtPutInstance", "Change an instance; what is absent stays")
+            .takes::<instances::Wanted>().gives_nothing(204).by(|| on::put(instances::change)),
+        patch("/v1/securt/instance/{id}", Operator, "securtPatchInstance", "Change an instance; what is absent stays")
+            .takes::<instances::Wanted>().gives_nothing(204).by(|| on::patch(instances::change)),
+        delete("/v1/securt/instance/{id}", Operator, "securtDeleteInstance", "Delete an instance, its log and what waits")
+            .gives_nothing(204).by(|| on::delete(instances::delete)),
+        get("/v1/securt/instance/{id}/analytics_entities", Viewer, "securtEntities", "Its areas and lines, by what they wait for")
+            .gives::<entities::Entities>(200).by(|| on::get(entities::entities)),
+        get("/v1/securt/instance/{id}/stats", Viewer, "securtStats", "Frames, rate and tracks of its analysis")
+            .gives::<entities::Stats>(200).by(|| on::get(entities::stats)),
         post("/v1/securt/instance/{id}/area/{kind}", Operator, "securtAddArea", "Make an area: crossing, intrusion, loitering, crowding, object_left, object_removed")
             .takes::<securt::Area>().gives::<securt::Made>(201).by(|| on::post(securt::add_area)),
         put("/v1/securt/instance/{id}/area/{kind}/{area}", Operator, "securtPutArea", "Make an area with an id, or change it")

@@ -70,7 +70,10 @@ pub(crate) async fn upload(
         let mut chunks = body.into_data_stream();
         let mut bytes = 0;
         while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))?;
+            let chunk = chunk.map_err(|error| {
+                let unread = || Problem::new(StatusCode::BAD_REQUEST, error.to_string());
+                crate::patience::too_slow(&error).unwrap_or_else(unread)
+            })?;
             bytes += chunk.len() as u64;
             if bytes > room {
                 return Err(too_large());

@@ -36,12 +36,12 @@ impl Schedules {
         *self = new;
     }
 
-    /// Tells the solution what has changed by the time `at` of the frame that it is given next.
-    pub fn arm(&mut self, at: Timestamp, solution: &mut Securt) {
+    /// Tells what has changed by the time `at` of the frame that comes next.
+    pub fn arm(&mut self, at: Timestamp, mut set_armed: impl FnMut(Id, bool)) {
         for scheduled in &mut self.0 {
             let armed = scheduled.hours.is_on(at);
             if scheduled.armed.replace(armed) != Some(armed) {
-                solution.set_armed(scheduled.zone, armed);
+                set_armed(scheduled.zone, armed);
             }
         }
     }

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use watchpost_analytics::Analysis;
 use watchpost_model::{Frame, Group, Image, Rect, TrackPhase};
 
-use crate::latest::Latest;
+use crate::{latest::Latest, recent::Recent};
 
 /// Somebody who has asked for a picture will ask again within this time, or has gone.
 const WATCHED_FOR: Duration = Duration::from_secs(5);
@@ -41,8 +41,12 @@ pub(crate) struct Glance {
     codec: Mutex<Option<String>>,
     /// Why a live source sends nothing, until it does.
     away: Mutex<Option<String>>,
+    /// Frames given to encoders of video exports.
+    pub encoded: AtomicU64,
     /// The latest events.
     latest: Arc<Latest>,
+    /// The tracks of the last minute.
+    pub recent: Recent,
 }
 
 /// One frame as it can be looked at.
@@ -98,6 +102,8 @@ impl Default for Glance {
             codec: Mutex::default(),
             away: Mutex::default(),
             latest: Arc::default(),
+            encoded: AtomicU64::new(0),
+            recent: Recent::default(),
         }
     }
 }
@@ -229,6 +235,13 @@ impl Glance {
     pub fn events_last_hour(&self) -> u64 {
         let minute = self.minute();
         self.events.lock().iter().filter(|(at, _)| at + MINUTES > minute).map(|(_, count)| count).sum()
+    }
+
+    /// The last frame with a picture.
+    pub fn last_frame(&self) -> Option<watchpost_model::Instant> {
+        let shot = self.shots.borrow();
+        let Frame { id: frame_id, time, timestamp, size, .. } = shot.as_ref()?.frame;
+        Some(watchpost_model::Instant { frame_id, time, timestamp, size })
     }
 
     /// Codec and size of the source's pictures, as far as they are known.

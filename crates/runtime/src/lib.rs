@@ -16,6 +16,7 @@ mod ids;
 mod instance;
 mod intake;
 mod keeper;
+mod latency;
 mod latest;
 mod log;
 mod notices;
@@ -25,6 +26,7 @@ mod pictures;
 mod pipeline;
 mod plans;
 mod preprocess;
+mod recent;
 mod recorder;
 #[doc(hidden)]
 pub mod rig;
@@ -35,25 +37,28 @@ mod status;
 mod streams;
 mod tail;
 mod wanted;
+mod whose;
 mod worker;
 
 pub use claims::Claims;
 pub use dead::LetterBox;
 pub use exports::Removed;
 pub use instance::{Final, Instance, StartError, View};
+pub use latency::{LATENCY_BOUNDS_S, Latency};
 pub use pipeline::Ended;
 pub use plans::{Checked, check};
 pub use runtime::{OpenError, Runtime};
 pub use server::{
     After, Client, ClientError, Conformance, ConformanceRow, Delivered, DeliveredState, Diagnosed, Diagnosis,
-    DiskHealth, Drafted, ErrorKind, ExportSeen, ExporterSeen, Filter, FilterError, FindingLevel, Findings,
-    Installed, InstanceSnapshot, InstanceState, JournalHealth, JournalState, Look, Looked, Operation,
-    OperationError, OutputFrom, OutputLine, Place, PostError, Preprocessed, Reply, Sample, Samples, SeenBox,
-    SeenEvent, Server, ServerHealth, SettingSeen, Socket, SocketError, SwitchTo, Tap, TapPlace, Tapped,
-    TestOutcome, Tested, Tried, Unusable, Use,
+    DiskHealth, Drafted, ErrorKind, EventsFollowed, ExportSeen, ExporterSeen, Filter, FilterError,
+    FindingLevel, Findings, Followed, Installed, InstanceSnapshot, InstanceState, JournalHealth,
+    JournalState, Look, Looked, Operation, OperationError, OutputFrom, OutputLine, Place, PostError,
+    Preprocessed, Rehearsed, Reply, Sample, Samples, SeenBox, SeenEvent, Server, ServerHealth, SettingSeen,
+    Socket, SocketError, SwitchTo, Tap, TapPlace, Tapped, TestOutcome, Tested, Tried, Unusable, Use,
 };
 pub use source_status::SourceSnapshot;
 pub use status::{Happened, ReceiverSnapshot};
+pub use watchpost_media::FeedKind;
 /// What HLS exports have cut, for whoever serves HTTP.
 pub use watchpost_media::hls;
 pub use watchpost_process::Guardian;

@@ -14,6 +14,7 @@ use watchpost_journal as journal;
 use crate::{
     entrance::Entrance,
     entry::{Body, Encoded, Entry, Stored},
+    latency::Marks,
     latest::Latest,
     tail::Tail,
     worker::RateState,
@@ -37,6 +38,8 @@ pub(crate) struct InstanceLog {
     tail: Arc<Tail>,
     recent: Arc<Mutex<Recent>>,
     latest: Arc<Latest>,
+    /// When its entries came.
+    marks: Arc<Marks>,
 }
 
 /// What [`InstanceLog::read`] found.
@@ -109,7 +112,8 @@ impl InstanceLog {
     }
 
     pub fn open(store: journal::Log, entrance: Arc<Entrance>) -> Self {
-        Self { tail: Arc::new(Tail::new(store, entrance)), recent: Arc::default(), latest: Arc::default() }
+        let tail = Arc::new(Tail::new(store, entrance));
+        Self { tail, recent: Arc::default(), latest: Arc::default(), marks: Arc::default() }
     }
 
     /// The latest events, whether they are in the log or not, and who has them.
@@ -128,7 +132,12 @@ impl InstanceLog {
         entries: Vec<Encoded>,
         state: Vec<StateChange>,
     ) -> Result<Option<u64>, journal::Error> {
-        self.tail.append(entries.into_iter().map(|Encoded(bytes)| bytes).collect(), state)
+        let count = entries.len() as u64;
+        let first = self.tail.append(entries.into_iter().map(|Encoded(bytes)| bytes).collect(), state)?;
+        if let Some(first) = first.filter(|_| count > 0) {
+            self.marks.put(first, first + count);
+        }
+        Ok(first)
     }
 
     /// Entries from position `from` on, at most `entries` of them and about `bytes`: durable ones, and while
@@ -181,6 +190,11 @@ impl InstanceLog {
     /// The same for another log of the instance.
     pub fn shared_entrance(&self) -> Arc<Entrance> {
         self.tail.shared_entrance()
+    }
+
+    /// When its entries came.
+    pub fn marks(&self) -> &Marks {
+        &self.marks
     }
 
     /// First position not yet given out.

@@ -115,6 +115,8 @@ impl Pipeline {
                     if !self.source.status().connected {
                         self.glance.lost(&notice.message);
                     }
+                    // It may have come back as another one.
+                    self.glance.codec(self.source.info().codec);
                     self.notice(notice)
                 }
                 Ok(Next::Ended { early: None }) => return Ended::Finished,
@@ -143,10 +145,11 @@ impl Pipeline {
             return Ok(());
         }
         let began = Instant::now();
-        self.schedules.arm(frame.timestamp, &mut self.solution);
+        self.schedules.arm(frame.timestamp, |zone, armed| self.solution.set_armed(zone, armed));
         let analysis = self.solution.process(&frame, detections.as_deref());
         self.status.analysed(began.elapsed());
         self.glance.found(&analysis);
+        self.glance.recent.keep(&frame, &analysis.tracks);
         self.record(Some(&frame), &analysis)?;
         if again {
             self.pictures.show_late(&frame, &analysis);

@@ -9,9 +9,11 @@ use parking_lot::RwLock;
 use serde_json::{Map, Value};
 use thiserror::Error;
 use tokio::runtime::Handle;
+use tracing::Instrument;
 use watchpost_config::{self as config, Base, Found, Manifest, Paths, Problem, System};
 use watchpost_export::{InstanceInfo, Plan, exporter};
 use watchpost_journal::{self as journal, Journal, Options};
+use watchpost_media::Feed;
 use watchpost_process::Guardian;
 use watchpost_schema::Version;
 use watchpost_source::{Children, Host, Inlet, Source};
@@ -20,6 +22,7 @@ use crate::{
     claims::Claims,
     instance::{Instance, StartError},
     plans::ExporterOrigin,
+    whose,
 };
 
 /// The folder of the store in the data folder.
@@ -71,6 +74,8 @@ pub(crate) struct Surroundings {
     pub paths: Paths,
     /// Where detections are handed in, under a server.
     pub inlet: Option<Inlet>,
+    /// Where video is pushed, under a server.
+    pub feed: Option<Feed>,
     shared: Arc<Shared>,
 }
 
@@ -118,7 +123,8 @@ impl Runtime {
     /// See [`StartError`]. Trouble of a single export is a state of that export.
     pub async fn start(&self, loaded: &config::Loaded, file: &Path) -> Result<Instance, StartError> {
         let around = Arc::new(self.surroundings(file, Base::InstanceFile));
-        let source = open_source(&loaded.instance, &around).await?;
+        let span = whose::instance(&loaded.instance.name);
+        let source = open_source(&loaded.instance, &around).instrument(span).await?;
         let mut instance = Instance::open(loaded, around).await?;
         instance.begin(source).await?;
         Ok(instance)
@@ -131,6 +137,7 @@ impl Runtime {
             tokio: Handle::current(),
             paths: Paths::new(&self.shared.data, file, base),
             inlet: (base == Base::DataFolder).then(Inlet::default),
+            feed: (base == Base::DataFolder).then(Feed::default),
             shared: self.shared.clone(),
         }
     }
@@ -225,9 +232,12 @@ pub(crate) async fn open_source(
     let host = Host {
         instance: Some((wishes.id, wishes.name.clone())),
         inlet: around.inlet.clone(),
+        feed: around.feed.clone(),
         children: Some(Children { guardian: around.guardian.clone(), tokio: around.tokio.clone() }),
     };
-    let opened = tokio::task::spawn_blocking(move || watchpost_source::open(&input, &paths, &host)).await;
+    let span = tracing::Span::current();
+    let open = move || span.in_scope(|| watchpost_source::open(&input, &paths, &host));
+    let opened = tokio::task::spawn_blocking(open).await;
     Ok(opened.map_err(|panic| StartError::Record(format!("opening the source: {panic}")))??)
 }
 

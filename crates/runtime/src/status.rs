@@ -17,6 +17,8 @@ use watchpost_process::Talk;
 
 use crate::worker::Selector;
 
+use crate::latency::{Histogram, Latency};
+
 /// The state of an export or exporter: a closed set (PRODUCT section 10).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
@@ -122,6 +124,7 @@ pub struct ReceiverStatus {
     pub(crate) limited: AtomicU64,
     pub(crate) undurable: AtomicU64,
     pub(crate) outside: AtomicU64,
+    pub(crate) latency: Histogram,
 }
 
 /// The counts of a [`ReceiverStatus`] at one moment.
@@ -157,6 +160,9 @@ pub struct ReceiverSnapshot {
     pub outside: u64,
     /// Log entries not yet done with (some may not concern it).
     pub waiting: u64,
+    /// From the log to its word that it has it.
+    #[serde(skip)]
+    pub latency: Latency,
 }
 
 impl ReceiverSnapshot {
@@ -189,6 +195,7 @@ impl ReceiverStatus {
             limited: AtomicU64::new(0),
             undurable: AtomicU64::new(0),
             outside: AtomicU64::new(0),
+            latency: Histogram::default(),
         }
     }
 
@@ -386,6 +393,7 @@ impl ReceiverStatus {
             undurable: get(&self.undurable),
             outside: get(&self.outside),
             waiting: log_end.saturating_sub(self.cursor()),
+            latency: self.latency.read(),
         }
     }
 }

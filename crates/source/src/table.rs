@@ -2,7 +2,7 @@
 
 use tokio::runtime::Handle;
 use watchpost_config::{Input, Paths, split_scheme};
-use watchpost_media::Location;
+use watchpost_media::{Feed, Location};
 use watchpost_model::Id;
 use watchpost_process::Guardian;
 
@@ -14,7 +14,7 @@ use crate::{
 
 /// Every kind of source, in the order they are shown.
 pub static SOURCES: &[&SourceKind] =
-    &[&FILE, &RTSP, &HTTP, &PIPELINE, &CAMERA, &NDJSON, &UNIX, &POST, &MOT, &COCO];
+    &[&FILE, &RTSP, &HTTP, &PIPELINE, &CAMERA, &PUSH, &NDJSON, &UNIX, &POST, &MOT, &COCO];
 
 /// One kind of source.
 #[derive(Debug)]
@@ -70,6 +70,8 @@ pub struct Host {
     pub instance: Option<(Id, String)>,
     /// Where posted detections come in; `None` where nobody could post any.
     pub inlet: Option<Inlet>,
+    /// Where pushed video comes in; `None` where nobody could push any.
+    pub feed: Option<Feed>,
     /// What a detector is started with; `None` where none can be.
     pub children: Option<Children>,
 }
@@ -136,6 +138,23 @@ static CAMERA: SourceKind = SourceKind {
     example: "v4l2:///dev/video0",
     check: |_| Ok(()),
     build: |request| video(request, Location::Uri(request.uri.to_owned()), true),
+};
+
+static PUSH: SourceKind = SourceKind {
+    name: "push",
+    title: "Pushed video",
+    summary: "Pictures or H.264 and H.265 access units, sent one at a time to `POST /v1/core/instance/{id}/push/...` of a server",
+    schemes: &["push"],
+    yields: Yields::Pictures,
+    example: "push://",
+    check: |_| Ok(()),
+    build: |request| {
+        let feed = request.host.feed.as_ref().ok_or_else(|| {
+            let message = "video can only be pushed to a server: use `watchpost serve`, or another source";
+            SourceError::new(request.path, message)
+        })?;
+        video(request, Location::Pushed(feed.open()), true)
+    },
 };
 
 static NDJSON: SourceKind = SourceKind {

@@ -104,8 +104,9 @@ impl Video {
         let options = self.options.clone();
         // It ends by itself after the open timeout; if nobody waits any more, the decoder is closed.
         let thread = thread::Builder::new().name("open-source".into());
+        let span = tracing::Span::current();
         let spawned = thread.spawn(move || {
-            let _ = sender.send(Decoder::open(&options));
+            let _ = sender.send(span.in_scope(|| Decoder::open(&options)));
         });
         self.state = match spawned {
             Ok(_) => State::Opening(receiver),
@@ -207,6 +208,14 @@ impl Video {
         }
         self.retire(State::Ended(early.clone()));
         Ok(Next::Ended { early })
+    }
+}
+
+impl Drop for Video {
+    fn drop(&mut self) {
+        if let Location::Pushed(outlet) = &self.options.location {
+            outlet.close();
+        }
     }
 }
 

@@ -84,6 +84,34 @@ pub(crate) async fn state(
     part(&state, which.path)
 }
 
+/// Of the state only whether it runs can be set: `state` to `running` or `stopped`, or `running` to true or false.
+pub(crate) async fn set_state(
+    State(app): State<App>,
+    At(instance): At<String>,
+    Body(Part { path, json_value }): Body<Part>,
+) -> Result<StatusCode, Problem> {
+    let value: Value = serde_json::from_str(&json_value)
+        .map_err(|error| Problem::invalid(format!("/jsonValue: is not JSON: {error}")))?;
+    let runs = match (path.trim_matches('/'), &value) {
+        ("running", Value::Bool(runs)) => *runs,
+        ("state", Value::String(state)) if state == "running" => true,
+        ("state", Value::String(state)) if state == "stopped" => false,
+        ("running", _) => return Err(Problem::invalid("/jsonValue: expected true or false")),
+        ("state", _) => return Err(Problem::invalid("/jsonValue: expected \"running\" or \"stopped\"")),
+        (other, _) => {
+            app.server.id_of(&instance)?;
+            let detail = format!(
+                "/path: `{other}` can only be read; `running` (true, false) and `state` (\"running\", \"stopped\") can \
+                 be set, and what is configured by .../config"
+            );
+            return Err(Problem::invalid(detail));
+        }
+    };
+    let operation = if runs { Operation::Start { instance } } else { Operation::Stop { instance } };
+    app.server.perform(operation).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// As a JSON pointer.
 fn pointer(path: &str) -> String {
     let parts = path.split('/').filter(|part| !part.is_empty());

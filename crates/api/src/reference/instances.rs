@@ -14,6 +14,7 @@ use watchpost_runtime::{InstanceSnapshot, InstanceState, Operation, Reply};
 use crate::{
     App, Problem,
     auth::Caller,
+    bounds,
     document::{current, edit},
     extract::{At, Body},
     instances::{instance, odd},
@@ -60,7 +61,7 @@ pub(crate) struct Wanted {
     #[schemars(range(min = 0, max = 3))]
     input_orientation: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 100_000_000))]
+    #[schemars(range(min = 0, max = 1_073_676_289))]
     input_pixel_limit: Option<u64>,
 }
 
@@ -138,7 +139,12 @@ impl Wanted {
         let found = PLACES
             .iter()
             .filter_map(|(key, path)| Some(((*key).to_owned(), document.pointer(path)?.clone())));
-        serde_json::from_value(Value::Object(found.collect())).unwrap_or_default()
+        // What means nothing here may be anything in the file: told is what can be told in this form.
+        let fits = |(key, value): &(String, Value)| {
+            let alone = json!({key: value});
+            bounds::check_body::<Self>(&alone).is_ok() && serde_json::from_value::<Self>(alone).is_ok()
+        };
+        serde_json::from_value(Value::Object(found.filter(fits).collect())).unwrap_or_default()
     }
 }
 

@@ -21,6 +21,24 @@ struct Point {
     y: f64,
 }
 
+/// Red, green, blue and opacity, 0 to 1 each.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Color([f64; 4]);
+
+impl JsonSchema for Color {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ReferenceColor".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        json_schema!({
+            "type": "array", "minItems": 4, "maxItems": 4, "items": {"type": "number", "minimum": 0, "maximum": 1},
+            "description": "Red, green, blue and opacity, 0 to 1 each",
+        })
+    }
+}
+
 /// When an area reports.
 #[derive(Clone, Copy, Serialize, Deserialize, JsonSchema)]
 enum AreaEvent {
@@ -47,6 +65,8 @@ pub(crate) struct Area {
     ignore_stationary_objects: bool,
     #[serde(default)]
     area_event: Option<AreaEvent>,
+    #[serde(default)]
+    color: Option<Color>,
     /// Of loitering, object left and object removed.
     #[serde(default)]
     #[schemars(range(min = 0.0, max = 86_400.0))]
@@ -72,6 +92,8 @@ pub(crate) struct Line {
     direction: Option<String>,
     #[serde(default)]
     classes: Vec<String>,
+    #[serde(default)]
+    color: Option<Color>,
     /// Of tailgating.
     #[serde(default)]
     #[schemars(range(min = 0.0, max = 60.0))]
@@ -104,8 +126,8 @@ impl JsonSchema for Entries {
     }
 }
 
-const ZONES: &str = "/Zone/Zones";
-const TRIPWIRES: &str = "/Tripwire/Tripwires";
+pub(super) const ZONES: &str = "/Zone/Zones";
+pub(super) const TRIPWIRES: &str = "/Tripwire/Tripwires";
 
 fn with_classes(entry: &mut Map<String, Value>, classes: &[String]) -> Result<(), Problem> {
     const CLASSES: [(&str, &str); 5] = [
@@ -136,6 +158,9 @@ fn entry_of_area(kind: &str, area: &Area) -> Result<Map<String, Value>, Problem>
     put("name", area.name.clone().into());
     put("vertices", json!(area.coordinates));
     put("ignore_stationary_objects", area.ignore_stationary_objects.into());
+    if let Some(color) = area.color {
+        put("color", json!(color));
+    }
     let seconds = area.seconds;
     match kind {
         "crossing" => {
@@ -171,6 +196,9 @@ fn entry_of_line(kind: &str, line: &Line) -> Result<Map<String, Value>, Problem>
     entry.insert("name".to_owned(), line.name.clone().into());
     entry.insert("vertices".to_owned(), json!(line.coordinates));
     entry.insert("direction".to_owned(), line.direction.clone().unwrap_or_else(|| "Both".to_owned()).into());
+    if let Some(color) = line.color {
+        entry.insert("color".to_owned(), json!(color));
+    }
     match kind {
         "crossing" => drop(entry.insert("trigger_crossing".to_owned(), true.into())),
         "tailgating" => {
@@ -250,7 +278,7 @@ pub(crate) async fn put_line(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn entries(app: &App, instance: &str, place: &str) -> Result<Map<String, Value>, Problem> {
+pub(super) async fn entries(app: &App, instance: &str, place: &str) -> Result<Map<String, Value>, Problem> {
     let document = Value::Object(current(app, instance).await?);
     Ok(document.pointer(place).and_then(Value::as_object).cloned().unwrap_or_default())
 }

@@ -6,6 +6,7 @@ use tokio::{
     sync::watch,
     time::{Instant, timeout_at},
 };
+use tracing::Instrument;
 use watchpost_export::{Output, Plan, Receiver, Selection};
 use watchpost_journal as journal;
 
@@ -15,6 +16,7 @@ use crate::{
     log::Cursor,
     plans::{self, Origin},
     status::{Agreed, State},
+    whose,
     worker::{Order, Worker},
 };
 
@@ -43,8 +45,9 @@ impl Exports {
         };
         // Before the cursor is placed: from there on nothing it takes may be missing.
         self.publish();
-        let mut receiver: Box<dyn Receiver> = make();
         let slot = &mut self.slots[index];
+        let span = whose::receiver(&slot.status.name);
+        let mut receiver: Box<dyn Receiver> = span.in_scope(make);
         receiver.keep_talk(slot.status.talk.clone());
         slot.status
             .agrees(slot.origin.as_ref().map(|origin| agreed(origin, &plan.selection)).unwrap_or_default());
@@ -61,7 +64,7 @@ impl Exports {
             slot.status.clone(),
             ordered,
         )?;
-        slot.doing = Doing::Delivers { orders, task: self.around.tokio.spawn(worker.run()) };
+        slot.doing = Doing::Delivers { orders, task: self.around.tokio.spawn(worker.run().instrument(span)) };
         Ok(())
     }
 

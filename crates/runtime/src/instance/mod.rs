@@ -17,6 +17,7 @@ use std::{
 use parking_lot::RwLock;
 use thiserror::Error;
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use tracing::{Instrument, Span};
 use watchpost_config::{self as config, Pace};
 use watchpost_export::InstanceInfo;
 use watchpost_journal as journal;
@@ -46,6 +47,7 @@ use crate::{
     runtime::Surroundings,
     status::State,
     wanted::Wanted,
+    whose,
 };
 
 /// How long everything together has to close at the end; TERM must be done within 10 s (PRODUCT 12).
@@ -85,16 +87,28 @@ pub struct Instance {
     keeper: JoinHandle<()>,
     run: Option<Run>,
     view: View,
+    /// What is done for it says so in the log.
+    span: Span,
 }
 
 impl Instance {
     /// Loads an instance: opens its log and starts delivering. Receivers that have a cursor go on from there.
     /// The source does not run yet.
     pub(crate) async fn open(loaded: &config::Loaded, around: Arc<Surroundings>) -> Result<Self, StartError> {
+        let span = whose::instance(&loaded.instance.name);
+        Self::open_within(loaded, around, span.clone()).instrument(span).await
+    }
+
+    async fn open_within(
+        loaded: &config::Loaded,
+        around: Arc<Surroundings>,
+        span: Span,
+    ) -> Result<Self, StartError> {
         let wishes = loaded.instance.clone();
         // Nobody is told to stop before there is a run; what is done meanwhile may wait for the journal.
         let entrance = Arc::new(Entrance::new(&around.journal, true, Arc::default()));
         let log = InstanceLog::open(around.journal.log(&log_name(wishes.id))?, entrance);
+        log.latest().belongs_to(wishes.id);
         let wanted = Arc::new(Wanted::default());
         let mut exports = Exports::new(wishes.id, around.clone(), log.clone(), wanted.clone());
         let info = plans::info(&wishes, false);
@@ -126,6 +140,7 @@ impl Instance {
             preprocess,
             run: None,
             view,
+            span,
         };
         instance.keep_within_bounds(false);
         Ok(instance)
@@ -133,6 +148,15 @@ impl Instance {
 
     /// Starts the run of a source that was opened by [`Runtime::open_source`](crate::Runtime::open_source).
     pub(crate) async fn begin(&mut self, source: Box<dyn Source>) -> Result<(), StartError> {
+        self.span.clone().in_scope(|| self.begin_within(source))
+    }
+
+    /// What is done for it goes on within this span.
+    pub(crate) fn span(&self) -> Span {
+        self.span.clone()
+    }
+
+    fn begin_within(&mut self, source: Box<dyn Source>) -> Result<(), StartError> {
         let info = plans::info(&self.wishes, self.wishes.input.pace == Pace::Fast && !source.info().live);
         // Bounds depend on whether it can wait.
         self.keep_within_bounds(info.lossless);
@@ -213,6 +237,16 @@ impl Instance {
         loaded: &config::Loaded,
         renames: &[(String, String)],
     ) -> Result<Applied, StartError> {
+        whose::renamed(&self.span, &loaded.instance.name);
+        let span = self.span.clone();
+        self.apply_within(loaded, renames).instrument(span).await
+    }
+
+    async fn apply_within(
+        &mut self,
+        loaded: &config::Loaded,
+        renames: &[(String, String)],
+    ) -> Result<Applied, StartError> {
         let new = &loaded.instance;
         let runs = self.run.as_ref().is_some_and(|run| run.has_ended().is_none());
         let reopen = runs && source_settings(&self.wishes) != source_settings(new);
@@ -274,7 +308,10 @@ impl Instance {
         let bounds = Bounds::new(&self.wishes.journal, lossless);
         let keeper = Keeper::new(self.log.clone(), bounds, self.exports.statuses(), self.gate.clone())
             .with_inbox(self.preprocess.as_ref().map(PreprocessTask::seen));
-        let old = std::mem::replace(&mut self.keeper, self.around.tokio.spawn(keeper.run()));
+        let old = std::mem::replace(
+            &mut self.keeper,
+            self.around.tokio.spawn(keeper.run().instrument(self.span.clone())),
+        );
         old.abort();
     }
 
@@ -308,7 +345,7 @@ impl Instance {
     pub(crate) async fn replay(&mut self, name: &str, from: Option<u64>) -> Result<u64, ReplayError> {
         let log = self.log.clone();
         let back = tokio::task::block_in_place(|| find_record(&log, from))?;
-        self.exports.let_go(name).await;
+        self.exports.let_go(name).instrument(self.span.clone()).await;
         let cursor = Cursor { position: back.position, ..self.log.cursor(name).unwrap_or_default() };
         self.log.set_cursor(name, Some(&cursor))?;
         Ok(back.records)
@@ -324,12 +361,17 @@ impl Instance {
     pub(crate) async fn resend(&mut self, name: &str, letters: &[u64]) -> Result<u64, journal::Error> {
         let dead = DeadLetters::open(&self.around.journal, self.wishes.id, name)?;
         let count = dead.mark(letters)?;
-        self.exports.let_go(name).await;
+        self.exports.let_go(name).instrument(self.span.clone()).await;
         Ok(count)
     }
 
     /// The instance is deleted: every export goes.
     pub(crate) async fn remove_all_exports(&mut self) -> Result<Vec<Removed>, journal::Error> {
+        let span = self.span.clone();
+        self.remove_all_within().instrument(span).await
+    }
+
+    async fn remove_all_within(&mut self) -> Result<Vec<Removed>, journal::Error> {
         if let Some(preprocess) = self.preprocess.as_mut() {
             preprocess.stop(PREPROCESS_LIMIT).await;
         }
@@ -340,6 +382,11 @@ impl Instance {
     /// Stops everything that is left and lets go of all receivers. What they have not acknowledged
     /// waits for the next start.
     pub async fn shut_down(&mut self) -> Final {
+        let span = self.span.clone();
+        self.shut_down_within().instrument(span).await
+    }
+
+    async fn shut_down_within(&mut self) -> Final {
         let ended = self.end_run().await;
         // Whoever still waits for the journal to be writable has waited long enough.
         self.log.entrance().begin_run(true, Arc::new(AtomicBool::new(true)));

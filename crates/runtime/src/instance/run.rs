@@ -65,6 +65,7 @@ impl Run {
         let status = Arc::new(SourceStatus::new(source.info().fps));
         let frames_expected = frames_expected(&source.info(), wishes.input.looping);
         let scene = Scene::default();
+        glance.recent.clear();
         let pipeline = Pipeline {
             source,
             solution: Securt::new(plans::solution(wishes)),
@@ -72,7 +73,7 @@ impl Run {
             streams: Streams::new(info.clone(), wanted),
             open_events: OpenEvents::default(),
             intake,
-            pictures: Pictures::new(Painter::new(wishes, info), info.lossless, pictures),
+            pictures: Pictures::new(Painter::new(wishes, info), info.lossless, pictures, glance.clone()),
             scene: scene.clone(),
             gate,
             last_frame: None,
@@ -82,8 +83,9 @@ impl Run {
             glance,
         };
         let (tell, ended) = watch::channel(None);
-        let stopped = stop.clone();
+        let (stopped, span) = (stop.clone(), tracing::Span::current());
         thread::Builder::new().name(format!("instance {}", wishes.name)).spawn(move || {
+            let _its_own = span.enter();
             let how = pipeline.run(&stopped);
             tell.send_replace(Some(how));
         })?;

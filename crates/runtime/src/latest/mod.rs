@@ -5,14 +5,12 @@ mod whereabouts;
 
 use std::{
     collections::VecDeque,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, LazyLock, OnceLock, atomic::AtomicU64},
 };
 
 use parking_lot::Mutex;
-use watchpost_model::{Event, Group, Instant, Record};
+use tokio::sync::broadcast;
+use watchpost_model::{Event, Group, Id, Instant, Record};
 
 pub(crate) use self::whereabouts::Said;
 use self::whereabouts::Whereabouts;
@@ -22,12 +20,35 @@ const MAX_EVENTS: usize = 100;
 /// Bytes of pictures of one instance; those of the oldest go first. With 200 busy instances that is 100 MiB.
 const MAX_CROP_BYTES: usize = 512 << 10;
 
-/// Counts the events of all instances, so that they can be put in one order.
-static COUNT: AtomicU64 = AtomicU64::new(1);
+/// Events that may wait for somebody who follows those of all instances; who is slower loses the oldest.
+const MAX_WAITING: usize = 256;
+
+/// Puts the events of all instances in one order, and tells whoever follows.
+static ORDER: LazyLock<Mutex<Order>> = LazyLock::new(|| {
+    // Numbers go on over restarts, as long as there are fewer than a thousand events a second: whoever comes back with
+    // one is not told what they know.
+    let first = jiff::Timestamp::now().as_millisecond().unsigned_abs();
+    Mutex::new(Order { first, next: first, follow: broadcast::Sender::new(MAX_WAITING) })
+});
+
+struct Order {
+    first: u64,
+    next: u64,
+    follow: broadcast::Sender<Arc<LatestEvent>>,
+}
+
+/// The events of all instances from now on, the number that the next one gets, and that of the first since the
+/// process has started.
+pub(crate) fn follow() -> (broadcast::Receiver<Arc<LatestEvent>>, u64, u64) {
+    let order = ORDER.lock();
+    (order.follow.subscribe(), order.next, order.first)
+}
 
 /// See the module.
 #[derive(Default)]
 pub(crate) struct Latest {
+    /// Said once, by the instance that it is of.
+    instance: OnceLock<Id>,
     events: Mutex<VecDeque<Arc<LatestEvent>>>,
     /// Behind the last position in the log at which one of them is.
     end: AtomicU64,
@@ -37,6 +58,8 @@ pub(crate) struct Latest {
 pub(crate) struct LatestEvent {
     /// Higher is later, over all instances.
     pub number: u64,
+    /// Where it happened.
+    pub instance: Id,
     pub at: Instant,
     pub event: Event,
     /// The best picture it came with, a JPEG file.
@@ -53,6 +76,11 @@ impl LatestEvent {
 }
 
 impl Latest {
+    /// Of which instance it is.
+    pub fn belongs_to(&self, instance: Id) {
+        self.instance.get_or_init(|| instance);
+    }
+
     /// Takes in what was found in a frame.
     pub fn take(&self, groups: &[Group]) {
         for group in groups {
@@ -62,19 +90,26 @@ impl Latest {
                 _ => None,
             });
             let best = crops.max_by(|a, b| a.confidence.total_cmp(&b.confidence));
-            let number = COUNT.fetch_add(1, Ordering::Relaxed);
             let crop = Mutex::new(best.map(|crop| crop.jpeg.as_slice().into()));
+            let (instance, at, event) =
+                (self.instance.get().copied().unwrap_or_default(), group.at, event.clone());
             let whereabouts = Whereabouts::default();
-            self.keep(LatestEvent { number, at: group.at, event: event.clone(), crop, whereabouts });
+            // Kept before the next one has a number: who looks at what is kept after that finds it.
+            let mut order = ORDER.lock();
+            let event = Arc::new(LatestEvent { number: order.next, instance, at, event, crop, whereabouts });
+            order.next += 1;
+            self.keep(event.clone());
+            // Nobody follows, mostly.
+            let _followers = order.follow.send(event);
         }
     }
 
-    fn keep(&self, event: LatestEvent) {
+    fn keep(&self, event: Arc<LatestEvent>) {
         let mut events = self.events.lock();
         if events.len() == MAX_EVENTS {
             events.pop_front();
         }
-        events.push_back(Arc::new(event));
+        events.push_back(event);
         let mut bytes = 0;
         for event in events.iter().rev() {
             let mut crop = event.crop.lock();

@@ -152,8 +152,9 @@ impl Encoders {
         let unused = self.take_unused(exports);
         if !unused.is_empty() {
             // It may wait for an output's disk, and the source must not.
-            let spawned =
-                std::thread::Builder::new().name("end encoder".into()).spawn(move || finish(&unused));
+            let span = tracing::Span::current();
+            let thread = std::thread::Builder::new().name("end encoder".into());
+            let spawned = thread.spawn(move || span.in_scope(|| finish(&unused)));
             if let Err(error) = spawned {
                 tracing::warn!(%error, "an encoder is cut off");
             }

@@ -19,7 +19,10 @@ use super::{
     encoders::{self, Encoders, Looks},
     worker::{Begin, LOOKS, Message, PICTURES, VideoItem, Worker, send},
 };
-use crate::status::{ReceiverStatus, State, add};
+use crate::{
+    status::{ReceiverStatus, State, add},
+    whose,
+};
 
 /// An export as it was planned.
 pub(crate) struct Shows {
@@ -133,7 +136,8 @@ impl PictureExports {
                 (Takes::Video(Box::new(export)), Box::new(|| worker.run()))
             }
         };
-        let thread = std::thread::Builder::new().name(name).spawn(worker)?;
+        let span = whose::receiver(&status.name);
+        let thread = std::thread::Builder::new().name(name).spawn(move || span.in_scope(worker))?;
         let (thread, turn) = (Mutex::new(Some(thread)), Mutex::new(Turn { hours, place: Place::Within }));
         let export = Arc::new(PictureExport { takes, thread, status, viewers, turn });
         let mut list = self.0.list.write();

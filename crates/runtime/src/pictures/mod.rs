@@ -28,6 +28,7 @@ use self::{
     worker::VideoItem,
 };
 use crate::{
+    glance::Glance,
     overlay::{Painter, Wants},
     status::add,
 };
@@ -42,11 +43,13 @@ pub(crate) struct Pictures {
     exports: PictureExports,
     /// The source's own video, and whether anybody wants it.
     source: Option<(EncodedStream, bool)>,
+    /// Where frames that are encoded are counted.
+    glance: Arc<Glance>,
 }
 
 impl Pictures {
-    pub fn new(painter: Painter, lossless: bool, exports: PictureExports) -> Self {
-        Self { painter, lossless, exports, source: None }
+    pub fn new(painter: Painter, lossless: bool, exports: PictureExports, glance: Arc<Glance>) -> Self {
+        Self { painter, lossless, exports, source: None, glance }
     }
 
     /// Gives a frame to all exports, with what was found in it.
@@ -176,7 +179,7 @@ impl Pictures {
             return;
         }
         match encoder.push(looks.of(picture), picture.frame.time) {
-            Ok(Pushed::Taken) => {}
+            Ok(Pushed::Taken) => add(&self.glance.encoded, 1),
             Ok(Pushed::Skipped) => members.iter().for_each(|export| add(&export.status.dropped, 1)),
             Err(error) => self.exports.encoders().failed(encoder, &error),
         }

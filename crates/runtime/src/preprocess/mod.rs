@@ -18,6 +18,7 @@ use std::{
 
 use bytes::Bytes;
 use tokio::{runtime::RuntimeFlavor, sync::watch, task::JoinHandle, time::timeout};
+use tracing::Instrument;
 use watchpost_config::{self as config, OnFailure, Paths};
 use watchpost_export::POISON_DEATHS;
 use watchpost_journal as journal;
@@ -33,6 +34,7 @@ use crate::{
     recorder::{RecordError, Recorder},
     runtime::Surroundings,
     status::{ReceiverStatus, State, add},
+    whose,
 };
 
 /// State key in the instance's log: the first inbox position not yet done with. Kept there, and not in
@@ -103,7 +105,7 @@ impl PreprocessTask {
             deaths: (None, 0),
             backoff: Backoff::default(),
         };
-        let task = around.tokio.spawn(task.run());
+        let task = around.tokio.spawn(task.run().instrument(whose::receiver("preprocess")));
         Ok((Way::Inbox { inbox: inbox.clone(), recorder }, Some(Self { status, inbox, orders, task })))
     }
 

@@ -1,19 +1,25 @@
 //! What is asked before something is saved: whether an instance or an export would work, and what it would do.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use watchpost_config::{self as config, Base, Loaded, Paths};
-use watchpost_export::{self as export, InstanceInfo, Plan, Request};
+use watchpost_export::{self as export, Dynamic, InstanceInfo, Plan, Request, Selection, SpeaksOf};
+use watchpost_model::{Instant, StreamTime, Timestamp};
+use watchpost_schema::{Context, SchemaId, Version, streams::encode_frame_keys};
 
 use super::{
     OperationError, Server,
     edit::{self, no_export},
     operation::Place,
+    samples::last_like,
 };
-use crate::plans;
+use crate::{instance::View, plans};
 
 /// What is wrong with a document, and what is doubtful.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
@@ -27,7 +33,7 @@ pub struct Findings {
 
 /// What an export that is not saved would be.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(extend("examples" = [{"format": "json", "warnings": [], "file": "watchpost-data/exports/events.jsonl"}]))]
+#[schemars(extend("examples" = [{"format": "json", "warnings": [], "file": "watchpost-data/exports/{sys.time %F}.jsonl", "path_preview": "watchpost-data/exports/2026-07-27.jsonl"}]))]
 pub struct Drafted {
     /// Its format's name.
     pub format: String,
@@ -36,6 +42,9 @@ pub struct Drafted {
     /// The file it would write to, dynamic strings as they are written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
+    /// The file, or the MQTT topic, that the last object would lead to; where there was none, a made-up one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_preview: Option<String>,
 }
 
 /// An export that is not saved, and the instance that would have it.
@@ -76,12 +85,14 @@ impl Server {
     ) -> Result<Drafted, OperationError> {
         let slot = self.find(instance)?;
         let loaded = slot.inner.lock().await.loaded.clone();
-        let Draft { plan, file, .. } = self.draft(&slot.file, &loaded, name, export)?;
-        Ok(Drafted {
-            format: plan.format.name.to_owned(),
-            warnings: plan.warnings.iter().map(Place::from).collect(),
-            file,
-        })
+        let Draft { plan, file, info, .. } = self.draft(&slot.file, &loaded, name, export)?;
+        let format = plan.format.name.to_owned();
+        let warnings = plan.warnings.iter().map(Place::from).collect();
+        let path_preview = match plan.dynamic {
+            Some(dynamic) => Some(preview(slot.view(), dynamic, plan.selection, info).await?),
+            None => None,
+        };
+        Ok(Drafted { format, warnings, file, path_preview })
     }
 
     /// The instance `loaded` from `file` with this export in it, if it may be.
@@ -117,4 +128,37 @@ impl Server {
         let file = export::file_of(&Request { handler, paths: &around.paths, instance: &info });
         Ok(Draft { loaded: new, info, plan, file })
     }
+}
+
+/// Where the last object of a selection leads.
+async fn preview(
+    view: View,
+    dynamic: Dynamic,
+    selection: Selection,
+    info: InstanceInfo,
+) -> Result<String, OperationError> {
+    let work = move || {
+        let (json, time_ms) = match dynamic.speaks_of {
+            SpeaksOf::Item => last_like(view.log(), &selection, &info),
+            SpeaksOf::Event => last_like(view.log(), &Selection::Records(events()), &info),
+            SpeaksOf::Frame => frame_keys(&view, &info),
+        };
+        dynamic.preview(&json, time_ms)
+    };
+    tokio::task::spawn_blocking(work).await.map_err(OperationError::failed)
+}
+
+fn events() -> BTreeMap<SchemaId, Version> {
+    SchemaId::ALL.iter().filter(|id| id.is_event()).map(|id| (*id, Version::V2)).collect()
+}
+
+/// Of the last frame; of none that could be seen, as it would be now.
+fn frame_keys(view: &View, info: &InstanceInfo) -> (Vec<u8>, i64) {
+    let now = Timestamp(jiff::Timestamp::now().as_millisecond());
+    let made_up = Instant { frame_id: 0, time: StreamTime::ZERO, timestamp: now, size: None };
+    let at = view.glance().last_frame().unwrap_or(made_up);
+    let context = Context { instance_id: info.id, instance_name: &info.name };
+    let mut json = Vec::new();
+    encode_frame_keys(&at, &context, &mut json);
+    (json, at.timestamp.0)
 }

@@ -1,8 +1,14 @@
-//! The latest events of all instances, newest first.
+//! The latest events of all instances, newest first; and those that come.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Weak},
+};
 
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
+use tokio::sync::broadcast::{self, error::RecvError};
 use watchpost_model::{Id, Record};
 use watchpost_schema::{Context, SchemaId, Version, encode};
 
@@ -10,7 +16,9 @@ use super::{
     Filter, OperationError, Server,
     events_delivered::{Delivered, delivered},
     look::data_url,
+    slot::Slot,
 };
+use crate::latest::{self, LatestEvent};
 
 /// An event as it is shown.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -56,24 +64,100 @@ impl Server {
             .filter(|(_, event)| before.is_none_or(|before| event.number < before))
             .collect();
         found.sort_unstable_by_key(|(_, event)| std::cmp::Reverse(event.number));
-        let seen = found.into_iter().filter_map(|(slot, event)| {
-            let record = Record::Event(event.event.clone());
-            let name = slot.name();
-            let context = Context { instance_id: slot.id, instance_name: &name };
-            let mut json = Vec::new();
-            encode(Version::V2, &record, &event.at, &context, None, &mut json);
-            let record_json: Value = serde_json::from_slice(&json).ok()?;
-            passes(filter, SchemaId::of(&record), &record_json).then(|| SeenEvent {
-                cursor: event.number,
-                instance_id: slot.id,
-                instance_name: name.clone(),
-                record: record_json,
-                crop: event.crop().map(|crop| data_url(&crop)),
-                delivered: delivered(&slot.view(), &event),
-            })
-        });
+        let seen = found.into_iter().filter_map(|(slot, event)| seen(slot, &event, filter));
         Ok(seen.take(limit).collect())
     }
+
+    /// The events that pass `filter`, of one instance or of all, as they come; those behind the cursor `after` first, as
+    /// far as they are kept.
+    ///
+    /// # Errors
+    /// No such instance.
+    pub fn follow_events(
+        self: &Arc<Self>,
+        instance: Option<&str>,
+        filter: Filter,
+        after: Option<u64>,
+    ) -> Result<EventsFollowed, OperationError> {
+        let only = instance.map(|instance| self.find(instance)).transpose()?.map(|slot| slot.id);
+        let (coming, next, first) = latest::follow();
+        let mut ready = VecDeque::new();
+        // A number that was not given out yet is nobody's.
+        if let Some(after) = after.filter(|after| *after < next) {
+            let slots: Vec<_> = self.slots.read().values().cloned().collect();
+            let kept = slots.iter().flat_map(|slot| slot.view().log().latest().all());
+            let mut kept: Vec<_> = kept.filter(|event| (after + 1..next).contains(&event.number)).collect();
+            kept.sort_unstable_by_key(|event| event.number);
+            let lost = (next - first.max(after + 1)).saturating_sub(kept.len() as u64);
+            ready.extend((lost > 0).then_some(Followed::Lost(lost)));
+            let of_it = kept.into_iter().filter(|event| only.is_none_or(|only| event.instance == only));
+            let seen = of_it.filter_map(|event| {
+                let slot = slots.iter().find(|slot| slot.id == event.instance)?;
+                seen(slot, &event, &filter)
+            });
+            ready.extend(seen.map(|event| Followed::Event(Box::new(event))));
+        }
+        Ok(EventsFollowed { server: Arc::downgrade(self), only, filter, coming, ready })
+    }
+}
+
+/// Events of instances as they come. See [`Server::follow_events`].
+pub struct EventsFollowed {
+    server: Weak<Server>,
+    only: Option<Id>,
+    filter: Filter,
+    coming: broadcast::Receiver<Arc<LatestEvent>>,
+    ready: VecDeque<Followed>,
+}
+
+/// What comes.
+#[derive(Clone, Debug)]
+pub enum Followed {
+    /// An event.
+    Event(Box<SeenEvent>),
+    /// So many, of all instances, were gone before they could be looked at.
+    Lost(u64),
+}
+
+impl EventsFollowed {
+    /// Waits for the next one; `None` when the server has ended.
+    pub async fn next(&mut self) -> Option<Followed> {
+        loop {
+            if let Some(ready) = self.ready.pop_front() {
+                return Some(ready);
+            }
+            let event = match self.coming.recv().await {
+                Ok(event) => event,
+                Err(RecvError::Lagged(lost)) => return Some(Followed::Lost(lost)),
+                Err(RecvError::Closed) => return None,
+            };
+            if self.only.is_some_and(|only| event.instance != only) {
+                continue;
+            }
+            let server = self.server.upgrade()?;
+            let slot = server.slots.read().get(&event.instance).cloned();
+            let seen = slot.and_then(|slot| seen(&slot, &event, &self.filter));
+            self.ready.extend(seen.map(|event| Followed::Event(Box::new(event))));
+        }
+    }
+}
+
+/// An event as it is shown, if it passes.
+fn seen(slot: &Slot, event: &LatestEvent, filter: &Filter) -> Option<SeenEvent> {
+    let record = Record::Event(event.event.clone());
+    let name = slot.name();
+    let context = Context { instance_id: slot.id, instance_name: &name };
+    let mut json = Vec::new();
+    encode(Version::V2, &record, &event.at, &context, None, &mut json);
+    let record_json: Value = serde_json::from_slice(&json).ok()?;
+    passes(filter, SchemaId::of(&record), &record_json).then(|| SeenEvent {
+        cursor: event.number,
+        instance_id: slot.id,
+        instance_name: name.clone(),
+        record: record_json,
+        crop: event.crop().map(|crop| data_url(&crop)),
+        delivered: delivered(&slot.view(), event),
+    })
 }
 
 fn passes(filter: &Filter, id: SchemaId, record: &Value) -> bool {

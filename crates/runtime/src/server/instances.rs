@@ -46,7 +46,7 @@ impl Server {
 
     async fn load(&self, file: PathBuf, text: String, loaded: Loaded) -> Result<Arc<Slot>, StartError> {
         for warning in &loaded.warnings {
-            tracing::warn!("{warning}");
+            tracing::warn!(instance = %loaded.instance.name, "{warning}");
         }
         let auto_start = loaded.instance.auto_start;
         let around = Arc::new(self.runtime.surroundings(&file, Base::DataFolder));

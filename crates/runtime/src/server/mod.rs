@@ -20,6 +20,7 @@ mod look;
 mod offline;
 mod operation;
 mod posted;
+mod rehearse;
 mod samples;
 mod seen;
 mod send_test;
@@ -42,12 +43,13 @@ pub use self::{
     control::{Client, ClientError, Socket, SocketError},
     diagnosis::{Diagnosed, Diagnosis, FindingLevel},
     draft::{Drafted, Findings},
-    events::SeenEvent,
+    events::{EventsFollowed, Followed, SeenEvent},
     events_delivered::{Delivered, DeliveredState},
     health::{DiskHealth, JournalHealth, JournalState, ServerHealth},
     look::{Look, Looked, SeenBox},
     operation::{ErrorKind, Operation, OperationError, Place, Reply, SwitchTo, Unusable},
     posted::PostError,
+    rehearse::Rehearsed,
     samples::{Sample, Samples},
     seen::{ExportSeen, ExporterSeen, Installed, SettingSeen, Use},
     send_test::{TestOutcome, Tested},

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
+use watchpost_export::{InstanceInfo, Selection};
 use watchpost_schema::{
     SCHEMAS, SchemaId, Version, sample,
     streams::{StreamKind, StreamName, stream_sample},
@@ -88,4 +89,34 @@ fn last_of_each(log: &InstanceLog) -> (BTreeMap<StreamName, Bytes>, BTreeMap<Sch
         next = batch.next;
     }
     (objects, records)
+}
+
+/// The last object or record of a selection and its wall clock, Unix ms; one made up where the log has none. Blocks.
+pub(super) fn last_like(log: &InstanceLog, selection: &Selection, info: &InstanceInfo) -> (Vec<u8>, i64) {
+    let (mut last, mut next) = (None, log.end().saturating_sub(LOOK_BACK_ENTRIES).max(log.store().start()));
+    while next < log.store().durable_end() {
+        let Ok(batch) = log.read(next, 500, LOOK_BACK_BYTES) else { break };
+        for (_, entry) in &batch.entries {
+            let json = match (selection, &entry.body) {
+                (Selection::Stream(wanted), Body::Object(stream, json)) if stream == wanted => {
+                    Some(json.clone())
+                }
+                // What a group is about stands first.
+                (Selection::Records(wanted), Body::Group(group)) => group
+                    .iter()
+                    .find_map(|record| wanted.get(&record.schema).and_then(|version| record.json(*version))),
+                _ => None,
+            };
+            last = json.map(|json| (json.to_vec(), entry.time_ms)).or(last);
+        }
+        if batch.next <= next {
+            break;
+        }
+        next = batch.next;
+    }
+    last.unwrap_or_else(|| {
+        let made = super::send_test::sample_of(selection, info.id, &info.name);
+        let json = made.map(|(item, _)| item.json.to_vec()).unwrap_or_default();
+        (json, jiff::Timestamp::now().as_millisecond())
+    })
 }

@@ -162,7 +162,7 @@ fn pictures() -> OperationError {
 }
 
 /// An event, if that is what it takes, as if it had happened in this instance.
-fn sample_of(
+pub(super) fn sample_of(
     selection: &Selection,
     id: Id,
     name: &str,

@@ -2,7 +2,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Weak},
+    sync::{Arc, Weak, atomic::Ordering},
     time::Duration,
 };
 
@@ -10,6 +10,7 @@ use parking_lot::RwLock;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::{sync::Mutex, task::AbortHandle};
+use tracing::Instrument;
 use watchpost_config::{self as config, Base, Loaded};
 use watchpost_model::Id;
 use watchpost_source::Source;
@@ -97,7 +98,7 @@ struct Seen {
 #[schemars(rename = "Instance", extend("examples" = [{
     "id": "3f0e8d2c-6b1a-4957-8e0d-1c2b3a495867", "name": "Main gate", "state": "running",
     "file": "watchpost-data/instances/gate.json", "source": "rtsp://camera/1", "auto_start": true,
-    "frames": 1200, "analysed": 1200, "skipped": 0, "fps": 12.4, "tracks": 3, "events_last_hour": 17,
+    "frames": 1200, "analysed": 1200, "skipped": 0, "encoded": 0, "fps": 12.4, "tracks": 3, "events_last_hour": 17,
     "position_ms": 96000.0, "width": 1920, "height": 1080, "codec": "H.264", "malformed": 0, "lost": 0,
     "restarts": 0, "log_bytes": 52011, "exports": [],
 }]))]
@@ -123,6 +124,8 @@ pub struct InstanceSnapshot {
     pub analysed: u64,
     /// Frames that a live source could not wait with.
     pub skipped: u64,
+    /// Frames that were encoded for video exports since the start, each once for all that want the same.
+    pub encoded: u64,
     /// Where its frames come from, without a password.
     pub source: String,
     /// Whether it starts with the server.
@@ -193,7 +196,8 @@ impl Slot {
 
     fn drive(self: &Arc<Self>, inner: &mut Inner) {
         self.set(InstanceState::Starting, None);
-        inner.driver = Some(tokio::spawn(drive(Arc::downgrade(self))).abort_handle());
+        let driver = drive(Arc::downgrade(self)).instrument(inner.instance.span());
+        inner.driver = Some(tokio::spawn(driver).abort_handle());
     }
 
     /// Stops the source. What it has left in the log is still delivered.
@@ -316,6 +320,7 @@ impl Slot {
             frames: source.frames,
             analysed: source.analysed,
             skipped: source.skipped,
+            encoded: glance.encoded.load(Ordering::Relaxed),
             exports: seen.view.receivers(),
             preprocess: seen.view.preprocess(),
         }

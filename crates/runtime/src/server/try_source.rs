@@ -87,8 +87,8 @@ fn first(input: &Input, paths: &Paths, began: Instant) -> Result<Tried, Operatio
         OperationError::problems(&[config::Problem::at(error.path, error.message, "")])
     };
     let kind = watchpost_source::find(&input.uri, "/Input/uri").map_err(refused)?;
-    if kind.yields == Yields::Detections {
-        // Opening it would take the place of whoever listens there already.
+    if kind.yields == Yields::Detections || kind.name == "push" {
+        // Opening it would take the place of whoever listens there already, and nobody pushes anything to a test.
         watchpost_source::check(input, paths).map_err(refused)?;
         return Ok(Tried { kind: kind.name.to_owned(), ..Tried::default() });
     }

@@ -21,6 +21,7 @@ use std::{
 
 use bytes::Bytes;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tracing::Instrument;
 use watchpost_config::{Detector as Settings, DetectorFormat, Input, Pace, Paths};
 use watchpost_media::{EncodedStream, RawConverter, RawFormat};
 use watchpost_model::{Diagnostics, Frame, Severity};
@@ -94,7 +95,7 @@ pub(crate) fn open(
     let rate = [settings.fps, input.frame_rate_limit].into_iter().flatten().min_by(f64::total_cmp);
     let converter = RawConverter::new(format, settings.width);
     let keeper = Keeper::new(spec, children.guardian, settings, labels, lossless, (asked, tell));
-    children.tokio.spawn(keeper.run());
+    children.tokio.spawn(keeper.run().in_current_span());
     Ok(Box::new(Detector {
         video,
         window: Window::new(lossless),

@@ -106,7 +106,9 @@ impl Reader {
                 return Ok(Self { lines: Some(lines), ended: None, waker: None, thread: None });
             }
         };
-        let thread = thread::Builder::new().name("ndjson".into()).spawn(work).map_err(no_thread)?;
+        let span = tracing::Span::current();
+        let thread = thread::Builder::new().name("ndjson".into());
+        let thread = thread.spawn(move || span.in_scope(work)).map_err(no_thread)?;
         Ok(Self { lines: Some(lines), ended: None, waker: Some(waker), thread: wakes.then_some(thread) })
     }
 
