@@ -16,8 +16,8 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # What is tried and what is held against the answers.
 CONFIG = ROOT / "tests/python/schemathesis.toml"
-# How long it may take before it counts as hanging, in seconds; it takes a minute.
-PATIENCE = 300
+# How long it may take before it counts as hanging, in seconds; it takes a minute or two.
+PATIENCE = 900
 
 
 def program():
