@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     instance::{BrokenHandler, Handler, OnFailure, Output, Preprocess, Switch},
+    manifest::PREPROCESS,
     object::{Object, as_object, wrong},
     paths::warn_if_meant_absolute,
     problem::Check,
@@ -112,6 +113,13 @@ fn entry(check: &mut Check<'_>, name: &str, path: &str, value: &Value) -> Option
     if name.is_empty() || name.len() > MAX_NAME_BYTES || name.chars().any(char::is_control) {
         let fix = format!("expected 1 to {MAX_NAME_BYTES} bytes without control characters");
         check.error(path, "the name of this export cannot be used", fix);
+    }
+    if name == PREPROCESS {
+        check.error(
+            path,
+            "this name is the preprocess command's",
+            "expected another, `preprocessed` for example",
+        );
     }
     if name.contains('/') {
         let message = "the configuration API cannot address a name with `/`";

@@ -106,6 +106,7 @@ fn a_bad_export_leaves_the_instance_and_the_other_exports() {
         "none": {"sink": "source"},
         "bare": {"uri": "out.json"},
         "lua": {"uri": "json:///b", "sink": "source", "config": {"script": "mine.lua"}},
+        "preprocess": {"uri": "json:///c", "sink": "source"},
         "text": "x"
     }}}));
     let names: Vec<_> = loaded.instance.output.handlers.iter().map(|handler| &handler.name).collect();

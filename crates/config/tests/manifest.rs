@@ -58,7 +58,9 @@ fn every_error_is_said_at_once_with_its_line() {
 
 #[test]
 fn names_that_are_keys_of_the_instance_file_are_refused() {
-    for name in ["handlers", "render_preset", "temp", "preprocess_x", "", "a/b", ".hidden", "a\nb"] {
+    for name in
+        ["handlers", "render_preset", "temp", "preprocess_x", "preprocess", "", "a/b", ".hidden", "a\nb"]
+    {
         assert!(check_name(name).is_err(), "{name:?}");
     }
     for name in ["JSONExport", "nx witness", "Überwachung", "a.b-c_1"] {

@@ -74,6 +74,9 @@ pub fn load_manifest(path: &Path) -> Result<(Manifest, Vec<Problem>), Vec<Proble
     Manifest::parse(&read(path)?, path)
 }
 
+/// What the preprocess command is called among the receivers of an instance: in dead letters, deliveries, output.
+pub(crate) const PREPROCESS: &str = "preprocess";
+
 /// Whether an exporter may be called `name`.
 ///
 /// # Errors
@@ -84,6 +87,9 @@ pub fn check_name(name: &str) -> Result<(), String> {
     let letters = |c: char| c.is_alphanumeric() || " ._-".contains(c);
     if RESERVED.contains(&name) || name.starts_with("preprocess_") {
         return Err(format!("the name \"{name}\" is taken by a key of the instance file"));
+    }
+    if name == PREPROCESS {
+        return Err(format!("the name \"{name}\" is the preprocess command's"));
     }
     if name.is_empty() || name.len() > 64 || name.starts_with('.') || !name.chars().all(letters) {
         return Err(format!("{} is no name", Value::from(name)));
