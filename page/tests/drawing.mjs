@@ -39,6 +39,7 @@ test("an area and a line are drawn on the live picture: click points, double cli
   await click(0.6, 0.2);
   await click(0.6, 0.8);
   await page.getByRole("region", { name: /Settings of Line/ }).getByLabel("Name").fill("Kerb");
+  if (offers("/api/v1/instances/{id}/analytics-test")) await page.locator("[data-dry]").waitFor();
   await shot(page, "analytics");
   await page.getByRole("button", { name: "Save" }).click();
   await until(8000, "both are saved", async () => { const { Zone, Tripwire } = await document(); return named(Zone.Zones, "Lawn") && named(Tripwire.Tripwires, "Kerb"); });

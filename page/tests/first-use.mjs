@@ -3,14 +3,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { visit } from "./browser.mjs";
 import { shared } from "./shared.mjs";
-import { clip, until } from "./server.mjs";
+import { CLIP, until } from "./server.mjs";
 import { shot } from "./shots.mjs";
 
 test("an address is tested, its picture is there before saving, and what is added plays at once", async () => {
   const page = await visit(shared.browser, shared.server.url);
   await page.getByRole("button", { name: "+ Add instance" }).click();
   const dialog = page.getByRole("dialog", { name: "Add instance" });
-  await dialog.getByLabel("Address or file").fill(clip);
+  await dialog.getByLabel("Address or file").fill(CLIP);
   await dialog.getByRole("button", { name: "Test" }).click();
   await dialog.getByText("It works").waitFor();
   assert.match(await dialog.locator("[data-tested]").innerText(), /768×576/);

@@ -1,7 +1,7 @@
 // A real `watchpost serve` on a free port with a data folder of its own, and the demo's clip.
 import { spawn } from "node:child_process";
 import { createServer } from "node:net";
-import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { existsSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -11,6 +11,8 @@ const here = fileURLToPath(new URL("./", import.meta.url));
 export const root = resolve(here, "../..");
 const program = process.env.WATCHPOST ?? join(root, "target/debug/watchpost");
 export const clip = join(root, ".cache/vtest.avi");
+/** What it is called in the data folder of a server. */
+export const CLIP = "vtest.avi";
 
 for (const [what, path, fix] of [
   ["the program", program, "cargo build, or say where it is with WATCHPOST"],
@@ -42,6 +44,8 @@ export class Server {
     server.port = await freePort();
     server.url = `http://127.0.0.1:${server.port}/`;
     await mkdir(join(server.data, "exporters"), { recursive: true });
+    // By a name that is the same on every machine, for pictures.
+    await symlink(clip, join(server.data, CLIP));
     await server.begin();
     return server;
   }
@@ -83,7 +87,7 @@ export class Server {
   async addClip(name, more = {}) {
     const { Zone, Tripwire } = JSON.parse(await readText(join(root, "demo/vtest.json")));
     return this.api("POST", "/api/v1/instances", {
-      DisplayName: name, Solution: "securt", AutoStart: true, Input: { uri: clip, loop: true }, Zone, Tripwire,
+      DisplayName: name, Solution: "securt", AutoStart: true, Input: { uri: CLIP, loop: true }, Zone, Tripwire,
       Output: { handlers: {}, preprocess_version: 2 }, ...more,
     });
   }
