@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { join } from "node:path";
 import { visit } from "./browser.mjs";
 import { shared } from "./shared.mjs";
-import { offers, readText, until } from "./server.mjs";
+import { readText, until } from "./server.mjs";
 import { shot } from "./shots.mjs";
 
 const at = (file) => join(shared.server.data, "exports", file);
@@ -41,19 +41,15 @@ test("from the cog: name, data, only the formats that fit, only their settings, 
   assert.ok(await dialog.getByRole("button", { name: "Save" }).isDisabled());
   await address.fill("json:///site/tracks.jsonl");
   await dialog.locator("[data-preview]").getByText("site/tracks.jsonl").waitFor();
-  if (offers("/api/v1/instances/{id}/analytics-test")) {
-    // As the last object would name it, while one types.
-    await address.fill("json:///by-frame/{instance.name}-{obj.frame_id|pad:8}.json");
-    await dialog.locator("[data-preview] code").filter({ hasText: /by-frame\/Gate-\d{8}\.json/ }).waitFor();
-    await address.fill("json:///site/tracks.jsonl");
-    await dialog.locator("[data-preview]").getByText("site/tracks.jsonl").waitFor();
-  }
+  // As the last object would name it, while one types.
+  await address.fill("json:///by-frame/{instance.name}-{obj.frame_id|pad:8}.json");
+  await dialog.locator("[data-preview] code").filter({ hasText: /by-frame\/Gate-\d{8}\.json/ }).waitFor();
+  await address.fill("json:///site/tracks.jsonl");
+  await dialog.locator("[data-preview]").getByText("site/tracks.jsonl").waitFor();
   await shot(page, "export-option");
 
-  if (offers("/api/v1/instances/{id}/export-test")) {
-    await dialog.getByRole("button", { name: "Send a test" }).click();
-    await dialog.locator('[data-outcome="delivered"]').waitFor({ timeout: 30_000 });
-  }
+  await dialog.getByRole("button", { name: "Send a test" }).click();
+  await dialog.locator('[data-outcome="delivered"]').waitFor({ timeout: 30_000 });
   await dialog.getByRole("button", { name: "Save" }).click();
 
   const row = page.locator('[data-export="tracks to disk"]');

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { visit } from "./browser.mjs";
 import { shared } from "./shared.mjs";
-import { offers, until } from "./server.mjs";
+import { until } from "./server.mjs";
 import { shot } from "./shots.mjs";
 
 /** Says what it does, answers for all it gets, and wants one thing in a version that nobody knows. */
@@ -25,8 +25,7 @@ async function addTalker(data) {
   }));
 }
 
-test("an exporter's last output, what was agreed and what not, a restart, and the conformance test with its rows",
-  { skip: !offers("/api/v1/instances/{id}/exporters/{name}/output") && "the server cannot yet" }, async () => {
+test("an exporter's last output, what was agreed and what not, a restart, and the conformance test with its rows", async () => {
   const { server } = shared;
   await addTalker(server.data);
   const page = await visit(shared.browser, `${server.url}#/instances/${shared.gate.id}/export`);
@@ -59,7 +58,7 @@ test("an exporter's last output, what was agreed and what not, a restart, and th
   await page.context().close();
 });
 
-test("System shows what doctor finds, each with its fix", { skip: !offers("/api/v1/system/doctor") && "the server cannot yet" }, async () => {
+test("System shows what doctor finds, each with its fix", async () => {
   const page = await visit(shared.browser, `${shared.server.url}#/system`);
   const card = page.locator("[data-doctor]");
   const again = card.getByRole("button", { name: "Look again" });

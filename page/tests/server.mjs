@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { createServer } from "node:net";
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -19,12 +19,6 @@ for (const [what, path, fix] of [
   ["the demo's clip", clip, "scripts/clip.sh"],
   ["the page", join(root, "page/dist/index.html"), "scripts/page.sh"],
 ]) if (!existsSync(path)) throw new Error(`${what} is missing (${path}): ${fix}`);
-
-const { paths, components } = JSON.parse(readFileSync(join(root, "docs/openapi.json"), "utf8"));
-/** Whether the API has a path. */
-export const offers = (path) => path in paths;
-/** Whether one of its types has a property. */
-export const offersIn = (schema, property) => property in (components.schemas[schema]?.properties ?? {});
 
 async function freePort() {
   const server = createServer();

@@ -52,5 +52,8 @@ export function times(dry: Dry | null, shape: string): number | null {
   return Object.values(dry.result.counts[shape] ?? {}).reduce((sum, count) => sum + count, 0);
 }
 
+/** The minute that is kept may begin between two frames. */
+const ALMOST_S = 58;
+
 /** The time that was looked at: shorter where the instance has just begun. */
-export const minute = ({ result }: Dry) => (result && result.seconds < 60 ? `the last ${Math.max(1, Math.round(result.seconds))} s` : "the last minute");
+export const minute = ({ result }: Dry) => (result && result.seconds < ALMOST_S ? `the last ${Math.max(1, Math.round(result.seconds))} s` : "the last minute");
