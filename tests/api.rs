@@ -200,6 +200,12 @@ fn lists_have_pages_and_passwords_are_never_read() {
     }
     names.sort();
     assert_eq!(names, ["a", "b", "c"]);
+    for beyond in
+        ["instances?limit=1001", "events?limit=0", "system/log?limit=2001", "instances/a/frame.jpg?width=15"]
+    {
+        let refused = get(address, &format!("/api/v1/{beyond}"));
+        assert_eq!(refused.status, 422, "{beyond}: {}", refused.json());
+    }
     for path in [
         "/api/v1/instances",
         "/api/v1/instances/a",
@@ -614,6 +620,22 @@ fn the_reference_systems_paths_do_what_they_did_there() {
     assert_eq!(get(address, &format!("/v1/securt/instance/{id}/areas")).json(), json!({}));
     assert_eq!(ask(address, "DELETE", &base, &[], b"").status, 204);
     assert_eq!(get(address, &base).status, 404);
+    let change = |field: &str, value: Value| {
+        let body = json!({"systemConfig": [{"fieldId": field, "value": value}]});
+        json(address, "POST", "/v1/core/system/config", &body).status
+    };
+    assert_eq!(change("exporters/JSONExport/folder", "elsewhere".into()), 204);
+    let fields = get(address, "/v1/core/system/config").json();
+    let fields = fields["systemConfig"].as_array().unwrap();
+    let folder = fields.iter().find(|field| field["fieldId"] == "exporters/JSONExport/folder").unwrap();
+    assert_eq!((&folder["value"], &folder["group"]), (&json!("elsewhere"), &json!("JSONExport")));
+    for (field, value) in [
+        ("listen", json!("0.0.0.0:1")),
+        ("exporters/JSONExport/nothing", json!(1)),
+        ("exporters/JSONExport/folder", json!(5)),
+    ] {
+        assert_eq!(change(field, value), 422, "{field}");
+    }
 }
 
 #[test]
@@ -626,6 +648,25 @@ fn metrics_tell_of_every_instance_and_receiver() {
         "watchpost_receiver_waiting{{instance=\"{id}\",name=\"gate\",receiver=\"tracks\",format=\"json\"}} 0"
     );
     assert!(text.lines().any(|found| found == line), "{text}");
+    wait_until("it runs", || get(address, "/api/v1/instances/gate").json()["state"] == "running");
+    let line =
+        |frame: u64| format!("{{\"frame_id\":{frame},\"timestamp_ms\":{},\"detections\":[]}}\n", frame * 100);
+    let body: String = (0..20).map(line).collect();
+    assert_eq!(ask(address, "POST", "/v1/core/instance/gate/detections", &[], body.as_bytes()).status, 200);
+    // Every log entry is in one bucket, and each bucket has all that is in those before it.
+    let of = |text: &str, what: &str| -> Vec<u64> {
+        let named = text
+            .lines()
+            .filter(|line| line.starts_with(&format!("watchpost_receiver_latency_seconds_{what}{{")));
+        named.map(|line| line.rsplit(' ').next().unwrap().parse().unwrap()).collect()
+    };
+    let mut text = String::new();
+    wait_until("all are delivered", || {
+        text = String::from_utf8(get(address, "/metrics").body).unwrap();
+        of(&text, "count") == [20]
+    });
+    let buckets = of(&text, "bucket");
+    assert!(buckets.is_sorted() && buckets.len() == 13 && buckets.last() == Some(&20), "{text}");
     // Each family is told of once, with its help and type before it.
     for family in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
         let name = family.split(' ').next().unwrap();
@@ -672,9 +713,10 @@ fn two_hundred_instances_answer_within_10_ms_and_viewers_slow_nobody() {
     });
     let mut took: Vec<Duration> = (0..200)
         .map(|n| {
-            let path = match n % 3 {
+            let path = match n % 4 {
                 0 => "/api/v1/instances?limit=200".to_owned(),
-                1 => format!("/api/v1/instances/gate%20{n}"),
+                1 => "/metrics".to_owned(),
+                2 => format!("/api/v1/instances/gate%20{n}"),
                 _ => format!("/api/v1/instances/gate%20{n}/document"),
             };
             let began = std::time::Instant::now();
