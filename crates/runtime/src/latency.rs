@@ -45,20 +45,32 @@ impl Marks {
         }
     }
 
-    /// How long ago the entries at `positions`, rising, came; those of before the process are left out.
-    pub fn ages(&self, positions: impl Iterator<Item = u64>, mut tell: impl FnMut(Duration)) {
+    /// How long ago the entries at `positions`, rising, came, and how many came then; those of before the process are
+    /// left out.
+    pub fn ages(&self, positions: impl Iterator<Item = u64>, mut tell: impl FnMut(Duration, u64)) {
         let now = Instant::now();
         let marks = self.0.lock();
-        let mut at = None;
+        let mut tell_of = |index: usize, count: u64| {
+            if let Some(mark) = marks.get(index).filter(|_| count > 0) {
+                tell(now.saturating_duration_since(mark.at), count);
+            }
+        };
+        let (mut at, mut count) = (None, 0);
         for position in positions {
-            let mut index = at.unwrap_or_else(|| marks.partition_point(|mark| mark.end <= position));
+            let first = at.unwrap_or_else(|| marks.partition_point(|mark| mark.end <= position));
+            let mut index = first;
             while marks.get(index).is_some_and(|mark| mark.end <= position) {
                 index += 1;
             }
-            at = Some(index);
-            if let Some(mark) = marks.get(index).filter(|mark| mark.from <= position) {
-                tell(now.saturating_duration_since(mark.at));
+            if index != first {
+                tell_of(first, count);
+                count = 0;
             }
+            count += u64::from(marks.get(index).is_some_and(|mark| mark.from <= position));
+            at = Some(index);
+        }
+        if let Some(last) = at {
+            tell_of(last, count);
         }
     }
 }
@@ -98,13 +110,15 @@ pub struct Latency {
 }
 
 impl Histogram {
-    pub fn tell(&self, took: Duration) {
+    /// So many deliveries took so long.
+    pub fn tell(&self, took: Duration, count: u64) {
         let seconds = took.as_secs_f64();
         let bucket = LATENCY_BOUNDS_S.partition_point(|bound| *bound < seconds);
         if let Some(bucket) = self.buckets.get(bucket) {
-            bucket.fetch_add(1, Ordering::Relaxed);
+            bucket.fetch_add(count, Ordering::Relaxed);
         }
-        self.sum_us.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.sum_us.fetch_add(took_us.saturating_mul(count), Ordering::Relaxed);
     }
 
     pub fn read(&self) -> Latency {
@@ -122,8 +136,8 @@ mod tests {
         let marks = Marks::default();
         marks.put(10, 13);
         let mut ages = Vec::new();
-        marks.ages([8, 9, 10, 12].into_iter(), |age| ages.push(age));
-        assert_eq!(ages.len(), 2, "what came before the process is not told");
+        marks.ages([8, 9, 10, 12].into_iter(), |_, count| ages.push(count));
+        assert_eq!(ages, [2], "what came before the process is not told");
         {
             // As if a mark had been made each 10 ms for minutes.
             let mut inner = marks.0.lock();
@@ -138,9 +152,13 @@ mod tests {
             }
             assert!(inner.len() <= MAX_MARKS);
         }
+        let mut told = Vec::new();
+        marks.ages(0..100_000, |age, count| told.push((age, count)));
+        assert_eq!(told.iter().map(|(_, count)| count).sum::<u64>(), 100_000);
+        assert!(told.is_sorted_by(|a, b| a.0 >= b.0) && told.len() > 50, "{}", told.len());
         for back in [1, 10, 500, 20_000, 90_000_u64] {
             let mut age = None;
-            marks.ages(std::iter::once(100_000 - back), |found| age = Some(found));
+            marks.ages(std::iter::once(100_000 - back), |found, _| age = Some(found));
             let (age, real) = (age.unwrap().as_secs_f64(), back as f64 * 0.01);
             assert!(age >= real && age <= real * 1.07 + 0.5, "{age} for {real}");
         }
@@ -150,7 +168,7 @@ mod tests {
     fn each_delivery_is_in_one_bucket() {
         let histogram = Histogram::default();
         for ms in [1, 5, 6, 1000, 700_000] {
-            histogram.tell(Duration::from_millis(ms));
+            histogram.tell(Duration::from_millis(ms), 1);
         }
         let read = histogram.read();
         assert_eq!((read.buckets[0], read.buckets[1], read.buckets[7], read.buckets[12]), (2, 1, 1, 1));

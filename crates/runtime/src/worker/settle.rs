@@ -52,7 +52,7 @@ impl Worker {
         let durable = self.log.store().durable_end();
         let (mut delivered, mut bytes, mut undurable) = (0, 0, 0);
         let positions = self.in_flight.range(..done).map(|done| done.position);
-        self.log.marks().ages(positions, |age| self.status.latency.tell(age));
+        self.log.marks().ages(positions, |age, count| self.status.latency.tell(age, count));
         for done in self.in_flight.drain(..done) {
             state = done.state;
             let taken = done.items.saturating_sub(done.refused);
