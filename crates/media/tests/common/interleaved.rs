@@ -25,6 +25,26 @@ pub struct Delivered {
     pub longest_gap: Duration,
 }
 
+/// As [`play`], but the kernel takes next to nothing for it: what is sent stays with the server.
+pub fn play_with_no_room(address: SocketAddr, path: &str) -> TcpStream {
+    let stream = play(address, path);
+    rustix::net::sockopt::set_socket_recv_buffer_size(&stream, 2048).unwrap();
+    stream
+}
+
+/// Bytes that the other end of a connection of this machine could not get rid of (`tx_queue` of `/proc/net/tcp`).
+pub fn unsent_to(stream: &TcpStream) -> u64 {
+    let [here, there] =
+        [stream.local_addr(), stream.peer_addr()].map(|address| format!(":{:04X}", address.unwrap().port()));
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let line = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let of_server =
+        |words: &Vec<&str>| words.len() > 4 && words[1].ends_with(&there) && words[2].ends_with(&here);
+    line.filter(of_server)
+        .map(|words| u64::from_str_radix(words[4].split(':').next().unwrap(), 16).unwrap())
+        .sum()
+}
+
 /// Has everything sent over its connection from now on, and has read nothing of it.
 pub fn play(address: SocketAddr, path: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
