@@ -14,16 +14,16 @@ use anyhow::{Context as _, bail, ensure};
 use serde_json::json;
 
 use super::{
-    Bed, median,
+    Bed, PATIENCE, median,
     report::{Better, Figure},
 };
 
 /// As many as issue 6 asks for.
 const INSTANCES: usize = 200;
 const VIEWERS: usize = 50;
-/// Lines of one post, and posts of one run.
-const LINES: u64 = 1000;
-const POSTS: u64 = 20;
+/// A second of a camera is posted at once, so many times in a run.
+const LINES: u64 = 25;
+const POSTS: usize = 40;
 
 pub fn run(bed: &Bed) -> anyhow::Result<Vec<Figure>> {
     let idle = Server::start(bed, "api-idle", 0)?;
@@ -45,10 +45,10 @@ pub fn run(bed: &Bed) -> anyhow::Result<Vec<Figure>> {
     let metrics = server.percentile(asks, "/metrics")?;
     let (mut with, mut without) = (Vec::new(), Vec::new());
     for _ in 0..bed.rounds() {
-        without.push(server.lines_per_s()?);
+        without.push(server.second_ms()?);
         // None of them reads: what they are sent stays on their side.
         let viewers = (0..VIEWERS).map(|_| server.viewer()).collect::<anyhow::Result<Vec<_>>>()?;
-        with.push(server.lines_per_s()?);
+        with.push(server.second_ms()?);
         drop(viewers);
     }
     let less = |what: &str, value: f64, unit: &'static str, target: &'static str| Figure {
@@ -66,12 +66,12 @@ pub fn run(bed: &Bed) -> anyhow::Result<Vec<Figure>> {
         less("memory of an idle server", idle_mib, "MiB", "40 MiB or less"),
         less("memory of one with 200 stopped instances", with_all_mib, "MiB", "—"),
         Figure {
-            what: "lines posted to an instance that 50 viewers look at without reading".to_owned(),
+            what: "a second of a camera, posted, analysed and in its file, while 50 viewers look".to_owned(),
             value: median(with),
-            unit: "lines/s",
+            unit: "ms",
             peer: Some(("nobody looks".to_owned(), median(without))),
-            better: Better::More,
-            target: "1",
+            better: Better::Less,
+            target: "—",
         },
     ])
 }
@@ -168,28 +168,29 @@ impl Server {
         answer(&mut connection)
     }
 
-    /// How fast lines of detections are taken and delivered to the file.
-    fn lines_per_s(&self) -> anyhow::Result<f64> {
+    /// Until a second of detections is taken, analysed and delivered to the file: the median of some, in ms.
+    fn second_ms(&self) -> anyhow::Result<f64> {
         let shown = || -> anyhow::Result<(u64, u64)> {
             let shown: serde_json::Value = serde_json::from_str(&self.get("/api/v1/instances/gate%200")?)?;
             let frames = shown["frames"].as_u64().unwrap_or(0);
             Ok((frames, shown["exports"][0]["delivered"].as_u64().unwrap_or(0)))
         };
-        let (before, delivered_before) = shown()?;
         let line = |frame: u64| {
             format!("{{\"frame_id\":{frame},\"timestamp_ms\":{},\"detections\":[]}}\n", frame * 40)
         };
-        let began = Instant::now();
-        for post in 0..POSTS {
-            let from = before + post * LINES;
+        let mut took = Vec::with_capacity(POSTS);
+        for _ in 0..POSTS {
+            let (from, delivered) = shown()?;
             let body: String = (from..from + LINES).map(line).collect();
+            let began = Instant::now();
             self.post("/v1/core/instance/gate%200/detections", &body)?;
+            while shown()?.1 < delivered + LINES {
+                ensure!(began.elapsed() < PATIENCE, "the export does not get what was posted");
+                thread::sleep(Duration::from_millis(1));
+            }
+            took.push(began.elapsed().as_secs_f64() * 1e3);
         }
-        while shown()?.1 < delivered_before + POSTS * LINES {
-            ensure!(began.elapsed() < Duration::from_secs(60), "the export does not get what was posted");
-            thread::sleep(Duration::from_millis(2));
-        }
-        Ok((POSTS * LINES) as f64 / began.elapsed().as_secs_f64())
+        Ok(median(took))
     }
 
     fn viewer(&self) -> anyhow::Result<TcpStream> {

@@ -162,7 +162,8 @@ Profiles (`perf`, 2026-11-22 and 23, on machines as above) of what misses its ai
 * **Latency**: from putting a record in to its being read by the child, on one clock; over MQTT by a child behind
   `mosquitto_sub`.
 * **API**: `watchpost serve` with 200 instances that take posted detections, one export each, one of them running. Requests
-  one after the other over one connection, whole answers. Lines: 20 posts of 1000, to the last in the file.
+  one after the other over one connection, whole answers. A camera's second is 25 lines in one
+  post; the viewers take a stream's objects and read none.
 * **Drawing**: the middle one of some hundred frames, on one thread, both on a copy of the picture, which is part of it;
   Watchpost on the planes as they were decoded, supervision on BGR, whose conversion from and to what decoders and encoders have is not counted.
 * **Video**: the pedestrian clip scaled up to 1080p and shown three times as fast, 30 frames a second. Encoders have the
