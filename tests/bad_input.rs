@@ -108,7 +108,12 @@ fn last(text: &str) -> &str {
 
 /// Log lines without their time.
 fn logged(text: &str) -> Vec<String> {
-    text.lines().map(|line| line.split_once("  WARN ").map_or(line, |(_, said)| said).to_owned()).collect()
+    let said = |line: &str| {
+        let said = line.split_once("  WARN ").map_or(line, |(_, said)| said);
+        // Behind it stands whose line it is.
+        said.split_once(" instance=\"bad\"").map_or(said, |(said, _)| said).to_owned()
+    };
+    text.lines().map(said).collect()
 }
 
 fn instance() -> Value {

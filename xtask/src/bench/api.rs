@@ -18,7 +18,7 @@ use super::{
     report::{Better, Figure},
 };
 
-/// As many as issue 6 asks for.
+/// A large site, and everybody who looks at it.
 const INSTANCES: usize = 200;
 const VIEWERS: usize = 50;
 /// A second of a camera is posted at once, so many times in a run.
