@@ -76,7 +76,7 @@ fn h265_out_of_a_file_is_passed_on() {
     assert_eq!(of_parts, pixels(&source), "nothing is missing between two files, and nothing is in both");
     assert_eq!(probed(&sandbox.export("anew.mp4"), "stream=codec_name"), ["h264"]);
     let said = |name: &str| ran.stderr.lines().any(|line| line.contains(name) && line.contains("anew"));
-    assert!(said("receiver=anew") && !said("receiver=whole"), "{}", ran.stderr);
+    assert!(said("receiver=\"anew\"") && !said("receiver=\"whole\""), "{}", ran.stderr);
 }
 
 /// Of the camera's own key frames one comes in 15 frames; an encoder of ours would make one in 2 s.
