@@ -83,14 +83,14 @@ pub(super) enum Taken {
     Done,
     /// The output has had its last.
     Over,
-    /// It is for the next output.
+    /// It is for the next output. This one is to be ended once that has it.
     HandedOver(Arc<Member>),
 }
 
 /// An output's hold on a stream; dropping it leaves.
 pub(crate) struct Subscription {
     stream: EncodedStream,
-    member: Arc<Member>,
+    pub(super) member: Arc<Member>,
 }
 
 /// An `appsrc` for an output's pipeline, not yet fed.
@@ -148,8 +148,6 @@ impl Member {
             if plan.next.as_ref().is_some_and(cut)
                 && let Some((_, next)) = plan.next.take()
             {
-                drop(plan);
-                self.end();
                 return Taken::HandedOver(next);
             }
             if over {

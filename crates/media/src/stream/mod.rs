@@ -239,15 +239,27 @@ impl EncodedStream {
                 Taken::Done => {}
                 Taken::Over => self.remove(&member),
                 Taken::HandedOver(next) => {
-                    let mut inner = self.0.inner.lock();
-                    if let Some(place) = inner.members.iter_mut().find(|other| Arc::ptr_eq(other, &member)) {
-                        *place = Arc::clone(&next);
-                    }
-                    drop(inner);
+                    let is_over = self.put_in_place(&member, &next);
                     next.take(unit, pace);
+                    // Last: whoever sees that it has ended takes it off the list, and the next one must stand there.
+                    member.end();
+                    if is_over {
+                        next.end();
+                    }
                 }
             }
         }
+    }
+
+    /// Gives `next` the place of `member`, which may have left meanwhile: what follows it does not leave with it. Tells
+    /// whether the stream is over.
+    fn put_in_place(&self, member: &Arc<Member>, next: &Arc<Member>) -> bool {
+        let mut inner = self.0.inner.lock();
+        match inner.members.iter_mut().find(|other| Arc::ptr_eq(other, member)) {
+            Some(place) => *place = Arc::clone(next),
+            None => inner.members.push(Arc::clone(next)),
+        }
+        inner.end.is_some()
     }
 
     /// Tells everybody that the stream is over.
@@ -297,5 +309,43 @@ impl std::fmt::Debug for EncodedStream {
             .field("size", size)
             .field("pace", &self.pace())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unit(n: u64) -> Unit {
+        let mut buffer = gst::Buffer::from_slice([0_u8; 8]);
+        let at = gst::ClockTime::from_mseconds(n * 40);
+        let writable = buffer.get_mut().unwrap();
+        writable.set_pts(at);
+        if !n.is_multiple_of(10) {
+            writable.set_flags(gst::BufferFlags::DELTA_UNIT);
+        }
+        let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+        Unit::new(gst::Sample::builder().buffer(&buffer).segment(&segment).build()).unwrap()
+    }
+
+    /// A file that is followed by another may be done, and taken off the list, before the next one stands there.
+    #[test]
+    fn what_follows_does_not_leave_with_what_it_follows() {
+        crate::init().unwrap();
+        let stream = EncodedStream::new(Codec::H264, None, EncodePace::Fast, EncodedBy::Us, Keep::Nothing);
+        let [one, two] = [member::source(), member::source()];
+        let first = stream.feed(&one, StartAt::NextKey);
+        stream.deliver(&unit(0));
+        let second = first.hand_over(&two, Cut { at_ns: 0, after_bytes: 1 });
+        let Taken::HandedOver(next) = first.member.take(&unit(10), EncodePace::Fast) else {
+            panic!("no key frame")
+        };
+        first.finish();
+        assert!(!stream.put_in_place(&first.member, &next), "the stream goes on");
+        (11..20).for_each(|n| stream.deliver(&unit(n)));
+        // A key frame is what it begins with; what came without one was counted.
+        assert_eq!(second.dropped(), 9);
+        stream.deliver(&unit(20));
+        assert_eq!((stream.outputs(), two.current_level_buffers()), (1, 1));
     }
 }
