@@ -49,6 +49,24 @@ pub(crate) fn perform(global: &Global, operation: Operation) -> anyhow::Result<A
     })
 }
 
+/// As [`perform`], and shows the reply: as JSON where that is wanted, else by `print`.
+pub(crate) fn report(
+    global: &Global,
+    operation: Operation,
+    print: impl FnOnce(&Value),
+) -> anyhow::Result<Exit> {
+    let reply = match perform(global, operation)? {
+        Answer::Done(reply) => reply,
+        Answer::Refused(exit) => return Ok(exit),
+    };
+    if global.json {
+        println!("{reply:#}");
+    } else {
+        print(&reply);
+    }
+    Ok(Exit::Done)
+}
+
 /// The server of the data folder; `None` if there is none. Must be called within a tokio runtime.
 pub(crate) fn connect(global: &Global) -> anyhow::Result<Option<Client>> {
     let path = global.data.display().to_string();

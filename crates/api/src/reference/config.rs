@@ -50,14 +50,19 @@ fn part(of: &Value, path: Option<String>) -> Result<Json<Part>, Problem> {
     Ok(Json(Part { json_value: found.to_string(), path }))
 }
 
+/// What a part is to be.
+fn value(json_value: &str) -> Result<Value, Problem> {
+    serde_json::from_str(json_value)
+        .map_err(|error| Problem::invalid(format!("/jsonValue: is not JSON: {error}")))
+}
+
 pub(crate) async fn change(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     At(id): At<String>,
     Body(Part { path, json_value }): Body<Part>,
 ) -> Result<StatusCode, Problem> {
-    let value: Value = serde_json::from_str(&json_value)
-        .map_err(|error| Problem::invalid(format!("/jsonValue: is not JSON: {error}")))?;
+    let value = value(&json_value)?;
     edit(&app, &caller, &id, None, |old| {
         let mut new = old.clone();
         match (pointer(&path).as_str(), value) {
@@ -90,8 +95,7 @@ pub(crate) async fn set_state(
     At(instance): At<String>,
     Body(Part { path, json_value }): Body<Part>,
 ) -> Result<StatusCode, Problem> {
-    let value: Value = serde_json::from_str(&json_value)
-        .map_err(|error| Problem::invalid(format!("/jsonValue: is not JSON: {error}")))?;
+    let value = value(&json_value)?;
     let runs = match (path.trim_matches('/'), &value) {
         ("running", Value::Bool(runs)) => *runs,
         ("state", Value::String(state)) if state == "running" => true,

@@ -3,8 +3,7 @@ use serde_json::Value;
 use watchpost_runtime::Operation;
 
 use crate::{
-    Global,
-    ask::{self, Answer},
+    Global, ask,
     commands::instance::text,
     exit::Exit,
     output::{Table, bytes},
@@ -79,17 +78,7 @@ impl Dead {
                 })
             }
         };
-        Ok(match ask::perform(global, operation)? {
-            Answer::Refused(exit) => exit,
-            Answer::Done(reply) => {
-                if global.json {
-                    println!("{reply:#}");
-                } else {
-                    print(&reply);
-                }
-                Exit::Done
-            }
-        })
+        ask::report(global, operation, print)
     }
 }
 

@@ -3,12 +3,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 use watchpost_runtime::{Operation, SwitchTo};
 
-use crate::{
-    Global,
-    ask::{self, Answer},
-    commands::instance::print_changed,
-    exit::Exit,
-};
+use crate::{Global, ask, commands::instance::print_changed, exit::Exit};
 
 /// Exports and exporters of a running instance: add, change, pause, switch; nothing else is touched
 #[derive(Subcommand)]
@@ -64,16 +59,7 @@ impl Export {
                 Operation::DeleteExport { instance: ask::instance(&one.instance), name: one.name }
             }
         };
-        let reply = match ask::perform(global, operation)? {
-            Answer::Done(reply) => reply,
-            Answer::Refused(exit) => return Ok(exit),
-        };
-        if global.json {
-            println!("{reply:#}");
-        } else {
-            print_changed(&reply);
-        }
-        Ok(Exit::Done)
+        ask::report(global, operation, print_changed)
     }
 }
 

@@ -5,12 +5,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 use watchpost_runtime::Operation;
 
-use crate::{
-    Global,
-    ask::{self, Answer},
-    exit::Exit,
-    output::Table,
-};
+use crate::{Global, ask, exit::Exit, output::Table};
 
 /// The instances of a running server: look at them, start, stop, change
 #[derive(Subcommand)]
@@ -73,12 +68,7 @@ impl Instance {
             Self::Restart(one) => Operation::Restart { instance: one.name() },
             Self::Delete(one) => Operation::Delete { instance: one.name() },
         };
-        let reply = match ask::perform(global, operation)? {
-            Answer::Done(reply) => reply,
-            Answer::Refused(exit) => return Ok(exit),
-        };
-        match &self {
-            _ if global.json => println!("{reply:#}"),
+        ask::report(global, operation, |reply| match &self {
             Self::Show { .. } => println!("{reply:#}"),
             Self::List => {
                 print!("{}", tables(reply["instances"].as_array().map_or(&[], Vec::as_slice)));
@@ -88,11 +78,10 @@ impl Instance {
             }
             Self::Delete(_) => {
                 println!("deleted {}", text(&reply["id"]));
-                print_removed(&reply);
+                print_removed(reply);
             }
-            _ => print_changed(&reply),
-        }
-        Ok(Exit::Done)
+            _ => print_changed(reply),
+        })
     }
 }
 

@@ -3,8 +3,7 @@ use serde_json::Value;
 use watchpost_runtime::Operation;
 
 use crate::{
-    Global,
-    ask::{self, Answer},
+    Global, ask,
     commands::instance::{print_changed, text},
     exit::Exit,
 };
@@ -40,7 +39,7 @@ impl Output {
     pub fn run(self, global: &Global) -> anyhow::Result<Exit> {
         let One { instance, exporter } = self.one;
         let instance = ask::instance(&instance);
-        perform(global, Operation::ExporterOutput { instance, exporter }, lines)
+        ask::report(global, Operation::ExporterOutput { instance, exporter }, lines)
     }
 }
 
@@ -48,22 +47,8 @@ impl Restart {
     pub fn run(self, global: &Global) -> anyhow::Result<Exit> {
         let One { instance, exporter } = self.one;
         let instance = ask::instance(&instance);
-        perform(global, Operation::RestartExporter { instance, exporter }, print_changed)
+        ask::report(global, Operation::RestartExporter { instance, exporter }, print_changed)
     }
-}
-
-fn perform(global: &Global, operation: Operation, print: fn(&Value)) -> anyhow::Result<Exit> {
-    Ok(match ask::perform(global, operation)? {
-        Answer::Refused(exit) => exit,
-        Answer::Done(reply) if global.json => {
-            println!("{reply:#}");
-            Exit::Done
-        }
-        Answer::Done(reply) => {
-            print(&reply);
-            Exit::Done
-        }
-    })
 }
 
 fn lines(reply: &Value) {

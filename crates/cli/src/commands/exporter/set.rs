@@ -5,12 +5,7 @@ use watchpost_config::{Found, SettingKind, System};
 use watchpost_runtime::Operation;
 
 use super::{pair, value};
-use crate::{
-    Global,
-    ask::{self, Answer},
-    exit::Exit,
-    load,
-};
+use crate::{Global, ask, exit::Exit, load};
 
 /// Give an exporter its settings, for all instances
 ///
@@ -71,16 +66,6 @@ impl Set {
             values.shift_remove(name);
         }
         let set = Operation::SetExporter { exporter: self.exporter.clone(), settings: values };
-        Ok(match ask::perform(global, set)? {
-            Answer::Refused(exit) => exit,
-            Answer::Done(reply) => {
-                if global.json {
-                    println!("{reply:#}");
-                } else {
-                    println!("{} has its settings", self.exporter);
-                }
-                Exit::Done
-            }
-        })
+        ask::report(global, set, |_| println!("{} has its settings", self.exporter))
     }
 }
