@@ -23,6 +23,13 @@ pub struct Found {
     pub manifest: Result<(Manifest, Vec<Problem>), Vec<Problem>>,
 }
 
+impl Found {
+    /// Its manifest, if that can be used and is the one of the exporter `name`.
+    pub fn named(&self, name: &str) -> Option<&Manifest> {
+        self.manifest.as_ref().ok().map(|(manifest, _)| manifest).filter(|manifest| manifest.name == name)
+    }
+}
+
 /// Every exporter in `dirs`, in the order of `dirs` and by folder name within each. Of two with the
 /// same name the first is used, so that the user's go before those shipped; a second one in the
 /// *same* folder of exporters is an error of its own. A folder that does not exist holds none.
@@ -55,8 +62,7 @@ pub fn discover(dirs: &[PathBuf]) -> Result<Vec<Found>, (PathBuf, io::Error)> {
 }
 
 fn name_in<'a>(found: &'a [Found], name: &str) -> Option<&'a Path> {
-    let same = |found: &&Found| found.manifest.as_ref().is_ok_and(|(manifest, _)| manifest.name == name);
-    found.iter().find(same).map(|found| found.dir.as_path())
+    found.iter().find(|found| found.named(name).is_some()).map(|found| found.dir.as_path())
 }
 
 fn folders(dir: &Path) -> io::Result<Vec<PathBuf>> {

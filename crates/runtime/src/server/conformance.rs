@@ -7,7 +7,7 @@ use serde::Serialize;
 use tokio::sync::Mutex;
 use watchpost_export::exporter::kit::{self, Kit, Progress, Row, Verdict};
 
-use super::{OperationError, Server};
+use super::{ErrorKind, OperationError, Server};
 use crate::runtime::find_exporter;
 
 /// Nothing is sent for so long in the check `pause`: enough for a timeout of seconds inside the program to show.
@@ -59,10 +59,8 @@ impl Server {
     /// No such exporter, its manifest or settings cannot be used, or another test is running.
     pub async fn test_exporter(&self, name: &str) -> Result<Conformance, OperationError> {
         let exporters = self.runtime.exporters();
-        let installed =
-            exporters.iter().any(|found| found.manifest.as_ref().is_ok_and(|(m, _)| m.name == name));
         let found = find_exporter(&exporters, name, "").map_err(|problems| OperationError {
-            kind: if installed { super::ErrorKind::Invalid } else { super::ErrorKind::Unknown },
+            kind: ErrorKind::Unknown,
             ..OperationError::problems(&problems)
         })?;
         let Ok(_alone) = TESTING.try_lock() else {

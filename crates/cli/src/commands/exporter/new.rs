@@ -77,9 +77,7 @@ impl New {
         }
         let folder = folder_name(&self.name);
         let dir = self.dir.unwrap_or_else(|| global.data.join("exporters").join(&folder));
-        let namesake = load::exporters(global)
-            .into_iter()
-            .find(|found| found.manifest.as_ref().is_ok_and(|(manifest, _)| manifest.name == self.name));
+        let namesake = load::exporters(global).into_iter().find(|found| found.named(&self.name).is_some());
         if let Some(namesake) = namesake {
             bail!("the name \"{}\" is that of {}: choose another", self.name, namesake.dir.display());
         }

@@ -1,7 +1,7 @@
 use std::io::BufRead;
 
 use clap::Args;
-use watchpost_config::{Found, SettingKind, System};
+use watchpost_config::{SettingKind, System};
 use watchpost_runtime::Operation;
 
 use super::{pair, value};
@@ -29,10 +29,7 @@ pub(crate) struct Set {
 impl Set {
     pub fn run(self, global: &Global) -> anyhow::Result<Exit> {
         let installed = load::exporters(global);
-        let manifest = installed.iter().find_map(|found: &Found| {
-            found.manifest.as_ref().ok().map(|(manifest, _)| manifest).filter(|m| m.name == self.exporter)
-        });
-        let Some(manifest) = manifest else {
+        let Some(manifest) = installed.iter().find_map(|found| found.named(&self.exporter)) else {
             eprintln!(
                 "watchpost: no exporter `{}` is installed; see `watchpost exporter list`",
                 self.exporter

@@ -4,7 +4,7 @@ use anyhow::Context;
 use clap::Args;
 use indicatif::ProgressBar;
 use serde_json::{Map, json};
-use watchpost_config::{Found, MANIFEST_FILE, Manifest, Problem, System};
+use watchpost_config::{MANIFEST_FILE, Manifest, Problem, System};
 use watchpost_export::exporter::kit::{self, Kit, Progress, Row, Verdict};
 use watchpost_runtime::Guardian;
 
@@ -104,8 +104,8 @@ fn folder(exporter: &str, global: &Global) -> PathBuf {
     if dir.is_dir() {
         return dir;
     }
-    let is_it = |found: &Found| found.manifest.as_ref().is_ok_and(|(manifest, _)| manifest.name == exporter);
-    load::exporters(global).into_iter().find(is_it).map_or(dir, |found| found.dir)
+    let installed = load::exporters(global).into_iter().find(|found| found.named(exporter).is_some());
+    installed.map_or(dir, |found| found.dir)
 }
 
 type Settings = std::collections::BTreeMap<String, watchpost_config::SettingValue>;
