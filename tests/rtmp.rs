@@ -155,9 +155,11 @@ fn both_ways_reach_nginx_and_survive_its_end() {
         // The server goes, and comes back.
         drop(nginx);
         for export in ["plain", "own"] {
-            control.reaches("a", export, "waiting");
-            let shown = control.export("a", export);
-            assert!(shown["retry_in_ms"].is_u64() && shown["problem"].is_string(), "{shown}");
+            let mut shown = Value::Null;
+            wait_until("it waits and says why and how long", || {
+                shown = control.export("a", export);
+                shown["state"] == "waiting" && shown["retry_in_ms"].is_u64() && shown["problem"].is_string()
+            });
             let before = shown["dropped"].as_u64().unwrap();
             wait_until("what passes meanwhile is counted", || {
                 control.export("a", export)["dropped"].as_u64().unwrap() > before + 10
