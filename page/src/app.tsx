@@ -8,7 +8,7 @@ import { announce, spoken } from "./parts/announce";
 import { plural } from "./parts/text";
 import { route, to } from "./route";
 import { InstancesScreen } from "./screens/instances/list";
-import { askWho, instances, instancesAt, locked, refresh, unreachable } from "./state";
+import { instances, instancesAt, locked, refresh, session, unreachable } from "./state";
 import { Who } from "./screens/who";
 
 const NAV = [
@@ -41,14 +41,9 @@ const SCREENS: Record<string, ComponentType> = {
 };
 
 export function App() {
-  const [error, setError] = useState<string | null>(null);
-  const begin = () => {
-    setError(null);
-    askWho().then(refresh, (why) => { setError(told(why)); void refresh(); });
-  };
   useEffect(() => {
     whenUnauthorised(() => { locked.value = true; });
-    begin();
+    void refresh();
   }, []);
   const place = route.value[0] === "instances" && route.value[1] ? "setup" : route.value[0] ?? "instances";
   const name = locked.value ? "login" : place in SCREENS ? place : "instances";
@@ -79,11 +74,10 @@ export function App() {
         <div class="summary"><Summary screen={titleOf(name)} /><Who /></div>
       </header>
       {unreachable.value && !locked.value && (
-        <div class="stale" role="status">{unreachable.value} What is shown is from <Age at={instancesAt.value} /> and is asked for again.</div>
+        <div class="stale" role="status">{unreachable.value} {instancesAt.value > 0 && <>What is shown is from <Age at={instancesAt.value} />. </>}It is asked for again and again.</div>
       )}
       <main id="main" tabIndex={-1}>
-        <Failure error={error} onAgain={begin} />
-        <Screen key={name} />
+        {session.value ? <Screen key={name} /> : !unreachable.value && <Loading what="the page" />}
       </main>
       <div class="away" role="status" aria-live="polite">{spoken.value}</div>
     </>

@@ -26,6 +26,8 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 export async function refresh() {
   clearTimeout(timer);
   try {
+    // Before anything is shown: what was typed before a reload may be somebody else's.
+    if (!session.value) await askWho();
     if (!locked.value) {
       const list = await api.instances();
       announceChanges(instances.value, list);
@@ -42,9 +44,10 @@ export async function refresh() {
 document.addEventListener("visibilitychange", () => !document.hidden && timer !== undefined && void refresh());
 
 export async function askWho() {
-  session.value = await api.session();
-  locked.value = session.value.role === "public";
-  keepFor(session.value.user ?? null);
+  const who = await api.session();
+  keepFor(who.user ?? null);
+  session.value = who;
+  locked.value = who.role === "public";
 }
 
 /** Whether the one who asks may do what takes that role. */

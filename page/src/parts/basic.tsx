@@ -5,6 +5,7 @@ import type { InstanceState, Problem, ReceiverState } from "../api/types";
 import { announce } from "./announce";
 import { Drawing } from "./icons";
 import { useTick } from "./hooks";
+import { isCut } from "./kept";
 import { span } from "./text";
 
 const LOOKS: Record<InstanceState | ReceiverState, string> = {
@@ -93,9 +94,19 @@ export function Age({ at, hideBelowMs = 0 }: { at: number; hideBelowMs?: number 
   return <span class="soft small" aria-hidden="true">{span(age)} ago</span>;
 }
 
-/** What was typed before a log-out, or before a look elsewhere, is here again. */
-export function Restored({ what }: { what: string }) {
-  return <p class="note small" role="status">Your {what} from before are here again, not saved yet.</p>;
+/** What was typed before a log-out, a reload or a look elsewhere is here again. `of`: where it was kept. */
+export function Restored({ what, of }: { what: string; of: string }) {
+  const [cut] = useState(() => isCut(of));
+  return (
+    <p class="note small" role="status">
+      <span>Your {what} from before are here again, not saved yet.{cut && <b> Passwords do not outlive a reload: type them again{" "}where it says <code>***</code>, or where they are missing.</b>}</span>
+    </p>
+  );
+}
+
+/** Something here is typed and not saved. */
+export function Unsaved() {
+  return <span title="Not saved yet"><span aria-hidden="true">•</span><span class="away">, not saved yet</span></span>;
 }
 
 export function Empty({ children }: { children: ComponentChildren }) {

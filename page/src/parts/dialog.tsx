@@ -1,7 +1,7 @@
 // Dialogs, menus and tabs: what has to hold focus right.
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { Button, Icon } from "./basic";
+import { Button, Icon, Unsaved } from "./basic";
 import { useId } from "./hooks";
 
 /** Over everything; focus stays in it and goes back where it was. Esc closes. */
@@ -126,7 +126,7 @@ export function Tabs({ label, tabs, chosen, marked = [], onChoose }: { label: st
     <div class="tabs" role="tablist" aria-label={label} ref={bar} onKeyDown={keys}>
       {tabs.map(([name, text]) => (
         <button type="button" role="tab" key={name} data-tab={name} id={`tab-${name}`} aria-controls="tabpanel"
-          aria-selected={name === chosen} tabIndex={name === chosen ? 0 : -1} onClick={() => onChoose(name)}>{text}{marked.includes(name) && <span title="Not saved yet"><span aria-hidden="true">•</span><span class="away">, not saved yet</span></span>}</button>
+          aria-selected={name === chosen} tabIndex={name === chosen ? 0 : -1} onClick={() => onChoose(name)}>{text}{marked.includes(name) && <Unsaved />}</button>
       ))}
     </div>
   );

@@ -7,7 +7,7 @@ import type { Export, ExportCheck, Format, Instance, Problem, SchemaId, Stream, 
 import { Button, Failure, Loading, Problems, Restored } from "../../parts/basic";
 import { Dialog } from "../../parts/dialog";
 import { useAsked, useDoing, useRested } from "../../parts/hooks";
-import { forget, held, keep } from "../../parts/kept";
+import { forget, held, keep, setClosed, unsaved } from "../../parts/kept";
 import { Text } from "../../forms/field";
 import { SchemaForm } from "../../forms/form";
 import { useOffers } from "../../offers";
@@ -33,20 +33,23 @@ export function ExportDialog({ instance, edit, onClose, onSaved }: { instance: I
   if (!tables.value) {
     return <Dialog title="Custom export option" onClose={onClose}>{tables.error ? <Failure error={tables.error} onAgain={() => void tables.again()} /> : <Loading what="formats" />}</Dialog>;
   }
-  // Whoever closes it means it; whatever else takes it away leaves what was typed.
-  const close = () => { forget(draftKey(instance.id)); onClose(); };
-  return <Loaded instance={instance} edit={edit} onClose={close} onSaved={onSaved} tables={tables.value} />;
+  return <Loaded instance={instance} edit={edit} onClose={onClose} onSaved={onSaved} tables={tables.value} />;
 }
 
 function Loaded({ instance, edit, onClose, onSaved, tables }: { instance: Instance; edit?: Export | undefined; onClose: () => void; onSaved: () => void; tables: Tables }) {
   const { id } = instance;
   const first = useRef(edit ? draftOf(edit.name, edit, edit.format ?? null, tables.schemas) : EMPTY).current;
-  const before = useRef(held<HeldDraft>(draftKey(id))).current;
+  const key = draftKey(id, edit?.name);
+  const before = useRef(held<HeldDraft>(key)).current;
   const [draft, setDraft] = useState<Draft>(before?.draft ?? first);
   const [ownUri, setOwnUri] = useState(before?.ownUri ?? !!edit);
   useEffect(() => {
-    if (draft !== first) keep(draftKey(id), { draft, ownUri, edit } satisfies HeldDraft);
+    if (JSON.stringify(draft) === JSON.stringify(first)) forget(key);
+    else keep(key, { draft, ownUri, edit } satisfies HeldDraft);
   }, [draft, ownUri]);
+  const dirty = unsaved(key);
+  const aside = () => { setClosed(key, true); onClose(); };
+  const drop = () => { forget(key); onClose(); };
   const [check, setCheck] = useState<{ of?: string; result?: ExportCheck; problems: Problem[] }>({ problems: [] });
   const [outcome, setOutcome] = useState<TestOutcome | null>(null);
   const samples = useAsked(() => api.samples(id), [id]);
@@ -92,7 +95,7 @@ function Loaded({ instance, edit, onClose, onSaved, tables }: { instance: Instan
     if (edit && edit.name !== named) await api.renameExport(id, edit.name, named);
     await api.putExport(id, named, { ...body, switch: edit?.switch ?? "on" });
     onSaved();
-    onClose();
+    drop();
   });
 
   const fieldPaths = new Set(["/uri", ...Object.keys(format?.settings.properties ?? {}).map((key) => `/config/${key}`)]);
@@ -103,14 +106,14 @@ function Loaded({ instance, edit, onClose, onSaved, tables }: { instance: Instan
   const foot = (
     <>
       <span class="why soft small" role="status">{blocked}</span>
-      <Button onClick={onClose}>Cancel</Button>
+      <Button onClick={drop}>{dirty ? "Discard" : "Cancel"}</Button>
       {testable && <Button busy={testing.busy} busyText="Sending…" disabled={!good} onClick={() => void test()}>Send a test</Button>}
       <Button class="main" busy={saving.busy} disabled={!good || taken} onClick={() => void save()}>Save</Button>
     </>
   );
   return (
-    <Dialog title={edit ? `Edit ${edit.name}` : "Add custom export option"} onClose={onClose} foot={foot} wide>
-      {before && <Restored what="settings" />}
+    <Dialog title={edit ? `Edit ${edit.name}` : "Add custom export option"} onClose={aside} foot={foot} wide>
+      {before && dirty && <Restored what="settings" of={key} />}
       <Text label="Name" value={draft.name} onChange={(name) => change({ name })} focus placeholder="events to disk"
         wrong={taken ? "This instance has an export of that name; choose another" : undefined} help="As you will find it again; files and topics begin with it" />
       <DataChoice draft={draft} onChange={change} streams={tables.streams} schemas={tables.schemas} samples={samples.value} />

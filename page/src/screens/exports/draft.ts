@@ -23,7 +23,8 @@ export interface HeldDraft {
   ownUri: boolean;
   edit: Export | undefined;
 }
-export const draftKey = (instance: string) => `export/${instance}`;
+/** A new one, and each that is edited, has a draft of its own. */
+export const draftKey = (instance: string, edited?: string) => `export/${instance}${edited === undefined ? "" : `/${edited}`}`;
 
 /** What a format calls what is chosen. */
 export const fitsOf = (draft: Draft) => (draft.sink === "" ? "records" : draft.sink);

@@ -9,8 +9,10 @@ import { useAsked, useDoing } from "../../parts/hooks";
 import { Player } from "../../live/player";
 import { bytes, count, plural, span } from "../../parts/text";
 import { useOffers } from "../../offers";
+import { unsaved } from "../../parts/kept";
 import { may, refresh, streams } from "../../state";
 import { CopyTo } from "./copy-to";
+import { draftKey } from "./draft";
 import { Letters } from "./letters";
 import { Outcome } from "./outcome";
 import { Deliveries, DELIVERIES } from "./deliveries";
@@ -66,6 +68,7 @@ export function ExportRow({ instance, item, onEdit, onChanged }: { instance: Ins
           {["paused", "disabled", "finished"].includes(state) && <span class="badge">{state === "disabled" ? "off" : state}</span>}
           <span>{what} <span aria-hidden="true">→</span><span class="away">as</span> {item.format?.toUpperCase() ?? "unknown format"}</span>
           <code class="soft">{item.uri}</code>
+          {unsaved(draftKey(id, name)) && <span class="badge accent">changes not saved</span>}
         </div>
         {status && <Counters status={status} />}
       </div>

@@ -2,14 +2,22 @@
 import { useState } from "preact/hooks";
 import { api } from "../../api";
 import type { JsonObject, Problem } from "../../api/types";
-import { Button, Problems } from "../../parts/basic";
+import { Button, Problems, Restored } from "../../parts/basic";
 import { Dialog } from "../../parts/dialog";
 import { useDoing } from "../../parts/hooks";
+import { useDraft } from "../../parts/kept";
 import { go } from "../../route";
 import { refresh } from "../../state";
 
+/** Where what is typed is kept. */
+export const IMPORTING = "import";
+const EMPTY = { text: "" };
+
 export function ImportInstance({ onClose }: { onClose: () => void }) {
-  const [text, setText] = useState("");
+  const draft = useDraft(IMPORTING, EMPTY);
+  const { text } = draft.value;
+  const leave = (how: "aside" | "drop") => () => { draft[how](); onClose(); };
+  const type = (next: string) => { draft.change({ text: next }); setChecked(null); };
   const [checked, setChecked] = useState<{ document: JsonObject; errors: Problem[]; warnings: Problem[]; runs: string[] } | null>(null);
   const doing = useDoing();
   const check = () => doing.run(async () => {
@@ -21,25 +29,26 @@ export function ImportInstance({ onClose }: { onClose: () => void }) {
     if (!checked) return;
     const made = await api.addInstance(checked.document);
     await refresh();
-    onClose();
+    leave("drop")();
     go("instances", made.id);
   });
   const foot = (
     <>
-      <Button onClick={onClose}>Cancel</Button>
+      <Button onClick={leave("drop")}>{draft.dirty ? "Discard" : "Cancel"}</Button>
       {checked && checked.errors.length === 0
         ? <Button class="main" busy={doing.busy} onClick={() => void add()}>{checked.runs.length > 0 ? "Import and allow this" : "Import"}</Button>
         : <Button class="main" busy={doing.busy} disabled={!text.trim()} onClick={() => void check()}>Check</Button>}
     </>
   );
   return (
-    <Dialog title="Import an instance file" onClose={onClose} foot={foot}>
+    <Dialog title="Import an instance file" onClose={leave("aside")} foot={foot}>
+      {draft.restored && draft.dirty && <Restored what="entries" of={IMPORTING} />}
       <p class="soft">An instance as JSON, of this program or of the reference system: paste it, or choose its file. What is wrong with it, and what it would run, is shown before anything is imported.</p>
       <div class="field">
         <label for="import-text">Instance file (JSON)</label>
-        <textarea id="import-text" rows={12} value={text} spellcheck={false} onInput={(event) => { setText(event.currentTarget.value); setChecked(null); }} />
+        <textarea id="import-text" rows={12} value={text} spellcheck={false} onInput={(event) => type(event.currentTarget.value)} />
         <label class="button" style={{ justifySelf: "start" }}>Choose a file<input type="file" class="away" accept=".json,application/json"
-          onChange={async (event) => { const file = event.currentTarget.files?.[0]; if (file) { setText(await file.text()); setChecked(null); } }} /></label>
+          onChange={async (event) => { const file = event.currentTarget.files?.[0]; if (file) type(await file.text()); }} /></label>
       </div>
       <Problems problems={doing.problems} />
       {checked && <Problems problems={checked.errors} />}

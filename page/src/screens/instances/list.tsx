@@ -3,15 +3,16 @@ import { useState } from "preact/hooks";
 import { api } from "../../api";
 import { told } from "../../api/client";
 import type { Instance, Problem } from "../../api/types";
-import { Age, Button, Empty, Loading, Problems } from "../../parts/basic";
+import { Age, Button, Empty, Loading, Problems, Unsaved } from "../../parts/basic";
+import { leftOpen, unsaved } from "../../parts/kept";
 import { plural } from "../../parts/text";
 import { instances, instancesAt, may, refresh, unreachable } from "../../state";
-import { AddInstance } from "./add";
-import { ImportInstance } from "./import";
+import { AddInstance, ADDING } from "./add";
+import { ImportInstance, IMPORTING } from "./import";
 import { InstanceRow } from "./row";
 
 export function InstancesScreen() {
-  const [dialog, setDialog] = useState<"add" | "import" | null>(null);
+  const [dialog, setDialog] = useState<"add" | "import" | null>(() => (leftOpen(ADDING) ? "add" : leftOpen(IMPORTING) ? "import" : null));
   const [wanted, setWanted] = useState("");
   const list = instances.value;
   const shown = list?.instances.filter((instance) => matches(instance, wanted)) ?? [];
@@ -19,8 +20,8 @@ export function InstancesScreen() {
     <>
       <h1 class="away">Instances</h1>
       <div class="tools">
-        <Button class="main" disabled={!may("operator")} onClick={() => setDialog("add")}>+ Add instance</Button>
-        <Button disabled={!may("operator")} onClick={() => setDialog("import")}>Import</Button>
+        <Button class="main" disabled={!may("operator")} onClick={() => setDialog("add")}>+ Add instance{unsaved(ADDING) && <Unsaved />}</Button>
+        <Button disabled={!may("operator")} onClick={() => setDialog("import")}>Import{unsaved(IMPORTING) && <Unsaved />}</Button>
         <label class="away" for="filter">Filter instances</label>
         <input id="filter" type="search" placeholder="Filter by name, address, state" value={wanted}
           onInput={(event) => setWanted(event.currentTarget.value)} />

@@ -41,7 +41,7 @@ export function AdvancedTab({ id, document }: { id: string; document: Document }
   });
   return (
     <div class="stack">
-      {dirty && restored && <Restored what="changes" />}
+      {dirty && restored && <Restored what="changes" of={`advanced/${id}`} />}
       {dirty && own.over !== saved && <div class="note warn" role="status">Somebody else has changed this file since you began. Saving puts yours in the place of theirs; Discard shows what is there now.</div>}
       <div class="field">
         <label for="advanced">Instance file</label>

@@ -24,7 +24,7 @@ export function AnalyticsTab({ id, document, shapes }: { id: string; document: D
         {shapes.dirty && <Button onClick={() => { shapes.discard(); doing.clear(); }}>Discard</Button>}
         <Button class="main" busy={doing.busy} disabled={!shapes.dirty || locked || !!drawing} onClick={() => void save()}>Save</Button>
       </div>
-      {shapes.restored && <Restored what="drawings" />}
+      {shapes.restored && <Restored what="drawings" of={`analytics/${id}`} />}
       {drawing && (
         <div class="note" role="status">
           <div class="spread">

@@ -2,9 +2,9 @@
 import { useState } from "preact/hooks";
 import { api } from "../../api";
 import type { Export, Instance } from "../../api/types";
-import { Button, Empty, Failure, Loading } from "../../parts/basic";
+import { Button, Empty, Failure, Loading, Unsaved } from "../../parts/basic";
 import { useAsked } from "../../parts/hooks";
-import { held } from "../../parts/kept";
+import { held, leftOpen, unsaved } from "../../parts/kept";
 import { may } from "../../state";
 import { ExportDialog } from "../exports/dialog";
 import { draftKey, type HeldDraft } from "../exports/draft";
@@ -18,9 +18,13 @@ const EVERY_MS = 5000;
 
 export function ExportTab({ instance, document }: { instance: Instance; document: Document }) {
   const asked = useAsked(() => api.exports(instance.id), [instance.id], EVERY_MS);
-  const [dialog, setDialog] = useState<{ edit?: Export | undefined } | null>(() => held<HeldDraft>(draftKey(instance.id)) ?? null);
+  const [dialog, setDialog] = useState<{ edit?: Export | undefined } | null>(() => {
+    const open = leftOpen(draftKey(instance.id));
+    return open === undefined ? null : held<HeldDraft>(open) ?? null;
+  });
   const changed = () => { void asked.again(); void document.again(); };
   const list = asked.value;
+  const adding = unsaved(draftKey(instance.id));
   return (
     <>
       <Preprocess instance={instance} document={document} />
@@ -28,7 +32,7 @@ export function ExportTab({ instance, document }: { instance: Instance; document
       <section class="stack" aria-labelledby="custom">
         <div class="spread">
           <h2 id="custom">Custom export options</h2>
-          <Button class="main" disabled={!may("operator")} onClick={() => setDialog({})}>+ Add custom export option</Button>
+          <Button class="main" disabled={!may("operator")} onClick={() => setDialog({})}>+ Add custom export option{adding && <Unsaved />}</Button>
         </div>
         <Failure error={asked.error} onAgain={() => void asked.again()} />
         {!list && !asked.error && <Loading what="export options" />}

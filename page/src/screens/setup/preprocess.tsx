@@ -39,7 +39,7 @@ export function Preprocess({ instance, document }: { instance: Instance; documen
   return (
     <section class="stack" aria-labelledby="preprocess">
       <div class="spread"><h2 id="preprocess">Preprocess command</h2>{status && <State state={status.state} />}</div>
-      {restored && dirty && <Restored what="changes" />}
+      {restored && dirty && <Restored what="changes" of={`preprocess/${instance.id}`} />}
       <Text label="Command" value={command} spellcheck={false} disabled={!allowed} onChange={(next) => type({ command: next })} placeholder="./filter.py"
         help={<>All records pass it before any export sees them. A program and its arguments, run without a shell; a relative path begins in the data folder.{!allowed && " Only an admin may set commands."}</>}
         beside={<>

@@ -5,7 +5,7 @@ import type { Instance } from "../../api/types";
 import { Button, Empty, Failure, Icon, Loading, Problems, Words } from "../../parts/basic";
 import { Drawing } from "../../parts/icons";
 import { Tabs } from "../../parts/dialog";
-import { unsaved } from "../../parts/kept";
+import { unsavedIn } from "../../parts/kept";
 import { useDoing } from "../../parts/hooks";
 import { Picture } from "../../live/picture";
 import { DataPanel } from "../../live/data";
@@ -72,7 +72,7 @@ function Setup({ instance, tab }: { instance: Instance; tab: string }) {
           <DataPanel id={id} name={name} />
         </div>
         <div class="right stack">
-          <Tabs label="Set-up" tabs={TABS} marked={TABS.map(([name]) => name).filter((name) => unsaved(`${name}/${id}`) || (name === "export" && unsaved(`preprocess/${id}`)))} chosen={tab} onChoose={(next) => go("instances", id, next)} />
+          <Tabs label="Set-up" tabs={TABS} marked={TABS.map(([name]) => name).filter((name) => unsavedIn(`${name}/${id}`) || (name === "export" && unsavedIn(`preprocess/${id}`)))} chosen={tab} onChoose={(next) => go("instances", id, next)} />
           <div role="tabpanel" id="tabpanel" aria-labelledby={`tab-${tab}`} class="stack">
             {!document.value ? <Loading what="its settings" />
               : tab === "source" ? <SourceTab instance={instance} document={document} />

@@ -50,7 +50,7 @@ export function SourceTab({ instance, document }: { instance: Instance; document
   const locked = !may("operator");
   return (
     <form noValidate class="stack" onSubmit={(event) => { event.preventDefault(); void save(); }}>
-      {restored && dirty && <Restored what="changes" />}
+      {restored && dirty && <Restored what="changes" of={`source/${instance.id}`} />}
       <Text label="Address or file" value={shown("Input/uri")} onChange={(next) => { set("Input/uri")(next); setTest(null); }} spellcheck={false}
         wrong={wrong("Input/uri")} help="A password shown as *** stays what it is" beside={<Button busy={testing} busyText="Testing…" onClick={() => void tryIt()}>Test</Button>} />
       <Tested test={test} busy={testing} />

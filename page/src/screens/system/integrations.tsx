@@ -5,6 +5,7 @@ import type { Integration, Json, JsonObject, Setting } from "../../api/types";
 import { Age, Button, Empty, Failure, Loading, Problems, Restored } from "../../parts/basic";
 import { useAsked, useDoing } from "../../parts/hooks";
 import { useKept } from "../../parts/kept";
+import { withoutSecrets } from "../../parts/secrets";
 import { Check, Select, Text } from "../../forms/field";
 import { to } from "../../route";
 import { ConformanceTest } from "./conformance";
@@ -53,7 +54,10 @@ function Card({ exporter, onChanged }: { exporter: Integration; onChanged: () =>
 }
 
 function Settings({ exporter, onSaved }: { exporter: Integration; onSaved: () => void }) {
-  const [changed, setChanged, restored] = useKept<JsonObject>(`settings/${exporter.name}`, {});
+  // An empty field keeps the secret that is there.
+  const withoutOwn = (value: unknown) => Object.fromEntries(Object.entries(withoutSecrets(value) as JsonObject)
+    .filter(([name]) => exporter.settings.find((setting) => setting.name === name)?.type !== "secret"));
+  const [changed, setChanged, restored] = useKept<JsonObject>(`settings/${exporter.name}`, {}, withoutOwn);
   const doing = useDoing();
   const value = (setting: Setting): Json | undefined => changed[setting.name] ?? (setting.type === "secret" ? "" : setting.value) ?? setting.default;
   const set = (name: string) => (next: Json) => setChanged((old) => ({ ...old, [name]: next }));
@@ -69,7 +73,7 @@ function Settings({ exporter, onSaved }: { exporter: Integration; onSaved: () =>
   const admin = may("admin");
   return (
     <form noValidate class="stack" onSubmit={(event) => { event.preventDefault(); void save(); }}>
-      {restored && Object.keys(changed).length > 0 && <Restored what="changes" />}
+      {restored && Object.keys(changed).length > 0 && <Restored what="changes" of={`settings/${exporter.name}`} />}
       <div class="fields">
         {exporter.settings.map((setting) => <SettingField key={setting.name} setting={setting} value={value(setting)} onChange={set(setting.name)} wrong={wrong(setting.name)}
           secretSet={setting.is_set === true} locked={!admin} />)}
