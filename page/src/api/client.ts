@@ -59,6 +59,20 @@ export async function request<T>(method: string, path: string, options: Options 
   throw await refusal(response);
 }
 
+/** An answer that goes on and on: its body is the caller's to read. */
+export async function openStream(path: string, headers: Record<string, string>, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+  let response: Response;
+  try {
+    response = await fetch(path, { headers: { Accept: "text/event-stream", ...headers }, signal });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw new ApiError(0, "The server cannot be reached. Is watchpost still running?");
+  }
+  if (!response.ok) throw await refusal(response);
+  if (!response.body) throw new ApiError(response.status, "The server's answer has no content");
+  return response.body;
+}
+
 async function refusal(response: Response): Promise<ApiError> {
   if (response.status === 401) onUnauthorised();
   try {

@@ -81,7 +81,8 @@ export const api = {
   testPreprocess: (id: string, command: string, version: number) =>
     post<PreprocessTest>(`${of(id)}/preprocess-test`, { command, version }, { timeoutMs: SLOW_MS }),
 
-  events: (query: string) => get<{ events: EventEntry[]; next?: number | string }>(`${V1}/events?${query}`),
+  events: (query: string) => get<{ events: EventEntry[]; next?: number }>(`${V1}/events?${query}`),
+  eventsLiveUrl: (query: string) => `${V1}/events/live?${query}`,
   doctor: () => request<{ findings: Finding[] }>("GET", `${V1}/system/doctor`, { timeoutMs: SLOW_MS }).then(({ value }) => value.findings),
   system: () => get<JsonObject>(`${V1}/system`),
   log: (query: string) => get<{ lines: JsonObject[]; next?: number }>(`${V1}/system/log?${query}`),

@@ -128,6 +128,8 @@ export interface PreprocessTest {
 }
 
 export interface EventEntry {
+  /** Higher is later, over all instances. */
+  cursor: number;
   instance_id: string;
   instance_name: string;
   record: JsonObject;

@@ -5,6 +5,7 @@ import { Button, download, JsonText } from "../parts/basic";
 import { Drawing } from "../parts/icons";
 import { count } from "../parts/text";
 import { streams } from "../state";
+import { Connection } from "./connection";
 import { useStream, type Line } from "./stream";
 import { rowsOf } from "./rows";
 
@@ -18,7 +19,7 @@ export function DataPanel({ id, name }: { id: string; name: string }) {
   const [wanted, setWanted] = useState("");
   const [open, setOpen] = useState<Line | null>(null);
   useEffect(() => void streams().then((list) => setAll(list.filter(({ kind }) => kind === "metadata")), () => {}), []);
-  const { lines, seen, lost, behind, clear } = useStream(id, query, frozen);
+  const { lines, seen, lost, behind, state, clear } = useStream(id, query, frozen);
   const shown = useMemo(() => {
     const words = wanted.toLowerCase().split(/\s+/).filter(Boolean);
     return words.length === 0 ? lines : lines.filter(({ object }) => {
@@ -57,7 +58,7 @@ export function DataPanel({ id, name }: { id: string; name: string }) {
               ))}
             </tbody>
           </table></div>}
-      <p class="soft small">{count(seen)} seen{frozen && `, frozen; ${count(behind)} newer ones are kept until you go on`}{lost > 0 && `, ${count(lost)} not shown: too many for this page`}{rows.length > 0 && ", a row opens with a click or Enter"}</p>
+      <p class="soft small"><Connection state={state} what="Data" /> · {count(seen)} seen{frozen && `, frozen; ${count(behind)} newer ones are kept until you go on`}{lost > 0 && `, ${count(lost)} not shown: too many for this page`}{rows.length > 0 && ", a row opens with a click or Enter"}</p>
       {open && <div class="stack"><div class="spread"><h3>Object</h3><Button class="plain" onClick={() => setOpen(null)}>Close</Button></div><JsonText value={shortened(open.object)} /></div>}
     </section>
   );

@@ -2,6 +2,7 @@
 // gives both in one answer, so they are in step whatever the network does.
 import { api } from "../api";
 import { get } from "../api/client";
+import { shown } from "./sse";
 
 export interface Box {
   track_id: string;
@@ -50,6 +51,12 @@ export class Frames {
   private async run() {
     let after: number | null = null;
     while (!this.over.signal.aborted) {
+      // While nobody looks it holds none of the browser's few connections, and the server encodes nothing for it.
+      if (document.hidden) {
+        await shown(this.over.signal);
+        after = null;
+        continue;
+      }
       const began = performance.now();
       try {
         // The server waits for a newer one, and answers with nothing after some seconds.
@@ -71,8 +78,7 @@ export class Frames {
         this.onAway(error instanceof Error ? error.message : String(error));
         await pause(AGAIN_MS);
       }
-      // While nobody looks, a picture a second keeps the age right.
-      await pause((document.hidden ? AGAIN_MS : LEAST_MS) - (performance.now() - began));
+      await pause(LEAST_MS - (performance.now() - began));
     }
   }
 }

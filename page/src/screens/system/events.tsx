@@ -1,37 +1,31 @@
-// The latest events of all instances, with their crops.
+// The latest events of all instances as they come, with their crops.
 import { useState } from "preact/hooks";
-import { api } from "../../api";
 import type { EventEntry, JsonObject } from "../../api/types";
-import { Age, Button, Empty, Failure, JsonText, Loading } from "../../parts/basic";
-import { useAsked, useRested } from "../../parts/hooks";
-import { clock } from "../../parts/text";
+import { Button, Empty, JsonText, Loading, Problems } from "../../parts/basic";
+import { Drawing } from "../../parts/icons";
+import { useAsked, useDoing, useRested } from "../../parts/hooks";
+import { clock, count, plural } from "../../parts/text";
+import { Connection } from "../../live/connection";
+import { useEvents, type Shown } from "../../live/events";
 import { shortened } from "../../live/data";
 import { route, to } from "../../route";
 import { instances, schemas } from "../../state";
-
-const EVERY_MS = 2000;
-const AT_ONCE = 50;
 
 export function EventsScreen() {
   const [instance, setInstance] = useState(route.value[1] ?? "");
   const [type, setType] = useState("");
   const [cls, setClass] = useState("");
   const [zone, setZone] = useState("");
-  const [older, setOlder] = useState<EventEntry[]>([]);
   const rested = useRested(zone, 300);
   const ids = useAsked(() => schemas(), []);
-  const query = new URLSearchParams({ limit: String(AT_ONCE) });
+  const query = new URLSearchParams();
   for (const [key, value] of [["instance", instance], ["types", type], ["classes", cls], ["zones", rested]] as const) if (value) query.set(key, value);
   const filter = query.toString();
-  const asked = useAsked(() => { setOlder([]); return api.events(filter); }, [filter], older.length > 0 ? undefined : EVERY_MS);
-  const all = [...(asked.value?.events ?? []), ...older];
-  const [next, setNext] = useState<number | string | null>(null);
-  const place = older.length > 0 ? next : asked.value?.next;
-  const more = async () => {
-    const page = await api.events(`${filter}&before=${place}`);
-    setOlder([...older, ...page.events]);
-    setNext(page.next ?? null);
-  };
+  // Other filters go on by themselves.
+  const [frozenFor, setFrozenFor] = useState<string | null>(null);
+  const frozen = frozenFor === filter;
+  const { events, waiting, state, missed, behind, more, older } = useEvents(filter, frozen);
+  const doing = useDoing();
   const filtered = !!(instance || type || cls || zone);
   return (
     <>
@@ -54,18 +48,21 @@ export function EventsScreen() {
         </select>
         <label class="away" for="ev-zone">Area or line</label>
         <input id="ev-zone" type="search" placeholder="Area or line" value={zone} onInput={(event) => setZone(event.currentTarget.value)} />
-        <span class="push"><Age at={asked.at} hideBelowMs={5000} /></span>
+        <button type="button" aria-pressed={frozen} onClick={() => setFrozenFor(frozen ? null : filter)}><Drawing sign={frozen ? "start" : "freeze"} /> {frozen ? "Go on" : "Freeze"}</button>
+        <span class="push"><Connection state={state} what="Events" /></span>
       </div>
-      <Failure error={asked.error} onAgain={() => void asked.again()} />
-      {!asked.value && !asked.error && <Loading what="events" />}
-      {asked.value && all.length === 0 && <Empty><p>{filtered ? "No event matches. Fewer filters show more." : "Events appear here as they happen: somebody comes in, stays, crosses. They need an area or a line: draw one in an instance's Analytics tab."}</p></Empty>}
-      {all.length > 0 && <ul class="exports">{all.map((entry) => <Entry key={`${entry.instance_id}${String(entry.record.event_id)}`} entry={entry} />)}</ul>}
-      {place != null && <div><Button onClick={() => void more()}>Older</Button></div>}
+      {frozen && <p class="soft small">Frozen. {count(behind)} newer {behind === 1 ? "one is" : "ones are"} kept until you go on.</p>}
+      {missed > 0 && <p class="note warn small">Up to {plural(missed, "event")} of all instances {missed === 1 ? "is" : "are"} missing here: more came than are kept for whoever looks. What your exports get is not touched by that.</p>}
+      {waiting && state.kind !== "lost" && <Loading what="events" />}
+      {!waiting && events.length === 0 && <Empty><p>{filtered ? "No event matches. Fewer filters show more." : "Events appear here as they happen: somebody comes in, stays, crosses. They need an area or a line: draw one in an instance's Analytics tab."}</p></Empty>}
+      {events.length > 0 && <ul class="exports">{events.map((entry) => <Entry key={entry.cursor} entry={entry} />)}</ul>}
+      <Problems problems={doing.problems} onDismiss={doing.clear} />
+      {more && <div><Button busy={doing.busy} busyText="Loading…" onClick={() => void doing.run(older)}>Older</Button></div>}
     </>
   );
 }
 
-function Entry({ entry }: { entry: EventEntry }) {
+function Entry({ entry }: { entry: Shown }) {
   const { record, instance_id, instance_name, crop, delivered } = entry;
   const src = crop && (crop.startsWith("data:") ? crop : `data:image/jpeg;base64,${crop}`);
   const id = String(record.$id ?? "");
@@ -79,7 +76,7 @@ function Entry({ entry }: { entry: EventEntry }) {
         <div class="line"><strong>{id}</strong>{where !== undefined && where !== null && <span>{String(where)}</span>}{direction !== undefined && <span>{String(direction)}</span>}</div>
         <div class="figures"><span>{clock(Number(record.system_timestamp ?? 0))}</span><a href={to("instances", instance_id)}>{instance_name}</a>
           {record.object_class !== undefined && <span>{String(record.object_class)}</span>}{record.duration_ms !== undefined && <span>{(Number(record.duration_ms) / 1000).toFixed(1)} s</span>}</div>
-        {delivered && <Delivered to={delivered} instance={instance_id} />}
+        {delivered && <Delivered to={delivered} known={entry.since === undefined} instance={instance_id} />}
         <details><summary>Record</summary><JsonText value={shortened(record)} /></details>
       </div>
     </li>
@@ -89,7 +86,8 @@ function Entry({ entry }: { entry: EventEntry }) {
 const LOOKS = { delivered: "good", waiting: "warn", refused: "bad" };
 
 /** Where it went, and when. */
-function Delivered({ to: all, instance }: { to: NonNullable<EventEntry["delivered"]>; instance: string }) {
+function Delivered({ to: all, known, instance }: { to: NonNullable<EventEntry["delivered"]>; known: boolean; instance: string }) {
+  if (all.length === 0 && !known) return <div class="soft small">just now</div>;
   if (all.length === 0) return <div class="soft small">No export or exporter takes it. <a href={to("instances", instance, "export")}>Add one</a></div>;
   return (
     <ul class="pills" aria-label="Delivered to">
