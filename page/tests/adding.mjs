@@ -24,7 +24,7 @@ test("a file is chosen, or dropped on the box: it goes to the server, its pictur
   assert.equal(await dialog.getByLabel("Name").inputValue(), "vtest");
   const stored = await dialog.getByLabel("Address or file").inputValue();
   assert.match(stored, /uploads\/.*\.avi$/, "it is a file of the server's");
-  await dialog.getByRole("button", { name: "Cancel" }).click();
+  await dialog.getByRole("button", { name: "Discard" }).click();
 
   await page.getByRole("button", { name: "+ Add instance" }).click();
   // As a file manager hands it over.

@@ -70,7 +70,7 @@ test("at phone width every screen is one column and nothing is cut off", async (
   await dialog.getByRole("radio", { name: /^MQTT/ }).check();
   await dialog.getByText("MQTT settings").waitFor();
   await narrow(page, "export option", "dialog");
-  await dialog.getByRole("button", { name: "Cancel" }).click();
+  await dialog.getByRole("button", { name: "Discard" }).click();
   await page.goto(`${shared.server.url}#/instances/${shared.gate.id}/export`);
   await page.locator('[data-picture="there"]').waitFor({ timeout: 30_000 });
   await shot(page, "phone");

@@ -4,6 +4,7 @@ import type { JsonObject, Stream } from "../api/types";
 import { Button, download, JsonText } from "../parts/basic";
 import { Drawing } from "../parts/icons";
 import { count } from "../parts/text";
+import { walk } from "../parts/walk";
 import { streams } from "../state";
 import { Connection } from "./connection";
 import { useStream, type Line } from "./stream";
@@ -62,16 +63,6 @@ export function DataPanel({ id, name }: { id: string; name: string }) {
       {open && <div class="stack"><div class="spread"><h3>Object</h3><Button class="plain" onClick={() => setOpen(null)}>Close</Button></div><JsonText value={shortened(open.object)} /></div>}
     </section>
   );
-}
-
-/** Rows walk by arrows. */
-function walk(event: KeyboardEvent) {
-  const row = (event.target as HTMLElement).closest("tr");
-  const next = event.key === "ArrowDown" ? row?.nextElementSibling : event.key === "ArrowUp" ? row?.previousElementSibling : null;
-  if (next instanceof HTMLElement) {
-    event.preventDefault();
-    next.focus();
-  }
 }
 
 /** Pictures in records are long text that nobody reads. */

@@ -47,7 +47,7 @@ export function useEvents(filter: string, frozen: boolean): Feed {
     show((n) => n + 1);
     const list = async (limit = PAGE) => {
       const asked = performance.now();
-      const { events, next } = await api.events(`${filter}&limit=${limit}`);
+      const { events, next } = await api.events(`limit=${limit}&${filter}`);
       mine.list(events, asked, next !== undefined);
     };
     let first = true;
@@ -85,9 +85,9 @@ export function useEvents(filter: string, frozen: boolean): Feed {
   const older = async () => {
     const last = own.events[own.events.length - 1];
     if (!last) return;
-    const { events, next } = await api.events(`${filter}&limit=${PAGE}&before=${last.cursor}`);
+    const { events, next } = await api.events(`limit=${PAGE}&before=${last.cursor}&${filter}`);
     own.older(events, next !== undefined);
-    if (frozen) setFrozenAt(own.events);
+    if (frozenAt) setFrozenAt(own.events.filter(({ cursor }) => cursor <= (frozenAt[0]?.cursor ?? Infinity)));
     show((n) => n + 1);
   };
   const newest = frozenAt?.[0]?.cursor;
@@ -103,6 +103,7 @@ export function useEvents(filter: string, frozen: boolean): Feed {
  */
 function settle(feed: Latest, list: (limit: number) => Promise<void>): () => void {
   let timer: ReturnType<typeof setTimeout>;
+  let over = false;
   let wait = SETTLE_MS;
   const look = async () => {
     const limit = Math.min(feed.unsettled(), MOST_LISTED);
@@ -111,10 +112,10 @@ function settle(feed: Latest, list: (limit: number) => Promise<void>): () => voi
       await list(limit).catch((why) => console.info(told(why)));
       wait = feed.whereabouts() === before ? Math.min(wait * 2, SETTLE_MOST_MS) : SETTLE_MS;
     } else wait = SETTLE_MS;
-    timer = setTimeout(look, wait);
+    if (!over) timer = setTimeout(look, wait);
   };
   timer = setTimeout(look, wait);
-  return () => clearTimeout(timer);
+  return () => { over = true; clearTimeout(timer); };
 }
 
 /** What is kept: the newest first, and no more than can be looked at. */

@@ -1,5 +1,6 @@
 // The first question of an export: which data. Grouped, each with a line of what it is and a sample of its last object.
 import { useState } from "preact/hooks";
+import { api } from "../../api";
 import type { Json, Samples, SchemaId, Stream } from "../../api/types";
 import { JsonText } from "../../parts/basic";
 import { Check, Select } from "../../forms/field";
@@ -7,6 +8,8 @@ import { shortened } from "../../live/data";
 import type { Draft } from "./draft";
 
 interface Props {
+  /** Of which instance. */
+  id: string;
   draft: Draft;
   onChange: (change: Partial<Draft>) => void;
   streams: Stream[];
@@ -14,7 +17,7 @@ interface Props {
   samples: Samples | null;
 }
 
-export function DataChoice({ draft, onChange, streams, schemas, samples }: Props) {
+export function DataChoice({ id, draft, onChange, streams, schemas, samples }: Props) {
   const pictures = streams.filter(({ kind }) => kind === "picture");
   const metadata = streams.filter(({ kind }) => kind === "metadata");
   const choose = (sink: string) => onChange({ sink, ids: sink === "" && draft.ids.length === 0 ? schemas.filter((id) => id.is_event).map(({ id }) => id) : draft.ids });
@@ -35,7 +38,7 @@ export function DataChoice({ draft, onChange, streams, schemas, samples }: Props
       <h3 class="soft small">Pictures</h3>
       <div class="choices">{pictures.map(({ name, title, summary }) => choice(name, title, summary))}</div>
       {draft.sink === "" && <Records draft={draft} onChange={onChange} schemas={schemas} />}
-      {draft.sink !== null && <Sample draft={draft} samples={samples} />}
+      {pictures.some(({ name }) => name === draft.sink) ? <PictureSample key={draft.sink} id={id} sink={draft.sink ?? ""} /> : draft.sink !== null && <Sample draft={draft} samples={samples} />}
     </fieldset>
   );
 }
@@ -74,6 +77,20 @@ function Sample({ draft, samples }: { draft: Draft; samples: Samples | null }) {
     <details open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>{sample.real ? "Sample: the last one of this instance" : "Sample: made up, this instance has not made one yet"}</summary>
       {open && <JsonText value={shortened(sample.object)} />}
+    </details>
+  );
+}
+
+/** The last picture: as it is drawn where the export draws, clean where it does not. */
+function PictureSample({ id, sink }: { id: string; sink: string }) {
+  const [open, setOpen] = useState(false);
+  const [none, setNone] = useState(false);
+  return (
+    <details open={open} onToggle={(event) => { setOpen(event.currentTarget.open); setNone(false); }} data-sample="">
+      <summary>Sample: the last picture of this instance</summary>
+      {open && (none
+        ? <p class="soft small">There is none: the instance does not run, or has not seen anything yet.</p>
+        : <img class="sample" src={api.frameUrl(id, sink === "output-image" ? "width=640&rendered=true" : "width=640")} alt="The last picture" onError={() => setNone(true)} />)}
     </details>
   );
 }

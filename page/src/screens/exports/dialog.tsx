@@ -116,7 +116,7 @@ function Loaded({ instance, edit, onClose, onSaved, tables }: { instance: Instan
       {before && dirty && <Restored what="settings" of={key} />}
       <Text label="Name" value={draft.name} onChange={(name) => change({ name })} focus placeholder="events to disk"
         wrong={taken ? "This instance has an export of that name; choose another" : undefined} help="As you will find it again; files and topics begin with it" />
-      <DataChoice draft={draft} onChange={change} streams={tables.streams} schemas={tables.schemas} samples={samples.value} />
+      <DataChoice id={id} draft={draft} onChange={change} streams={tables.streams} schemas={tables.schemas} samples={samples.value} />
       {draft.sink !== null && (
         <fieldset class="stack">
           <legend>Format</legend>

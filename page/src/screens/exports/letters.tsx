@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import { api } from "../../api";
 import type { Instance } from "../../api/types";
-import { Button, Empty, Failure, JsonText, Loading, Problems } from "../../parts/basic";
+import { Age, Button, Empty, Failure, JsonText, Loading, Problems } from "../../parts/basic";
 import { Dialog } from "../../parts/dialog";
 import { announce } from "../../parts/announce";
 import { useAsked, useDoing } from "../../parts/hooks";
@@ -35,7 +35,7 @@ export function Letters({ instance, name, onClose }: { instance: Instance; name:
   );
   return (
     <Dialog title={`Dead letters of ${name}`} onClose={onClose} foot={foot || undefined} wide>
-      <p class="soft">What it refused for good. Mend the receiver or its settings, then send them again.</p>
+      <p class="soft">What it refused for good. Mend the receiver or its settings, then send them again. <Age at={asked.at} hideBelowMs={3000} /></p>
       {said && <p class="note" role="status">{said}</p>}
       <Failure error={asked.error} onAgain={() => void asked.again()} />
       <Problems problems={doing.problems} onDismiss={doing.clear} />

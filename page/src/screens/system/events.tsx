@@ -70,7 +70,7 @@ function Entry({ entry }: { entry: Shown }) {
   const where = place?.name ?? record.area_name ?? record.tripwire_name;
   const direction = record.direction ?? record.crossing_direction;
   return (
-    <li class="event">
+    <li class="event" data-event={entry.cursor}>
       {src ? <img src={src} alt={`Crop of the ${String(record.object_class ?? "object")}`} loading="lazy" /> : <div class="none">no crop</div>}
       <div class="stack" style={{ gap: "4px" }}>
         <div class="line"><strong>{id}</strong>{where !== undefined && where !== null && <span>{String(where)}</span>}{direction !== undefined && <span>{String(direction)}</span>}</div>

@@ -5,6 +5,7 @@ import { ApiError, told } from "../../api/client";
 import type { Json, JsonObject, Schema, SchemaId } from "../../api/types";
 import { Button, Copy, Failure, JsonText, Loading, pretty, Problems } from "../../parts/basic";
 import { useAsked, useDoing } from "../../parts/hooks";
+import { walk } from "../../parts/walk";
 import { go, route, to } from "../../route";
 import { shortened } from "../../live/data";
 import { schemas } from "../../state";
@@ -22,7 +23,7 @@ export function SchemasScreen() {
       <div class={chosen ? "setup chosen" : "setup"}>
         <div class="stack">
           {asked.value && (
-            <div class="scroll"><table>
+            <div class="scroll"><table onKeyDown={walk}>
               <thead><tr><th scope="col">Id</th><th scope="col">Versions</th></tr></thead>
               <tbody>
                 {asked.value.map((one) => (
