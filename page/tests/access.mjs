@@ -100,3 +100,31 @@ test("screen readers hear a change of state once, and no tick of a counter", asy
   assert.equal(times, 1, later.join(" | "));
   await page.context().close();
 });
+
+test("by keyboard: whatever has focus is seen to have it, and the order is that of the screen", async () => {
+  const page = await visit(shared.browser, shared.server.url);
+  for (const screen of ["instances", `instances/${shared.gate.id}/export`, "events", "system/users"]) {
+    await settled(page, screen);
+    // Begin at the bar's end: the bar is the same everywhere.
+    await page.getByRole("link", { name: "System", exact: true }).focus();
+    let before = -Infinity;
+    for (let n = 0; n < 12; n++) {
+      await page.keyboard.press("Tab");
+      const at = await page.evaluate(() => {
+        const element = document.activeElement;
+        // A file's button shows its label's.
+        const shown = element.closest(".button") ?? element;
+        const { outlineStyle, outlineWidth } = getComputedStyle(shown);
+        const all = [...document.querySelectorAll("*")];
+        return { what: element.outerHTML.slice(0, 100), body: element === document.body, place: all.indexOf(element), seen: outlineStyle !== "none" && parseFloat(outlineWidth) >= 1 };
+      });
+      // Behind the last there is the browser's own bar.
+      if (at.body) break;
+      assert.ok(at.seen, `${screen}: ${at.what} shows no focus`);
+      assert.ok(at.place > before, `${screen}: ${at.what} comes out of order`);
+      before = at.place;
+    }
+  }
+  page.assertFine();
+  await page.context().close();
+});

@@ -39,8 +39,16 @@ export const result = (name) => () => results[name];
 export const ended = () => over;
 
 async function comesAndGoes(browser, server) {
-  await server.addClip("Alone", { AutoStart: false });
   const page = await visit(browser, server.url);
+  // Nothing yet: what would be here, and how to get there.
+  await page.getByText("Here will be your cameras and files").waitFor();
+  await page.getByRole("button", { name: "+ Add the first instance" }).click();
+  await page.getByRole("dialog", { name: "Add instance" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("link", { name: "Events", exact: true }).click();
+  await page.getByText("Events appear here as they happen").waitFor();
+  await page.getByRole("link", { name: "Instances", exact: true }).click();
+  await server.addClip("Alone", { AutoStart: false });
   await page.locator('[data-instance="Alone"]').waitFor();
   await server.end();
   const stale = page.locator(".stale");
@@ -78,6 +86,7 @@ async function loggingIn(browser, server) {
   await dialog.getByLabel("Role").selectOption("viewer");
   await dialog.getByRole("button", { name: "Add", exact: true }).click();
   await page.getByLabel("Role of vera").waitFor();
+  await tokens(page, server);
   await page.context().close();
 
   const looking = await visit(browser, server.url);
@@ -88,4 +97,22 @@ async function loggingIn(browser, server) {
   assert.ok(await looking.getByRole("button", { name: "+ Add instance" }).isDisabled(), "a viewer only looks");
   assert.equal(await looking.getByRole("button", { name: "Stop Alone" }).isDisabled(), true);
   await looking.context().close();
+}
+
+/** A token is shown once, opens the API to a program, and does not when it is deleted. */
+async function tokens(page, server) {
+  const card = page.getByRole("region", { name: "Tokens" });
+  await card.getByLabel("Name").fill("dashboard");
+  await card.getByRole("button", { name: "Make a token" }).click();
+  const token = (await card.getByText("Shown once, now").locator("code").innerText()).trim();
+  const ask = async () => (await fetch(`${server.url}api/v1/instances`, { headers: { Authorization: `Bearer ${token}` } })).status;
+  assert.equal(await ask(), 200);
+  await page.getByRole("tab", { name: "Health" }).click();
+  await page.getByRole("tab", { name: "Users and tokens" }).click();
+  await card.getByText("dashboard").waitFor();
+  assert.ok(!(await card.innerText()).includes(token), "it is not shown again");
+  await card.getByRole("button", { name: "Delete the token dashboard" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Delete", exact: true }).click();
+  await card.getByText("There are none yet").waitFor();
+  assert.equal(await ask(), 401);
 }

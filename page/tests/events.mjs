@@ -34,6 +34,16 @@ test("the latest events of all instances are seen as they happen, with their pic
     const texts = await entries.allInnerTexts();
     return texts.length > 0 && texts.every((text) => /event-line-crossing|event-tailgating/.test(text));
   });
+  await page.getByLabel("Area or line").fill("");
+  await page.getByLabel("Kind").selectOption("event-area-enter");
+  await until(30_000, "only those of that kind", async () => {
+    const texts = await entries.locator("strong").allInnerTexts();
+    return texts.length > 0 && texts.every((text) => text === "event-area-enter");
+  });
+  await page.getByLabel("Class").selectOption("Animal");
+  await page.getByText("No event matches").waitFor();
+  await page.getByLabel("Class").selectOption("");
+  await page.getByLabel("Kind").selectOption("");
   await page.getByLabel("Instance", { exact: true }).selectOption("Door");
   await page.getByText("No event matches").waitFor();
   page.assertFine();

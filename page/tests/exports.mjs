@@ -24,10 +24,19 @@ test("from the cog: name, data, only the formats that fit, only their settings, 
   const formats = dialog.locator("[data-formats] strong");
   assert.ok((await formats.allInnerTexts()).includes("MP4"));
   assert.ok(!(await formats.allInnerTexts()).includes("CSV"), "a picture is no table");
+  await dialog.locator("[data-sample]").getByText("the last picture").click();
+  await until(10_000, "it is shown", () => dialog.locator("[data-sample] img").evaluate((image) => image.naturalWidth > 0));
   await dialog.getByRole("radio", { name: /^Tracks/ }).check();
+  const sample = dialog.locator("details", { hasText: "Sample:" });
+  await sample.getByText("the last one of this instance").click();
+  assert.ok(Array.isArray(JSON.parse(await sample.locator("pre").innerText()).tracks), "the last object, as it would be exported");
   const fitting = await formats.allInnerTexts();
   assert.ok(fitting.includes("CSV") && fitting.includes("JSON") && !fitting.includes("MP4"), fitting.join());
 
+  // CSV says which shape it recommends.
+  await dialog.getByRole("radio", { name: /^CSV/ }).check();
+  await dialog.getByText("Shape, pictures, filter, schedule, limits").click();
+  await dialog.getByText("Recommended here: tabular").waitFor();
   await dialog.getByRole("radio", { name: /^JSON/ }).check();
   await dialog.getByText("JSON settings").waitFor();
   assert.equal(await dialog.getByLabel("QoS").count(), 0, "MQTT's settings are not here");
@@ -56,6 +65,15 @@ test("from the cog: name, data, only the formats that fit, only their settings, 
   await until(15_000, "the counter moves", async () => (await sent(row)) > 3);
   const line = JSON.parse((await readText(at("site/tracks.jsonl"))).split("\n")[0]);
   assert.ok(Array.isArray(line.tracks), "tracks are in the file");
+
+  // What was delivered last, and when.
+  await row.getByRole("button", { name: "More of tracks to disk" }).click();
+  await page.getByRole("menuitem", { name: "Last deliveries and errors" }).click();
+  const last = page.getByRole("dialog", { name: "Last deliveries of tracks to disk" });
+  await last.locator("tbody tr").first().waitFor();
+  assert.match(await last.locator("tbody tr").first().innerText(), /\d\d:\d\d:\d\d\s+delivered\s+\d+ records? or objects?/);
+  assert.ok((await last.locator("tbody tr").count()) <= 20);
+  await page.keyboard.press("Escape");
 
   await row.getByRole("button", { name: "Pause tracks to disk" }).click();
   await row.getByRole("button", { name: "Go on with tracks to disk" }).waitFor();

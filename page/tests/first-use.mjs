@@ -13,7 +13,12 @@ test("an address is tested, its picture is there before saving, and what is adde
   await dialog.getByLabel("Address or file").fill(CLIP);
   await dialog.getByRole("button", { name: "Test" }).click();
   await dialog.getByText("It works").waitFor();
-  assert.match(await dialog.locator("[data-tested]").innerText(), /768×576/);
+  const facts = await dialog.locator("[data-tested]").innerText();
+  assert.match(facts, /768×576/);
+  assert.match(facts, /MPEG-4|mpeg4|XVID|DivX/i, "the codec");
+  assert.match(facts, /\b10 fps/, "the rate");
+  const took = Number(/opened in ([\d.]+) s/.exec(facts)?.[1]);
+  assert.ok(took <= 3, `within 3 s (${took})`);
   const width = await dialog.locator("[data-tested] img").evaluate((image) => image.naturalWidth);
   assert.ok(width > 0, "the first picture is shown");
   assert.deepEqual((await shared.server.api("GET", "/api/v1/instances")).instances.map(({ name }) => name), ["Gate"], "nothing is saved yet");
@@ -73,6 +78,45 @@ test("a camera that is away says so in the list, with what was tried", async () 
   await row.getByText("trying again").waitFor();
   await page.getByText("1 problem").waitFor();
   await shared.server.api("DELETE", `/api/v1/instances/${id}`);
+  page.assertFine();
+  await page.context().close();
+});
+
+test("an export in trouble says so in the list, with what waits for it", async () => {
+  const { server, gate } = shared;
+  await server.api("PUT", `/api/v1/instances/${gate.id}/exports/broker`, {
+    uri: "mqtt://127.0.0.1:2/gate", sink: "output-tracks", config: {},
+  });
+  const page = await visit(shared.browser, server.url);
+  const row = page.locator('[data-instance="Gate"]');
+  const trouble = row.locator(".state.warn", { hasText: "broker:" });
+  await trouble.waitFor({ timeout: 30_000 });
+  await until(20_000, "the reason and what waits", async () => /broker: waiting.*127\.0\.0\.1:2.*\d+ waiting/s.test(await trouble.innerText()));
+  assert.match(await row.innerText(), /exports .*1 with a problem/s);
+  await server.api("DELETE", `/api/v1/instances/${gate.id}/exports/broker`);
+  await trouble.waitFor({ state: "detached" });
+  page.assertFine();
+  await page.context().close();
+});
+
+test("an action answers within 100 ms, if only with that it works, and a press more does nothing", async () => {
+  const page = await visit(shared.browser, shared.server.url);
+  let go, asked = 0;
+  const held = new Promise((done) => { go = done; });
+  await page.route(/\/start$/, async (route) => { asked++; await held; await route.continue(); });
+  const button = page.getByRole("button", { name: "Start Yard" });
+  await button.waitFor();
+  const ms = await button.evaluate((element) => new Promise((resolve) => {
+    const began = performance.now();
+    new MutationObserver(() => element.getAttribute("aria-busy") === "true" && resolve(performance.now() - began)).observe(element, { attributes: true });
+    element.click();
+  }));
+  assert.ok(ms < 100, `${ms} ms`);
+  await button.click({ force: true });
+  assert.equal(asked, 1);
+  go();
+  await page.getByRole("button", { name: "Stop Yard" }).click();
+  await button.waitFor();
   page.assertFine();
   await page.context().close();
 });

@@ -14,12 +14,26 @@ test("the Output panel shows the clean picture with boxes drawn over it, those o
   const canvas = page.locator("canvas");
   await page.locator('[data-picture="there"]').waitFor({ timeout: 30_000 });
   await until(30_000, "a frame with boxes", async () => Number(await canvas.getAttribute("data-boxes")) > 0);
-  // The boxes of a frame that is named by number are those that the stream of tracks has for it.
-  const { frame, boxes } = await page.evaluate(async (id) => {
-    const answer = await (await fetch(`/api/v1/instances/${id}/view?width=320`)).json();
-    return { frame: answer.frame_id, boxes: answer.boxes.length };
+  // What is drawn over a frame is what the stream of tracks has for that very frame.
+  const drawn = await page.evaluate(async (id) => {
+    const tracks = new Map();
+    const source = new EventSource(`/api/v1/instances/${id}/live?stream=output-tracks`);
+    source.addEventListener("output-tracks", ({ data }) => { const { frame_id, tracks: all } = JSON.parse(data); tracks.set(frame_id, all.length); });
+    await new Promise((done) => { source.onopen = done; });
+    const canvas = document.querySelector("canvas");
+    const seen = [];
+    while (seen.length < 8) {
+      await new Promise((done) => new MutationObserver((_, observer) => { observer.disconnect(); done(); }).observe(canvas, { attributeFilter: ["data-boxes", "data-frame"] }));
+      seen.push([Number(canvas.dataset.frame), Number(canvas.dataset.boxes)]);
+    }
+    // A frame's tracks may come after its picture.
+    for (let n = 0; n < 100 && !seen.every(([frame]) => tracks.has(frame)); n++) await new Promise((done) => setTimeout(done, 50));
+    source.close();
+    return seen.map(([frame, boxes]) => ({ frame, boxes, tracks: tracks.get(frame) }));
   }, shared.gate.id);
-  assert.ok(Number.isInteger(frame) && boxes >= 0);
+  const known = drawn.filter(({ tracks }) => tracks !== undefined);
+  assert.ok(known.length >= 6, JSON.stringify(drawn));
+  for (const { frame, boxes, tracks } of known) assert.equal(boxes, tracks, `frame ${frame}: ${JSON.stringify(drawn)}`);
   const colours = await canvas.evaluate((element) => {
     const pen = element.getContext("2d", { willReadFrequently: true });
     const { data } = pen.getImageData(0, 0, element.width, element.height);
@@ -49,6 +63,17 @@ test("the Data panel shows any stream as a live table: freeze, filter, download"
   const [download] = await Promise.all([page.waitForEvent("download"), panel.getByRole("button", { name: "Download" }).click()]);
   const lines = (await readFile(await download.path(), "utf8")).trim().split("\n").map((line) => JSON.parse(line));
   assert.ok(lines.length > 1 && Array.isArray(lines[0].tracks), "JSON lines, whole objects");
+  // By keyboard: arrows walk the rows, Enter opens one.
+  const row = (n) => panel.locator("tbody tr").nth(n);
+  const has = (n) => row(n).evaluate((element) => element === document.activeElement);
+  await row(0).focus();
+  await page.keyboard.press("ArrowDown");
+  assert.ok(await has(1), "the second row has focus");
+  await page.keyboard.press("ArrowUp");
+  assert.ok(await has(0));
+  await page.keyboard.press("Enter");
+  await panel.locator("pre").getByText('"tracks"').waitFor();
+  await panel.getByRole("button", { name: "Close" }).click();
   await panel.getByRole("button", { name: "Go on" }).click();
   await until(8000, "it goes on", async () => (await first()) !== seen);
   await panel.getByLabel("Filter rows").fill("no track is called so");

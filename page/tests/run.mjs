@@ -32,7 +32,7 @@ await import("./panels.mjs");
 await import("./events.mjs");
 await import("./live.mjs");
 await import("./drafts.mjs");
-await import("./reference.mjs");
+await import("./system.mjs");
 await import("./drawing.mjs");
 await import("./looks.mjs");
 await import("./access.mjs");

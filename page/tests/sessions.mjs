@@ -38,7 +38,19 @@ export async function nothingIsLost(browser, server) {
   await dialog.getByRole("button", { name: "Save" }).click();
   await page.locator('[data-export="half done"]').waitFor();
 
+  // An instance that is being added.
+  await page.goto(`${server.url}#/instances`);
+  await page.getByRole("button", { name: "+ Add instance" }).click();
+  await dialog.getByLabel("Address or file").fill("rtsp://me:hush@192.0.2.7/stream1");
+  await expire(page);
+  assert.equal(await dialog.count(), 0);
+  await logIn(page);
+  await dialog.getByText("not saved yet").waitFor();
+  assert.equal(await dialog.getByLabel("Address or file").inputValue(), "rtsp://me:hush@192.0.2.7/stream1");
+  await dialog.getByRole("button", { name: "Discard" }).click();
+
   // A drawing, over a log-out by hand.
+  await page.goto(`${server.url}#/instances/Alone/export`);
   await page.getByRole("tab", { name: "Analytics" }).click();
   await page.locator('[data-picture="there"]').waitFor({ timeout: 30_000 });
   await page.getByRole("button", { name: "+ Line" }).click();
