@@ -76,11 +76,14 @@ async function run(live: Live, over: AbortSignal) {
   }
 }
 
+/** Why a connection was over. */
+type Left = "ended" | "silent" | "hidden";
+
 /** One connection, to its end. */
-async function read(live: Live, lastId: string | undefined, over: AbortSignal, onMessage: (message: EventSourceMessage) => void, onLive: () => void): Promise<"ended" | "silent" | "hidden"> {
+async function read(live: Live, lastId: string | undefined, over: AbortSignal, onMessage: (message: EventSourceMessage) => void, onLive: () => void): Promise<Left> {
   const attempt = new AbortController();
-  let left: "ended" | "silent" | "hidden" = "ended";
-  const leave = (why: typeof left) => { left = why; attempt.abort(); };
+  let left = "ended" as Left;
+  const leave = (why: Left) => { left = why; attempt.abort(); };
   let silence: ReturnType<typeof setTimeout> | undefined;
   const heard = () => {
     clearTimeout(silence);
