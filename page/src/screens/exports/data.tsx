@@ -14,10 +14,13 @@ interface Props {
   onChange: (change: Partial<Draft>) => void;
   streams: Stream[];
   schemas: SchemaId[];
-  samples: Samples | null;
+  sample: Seen | null;
 }
 
-export function DataChoice({ id, draft, onChange, streams, schemas, samples }: Props) {
+/** `real`: this instance has made it. */
+export interface Seen { object: Json; real: boolean }
+
+export function DataChoice({ id, draft, onChange, streams, schemas, sample }: Props) {
   const pictures = streams.filter(({ kind }) => kind === "picture");
   const metadata = streams.filter(({ kind }) => kind === "metadata");
   const choose = (sink: string) => onChange({ sink, ids: sink === "" && draft.ids.length === 0 ? schemas.filter((id) => id.is_event).map(({ id }) => id) : draft.ids });
@@ -38,7 +41,7 @@ export function DataChoice({ id, draft, onChange, streams, schemas, samples }: P
       <h3 class="soft small">Pictures</h3>
       <div class="choices">{pictures.map(({ name, title, summary }) => choice(name, title, summary))}</div>
       {draft.sink === "" && <Records draft={draft} onChange={onChange} schemas={schemas} />}
-      {pictures.some(({ name }) => name === draft.sink) ? <PictureSample key={draft.sink} id={id} sink={draft.sink ?? ""} /> : draft.sink !== null && <Sample draft={draft} samples={samples} />}
+      {pictures.some(({ name }) => name === draft.sink) ? <PictureSample key={draft.sink} id={id} sink={draft.sink ?? ""} /> : <Sample sample={sample} />}
     </fieldset>
   );
 }
@@ -69,9 +72,8 @@ function Records({ draft, onChange, schemas }: Pick<Props, "draft" | "onChange" 
   );
 }
 
-function Sample({ draft, samples }: { draft: Draft; samples: Samples | null }) {
+function Sample({ sample }: { sample: Seen | null }) {
   const [open, setOpen] = useState(false);
-  const sample = sampleOf(draft, samples);
   if (!sample) return null;
   return (
     <details open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
@@ -95,7 +97,7 @@ function PictureSample({ id, sink }: { id: string; sink: string }) {
   );
 }
 
-export function sampleOf(draft: Draft, samples: Samples | null): { object: Json; real: boolean } | null {
+export function sampleOf(draft: Draft, samples: Samples | null): Seen | null {
   if (!samples || draft.sink === null) return null;
   if (draft.sink !== "") return samples.streams[draft.sink] ?? null;
   const seen = draft.ids.map((id) => samples.records[id]).filter((record) => record !== undefined);

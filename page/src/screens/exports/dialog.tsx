@@ -12,9 +12,10 @@ import { Text } from "../../forms/field";
 import { SchemaForm } from "../../forms/form";
 import { useOffers } from "../../offers";
 import { formats, schemas, streams } from "../../state";
-import { DataChoice } from "./data";
+import { DataChoice, sampleOf } from "./data";
 import { bodyOf, draftKey, draftOf, EMPTY, firstConfig, firstUri, fits, fitsOf, settingsOf, type Draft, type HeldDraft } from "./draft";
 import { Outcome } from "./outcome";
+import { useSeen } from "./seen";
 
 /** A pause of the typist's. */
 const REST_MS = 300;
@@ -53,6 +54,9 @@ function Loaded({ instance, edit, onClose, onSaved, tables }: { instance: Instan
   const [check, setCheck] = useState<{ of?: string; result?: ExportCheck; problems: Problem[] }>({ problems: [] });
   const [outcome, setOutcome] = useState<TestOutcome | null>(null);
   const samples = useAsked(() => api.samples(id), [id]);
+  const logged = sampleOf(draft, samples.value);
+  const seen = useSeen(id, draft.sink, draft.ids, logged?.real === false);
+  const sample = seen === null ? logged : { object: seen, real: true };
   const testing = useDoing();
   const testable = useOffers("/api/v1/instances/{id}/export-test");
   const saving = useDoing();
@@ -87,7 +91,7 @@ function Loaded({ instance, edit, onClose, onSaved, tables }: { instance: Instan
       (error) => over || setCheck({ of: rested, problems: problemsOf(error).map((problem) => ({ ...problem, path: inExport(problem.path) })) }),
     );
     return () => { over = true; };
-  }, [rested, complete]);
+  }, [rested, complete, seen]);
 
   const test = () => testing.run(async () => setOutcome(await api.tryExport(id, name, body)));
   const save = () => saving.run(async () => {
@@ -116,7 +120,7 @@ function Loaded({ instance, edit, onClose, onSaved, tables }: { instance: Instan
       {before && dirty && <Restored what="settings" of={key} />}
       <Text label="Name" value={draft.name} onChange={(name) => change({ name })} focus placeholder="events to disk"
         wrong={taken ? "This instance has an export of that name; choose another" : undefined} help="As you will find it again; files and topics begin with it" />
-      <DataChoice id={id} draft={draft} onChange={change} streams={tables.streams} schemas={tables.schemas} samples={samples.value} />
+      <DataChoice id={id} draft={draft} onChange={change} streams={tables.streams} schemas={tables.schemas} sample={sample} />
       {draft.sink !== null && (
         <fieldset class="stack">
           <legend>Format</legend>

@@ -54,7 +54,7 @@ function Row({ instance, exporter, onChanged }: { instance: Instance; exporter: 
   const missing = exporter.not_agreed ?? [];
   const id = `exporter-${name}`;
   return (
-    <li class="export" data-exporter={name}>
+    <li class="export exporter" data-exporter={name}>
       <div class="check">
         <input type="checkbox" id={id} checked={on} disabled={doing.busy || !may("operator")} onChange={(event) => void turn(event.currentTarget.checked ? "on" : "off")} />
         <label for={id}><strong>{name}</strong> {!installed && <span class="badge">not installed</span>} {on && status && <State state={status.state} />}</label>

@@ -80,7 +80,7 @@ export function ShapeSettings({ shape, shapes, dry, problems, locked }: { shape:
       <fieldset><legend>Tells of</legend><div class="fields">{show(own)}</div></fieldset>
       <fieldset>
         <legend>Who counts</legend>
-        <div class="line">{show(CLASSES)}</div>
+        <div class="line" style={{ alignItems: "start", gap: "8px 16px" }}>{show(CLASSES)}</div>
         {!classes && <span class="soft small">None is chosen: all count</span>}
       </fieldset>
       <details><summary>More: sizes, anchor, delays</summary><div class="fields">{show(more)}</div></details>
