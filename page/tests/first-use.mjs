@@ -57,6 +57,8 @@ test("the list shows state, rates and a live picture, and starts and stops witho
   await shot(page, "instances");
   await row.getByRole("button", { name: "Stop Gate" }).click();
   await row.getByText("stopped", { exact: true }).waitFor();
+  // A picture that is not renewed says how old it is.
+  await row.locator(".thumb").getByText(/^\d+ s old$/).waitFor({ timeout: 30_000 });
   await row.getByRole("button", { name: "Start Gate" }).click();
   await row.getByText("running", { exact: true }).waitFor({ timeout: 30_000 });
   await page.getByLabel("Filter instances").fill("nothing like that");

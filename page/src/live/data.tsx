@@ -50,7 +50,7 @@ export function DataPanel({ id, name }: { id: string; name: string }) {
       {rows.length === 0
         ? <div class="empty small"><p>{wanted && lines.length > 0 ? `No row of ${lines.length} matches “${wanted}”.` : "Rows appear here as they come. Events need an area or a line: draw one under Analytics."}</p></div>
         : <div class="data" tabIndex={0} role="region" aria-label="Live rows"><table onKeyDown={walk}>
-            <thead><tr>{columns.map((column) => <th key={column} scope="col">{column}</th>)}</tr></thead>
+            <thead><tr>{columns.map((column) => <th key={column} scope="col">{column === "$id" ? "type" : column}</th>)}</tr></thead>
             <tbody>
               {rows.map(({ key, line, cells }, at) => (
                 <tr key={key} tabIndex={at === 0 ? 0 : -1} onClick={() => setOpen(line)} onKeyDown={(event) => event.key === "Enter" && setOpen(line)}>

@@ -82,13 +82,14 @@ function Loaded({ instance, edit, onClose, onSaved, tables }: { instance: Instan
     setDraft((old) => ({ ...old, format: next.name, uri: firstUri(next, old.name, fitsOf(old)), config: firstConfig(next) }));
   };
 
+  useEffect(() => setOutcome(null), [rested, complete]);
   useEffect(() => {
-    setOutcome(null);
     if (!complete) return setCheck({ problems: [] });
     let over = false;
+    const of = current;
     api.checkExport(id, name, body).then(
-      (result) => over || setCheck({ of: rested, result, problems: [] }),
-      (error) => over || setCheck({ of: rested, problems: problemsOf(error).map((problem) => ({ ...problem, path: inExport(problem.path) })) }),
+      (result) => over || setCheck({ of, result, problems: [] }),
+      (error) => over || setCheck({ of, problems: problemsOf(error).map((problem) => ({ ...problem, path: inExport(problem.path) })) }),
     );
     return () => { over = true; };
   }, [rested, complete, seen]);
