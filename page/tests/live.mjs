@@ -108,3 +108,35 @@ test("while all events have arrived where they should, the list is not asked for
   page.assertFine();
   await page.context().close();
 });
+
+test("what nobody looks at rests: a hidden tab holds no connection for events or for pictures", async () => {
+  const page = await visit(shared.browser, shared.server.url);
+  await page.addInitScript(() => {
+    globalThis.away = true;
+    Object.defineProperty(document, "hidden", { get: () => globalThis.away });
+  });
+  let asked = [];
+  page.on("request", (request) => asked.push(new URL(request.url()).pathname));
+  const comeBack = () => page.evaluate(() => {
+    globalThis.away = false;
+    document.dispatchEvent(new Event("visibilitychange"));
+  });
+  const open = async (screen) => {
+    await page.goto(`${shared.server.url}#/${screen}`);
+    asked = [];
+    await page.reload();
+  };
+  await open("events");
+  await page.locator('[data-live="resting"]').waitFor();
+  assert.ok(!asked.some((path) => path.endsWith("/events/live")), asked.join(" "));
+  await comeBack();
+  await page.locator('[data-live="live"]').waitFor();
+  await open(`instances/${shared.gate.id}/source`);
+  await page.locator('[data-live="live"]').waitFor();
+  await page.getByText("Waiting for the first picture").waitFor();
+  assert.ok(!asked.some((path) => path.endsWith("/view")), asked.join(" "));
+  await comeBack();
+  await page.locator('[data-picture="there"]').waitFor({ timeout: 30_000 });
+  page.assertFine();
+  await page.context().close();
+});
