@@ -38,6 +38,7 @@ test("from the cog: name, data, only the formats that fit, only their settings, 
   await dialog.getByRole("radio", { name: /^CSV/ }).check();
   await dialog.getByText("Shape, pictures, filter, schedule, limits").click();
   await dialog.getByText("Recommended here: tabular").waitFor();
+  await dialog.getByText("Shape, pictures, filter, schedule, limits").click();
   await dialog.getByRole("radio", { name: /^JSON/ }).check();
   await dialog.getByText("JSON settings").waitFor();
   assert.equal(await dialog.getByLabel("QoS").count(), 0, "MQTT's settings are not here");
@@ -56,6 +57,7 @@ test("from the cog: name, data, only the formats that fit, only their settings, 
   await dialog.locator("[data-preview] code").filter({ hasText: /by-frame\/Gate-\d{8}\.json/ }).waitFor();
   await address.fill("json:///site/tracks.jsonl");
   await dialog.locator("[data-preview]").getByText("site/tracks.jsonl").waitFor();
+  await dialog.evaluate((element) => element.scrollTo(0, 0));
   await shot(page, "export-option");
 
   await dialog.getByRole("button", { name: "Send a test" }).click();
