@@ -37,6 +37,7 @@ mod schedules;
 mod security;
 mod serve;
 mod streams;
+mod traces;
 mod video;
 mod webhook;
 mod zones;

@@ -10,6 +10,7 @@ mod load;
 mod logging;
 mod output;
 mod systemd;
+mod traces;
 
 use std::path::PathBuf;
 

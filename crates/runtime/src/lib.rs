@@ -36,6 +36,7 @@ mod source_status;
 mod status;
 mod streams;
 mod tail;
+pub mod trace;
 mod wanted;
 mod whose;
 mod worker;

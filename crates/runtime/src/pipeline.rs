@@ -25,6 +25,7 @@ use watchpost_source::{Item, Next, Source};
 use crate::{
     armed::Schedules, glance::Glance, instance::Scene, intake::Intake, keeper::Gate, open_events::OpenEvents,
     overlay::Wants, pictures::Pictures, recorder::RecordError, source_status::SourceStatus, streams::Streams,
+    trace::Passage,
 };
 
 /// How long to wait for a frame before looking whether to stop.
@@ -86,7 +87,7 @@ impl Pipeline {
         if let Err(error) = self.notices(true) {
             return Ended::Failed(error.to_string());
         }
-        if let Err(error) = self.record(None, &last) {
+        if let Err(error) = self.record(None, &last, Passage::begin(None)) {
             return Ended::Failed(error.to_string());
         }
         if let Some(frame) = self.last_frame.take() {
@@ -144,13 +145,14 @@ impl Pipeline {
             self.let_see(&frame, None);
             return Ok(());
         }
-        let began = Instant::now();
+        let (began, mut passage) = (Instant::now(), Passage::begin(Some(&frame)));
         self.schedules.arm(frame.timestamp, |zone, armed| self.solution.set_armed(zone, armed));
         let analysis = self.solution.process(&frame, detections.as_deref());
         self.status.analysed(began.elapsed());
+        passage.analysed();
         self.glance.found(&analysis);
         self.glance.recent.keep(&frame, &analysis.tracks);
-        self.record(Some(&frame), &analysis)?;
+        self.record(Some(&frame), &analysis, passage)?;
         if again {
             self.pictures.show_late(&frame, &analysis);
         } else {
@@ -192,7 +194,7 @@ impl Pipeline {
         self.schedules.change(&wishes, &mut self.solution);
         self.pictures.painter.change(&wishes, &info);
         self.streams.rename(info.name);
-        self.record(None, &ended)
+        self.record(None, &ended, Passage::begin(None))
     }
 
     /// Something the user should know of the source: into the log of the program, and as a record.
@@ -212,7 +214,12 @@ impl Pipeline {
     }
 
     /// Records, stream objects and the state of open events enter the log in one write.
-    fn record(&mut self, frame: Option<&Frame>, analysis: &Analysis) -> Result<(), RecordError> {
+    fn record(
+        &mut self,
+        frame: Option<&Frame>,
+        analysis: &Analysis,
+        passage: Passage,
+    ) -> Result<(), RecordError> {
         self.glance.happened(&analysis.groups);
         let state = self.open_events.changes(analysis);
         let mut objects = match frame {
@@ -228,6 +235,8 @@ impl Pipeline {
         objects.extend(statistics.as_ref().and_then(|due| self.streams.statistics(&due.group)));
         let record = statistics.iter().filter(|due| due.is_record).map(|due| &due.group);
         let groups: Vec<_> = analysis.groups.iter().chain(record).collect();
-        self.intake.take(&groups, objects, state)
+        self.intake.take(&groups, objects, state)?;
+        passage.recorded(self.streams.instance(), &analysis.groups);
+        Ok(())
     }
 }

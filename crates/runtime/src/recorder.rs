@@ -126,7 +126,8 @@ impl Recorder {
         groups: Vec<Vec<Unnumbered>>,
         state: Vec<StateChange>,
     ) -> Result<bool, RecordError> {
-        self.append(state, 0, |numbers| {
+        let mut events = Vec::new();
+        let appended = self.append(state, 0, |numbers| {
             let mut entries = Vec::with_capacity(groups.len());
             for group in &groups {
                 let wanted = || group.iter().filter(|record| self.wanted.record(record.schema()));
@@ -139,11 +140,16 @@ impl Recorder {
                 let Some(entry) = entry.finish() else { continue };
                 if let Some(event) = wanted().find_map(Unnumbered::event_id) {
                     self.log.latest().enters(event, self.log.end() + entries.len() as u64);
+                    events.push(event);
                 }
                 entries.push(entry);
             }
             entries
-        })
+        })?;
+        if appended {
+            events.into_iter().for_each(|event| self.log.latest().preprocessed(event));
+        }
+        Ok(appended)
     }
 
     /// The records of `groups` as the preprocess command sees them: not numbered yet, one message a

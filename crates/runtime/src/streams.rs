@@ -39,6 +39,11 @@ impl Streams {
         Self { instance, wanted, next_second: None }
     }
 
+    /// Whose they are.
+    pub fn instance(&self) -> &InstanceInfo {
+        &self.instance
+    }
+
     /// The instance has another name.
     pub fn rename(&mut self, name: String) {
         self.instance.name = name;

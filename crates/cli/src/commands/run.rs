@@ -13,6 +13,7 @@ use crate::{
     interrupts::{Interrupts, leave_at_once},
     load, logging,
     output::BARS,
+    traces::Traces,
 };
 
 /// How often the progress bar is drawn.
@@ -35,6 +36,8 @@ pub(crate) struct Run {
     /// Where to offer video by HLS, if it is exported: this machine's loopback address; port 0 takes a free one.
     #[arg(long, value_name = "IP:PORT", default_value = LISTEN, env = "WATCHPOST_LISTEN", hide_env_values = true)]
     listen: SocketAddr,
+    #[command(flatten)]
+    traces: Traces,
 }
 
 impl Run {
@@ -43,6 +46,7 @@ impl Run {
         let guardian =
             watchpost_runtime::Guardian::start().context("starting the guardian of child processes")?;
         logging::start(global.log, global.verbose, "warn", None);
+        let _sending = self.traces.start()?;
         let Some(loaded) = load::instance(&self.file, global) else { return Ok(Exit::Refused) };
         let tokio = tokio::runtime::Runtime::new().context("starting the tasks that deliver")?;
         tokio.block_on(async {

@@ -10,6 +10,7 @@ use crate::{
     exit::Exit,
     interrupts::{Interrupts, leave_at_once},
     load, logging, systemd,
+    traces::Traces,
 };
 
 /// Run all instances of the data folder, until Ctrl-C or TERM
@@ -54,6 +55,8 @@ pub(crate) struct Serve {
     /// Serve the page from this folder, in place of the one in the program.
     #[arg(long, value_name = "DIR", env = "WATCHPOST_PAGE", hide_env_values = true)]
     page: Option<PathBuf>,
+    #[command(flatten)]
+    traces: Traces,
 }
 
 /// The reference's port (REFERENCE "Exports by URI").
@@ -65,6 +68,7 @@ impl Serve {
         let guardian = Guardian::start().context("starting the guardian of child processes")?;
         let logs = Logs::default();
         logging::start(global.log, global.verbose, "info", Some(logs.clone()));
+        let _sending = self.traces.start()?;
         let tokio = tokio::runtime::Runtime::new().context("starting the tasks that deliver")?;
         let served = tokio.block_on(async {
             let mut interrupts = Interrupts::watch().context("watching for Ctrl-C")?;

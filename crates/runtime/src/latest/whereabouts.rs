@@ -1,13 +1,17 @@
 //! Where one of the latest events is in the log, and who has it. Told by whoever writes and delivers, at a moment when
 //! that is known anyway; nothing is looked up for it, and of all other records nothing is kept.
 
-use std::{ops::RangeInclusive, sync::Arc, sync::atomic::Ordering};
+use std::{
+    ops::RangeInclusive,
+    sync::{Arc, atomic::Ordering},
+    time::SystemTime,
+};
 
 use parking_lot::Mutex;
 use watchpost_model::{Group, Id};
 
 use super::{Latest, LatestEvent, event};
-use crate::status::ReceiverStatus;
+use crate::{status::ReceiverStatus, trace};
 
 /// Of one event.
 #[derive(Default)]
@@ -28,6 +32,8 @@ pub(crate) struct Known {
 #[derive(Clone, Copy)]
 pub(crate) struct InInbox {
     pub position: u64,
+    /// Since when.
+    pub at: SystemTime,
     /// When it was given up for killing the command, Unix ms.
     pub refused_at_ms: Option<i64>,
 }
@@ -97,20 +103,30 @@ impl Latest {
         for (position, group) in (first..).zip(groups) {
             let event = group.records.iter().find_map(event).and_then(|event| self.find(event.id));
             if let Some(event) = event {
-                let waits = InInbox { position, refused_at_ms: None };
+                let waits = InInbox { position, at: SystemTime::now(), refused_at_ms: None };
                 event.whereabouts.0.lock().inbox.get_or_insert(waits);
             }
         }
     }
 
     /// A message was given up for killing the preprocess command.
-    pub fn killed_preprocess(&self, position: u64) {
+    pub fn killed_preprocess(&self, position: u64, reason: &str) {
         for event in self.all() {
             if let Some(inbox) = &mut event.whereabouts.0.lock().inbox
                 && inbox.position == position
             {
                 inbox.refused_at_ms = Some(now_ms());
+                trace::preprocessed(event.event.id, inbox.at, Some(reason));
             }
+        }
+    }
+
+    /// The preprocess command's answer to an event is in the log.
+    pub fn preprocessed(&self, event: Id) {
+        if trace::is_on()
+            && let Some(inbox) = self.find(event).and_then(|event| event.known().inbox)
+        {
+            trace::preprocessed(event, inbox.at, None);
         }
     }
 
@@ -160,7 +176,7 @@ mod tests {
         let groups = [group_of(1), group_of(2), group_of(3)];
         latest.take(&groups);
         latest.enter_inbox(&groups.iter().collect::<Vec<_>>(), 70);
-        latest.killed_preprocess(72);
+        latest.killed_preprocess(72, "");
         latest.enters(Id::from_u128(1), 10);
         latest.enters(Id::from_u128(2), 12);
         latest.enters(Id::from_u128(9), 50);

@@ -311,7 +311,7 @@ impl Task {
             let reason =
                 format!("the preprocess command died over it {POISON_DEATHS} times in a row: {reason}");
             self.dead.bury_text(message, 0, &reason).await?;
-            self.recorder.log().latest().killed_preprocess(oldest);
+            self.recorder.log().latest().killed_preprocess(oldest, &reason);
             add(&self.status.refused, 1);
         }
         self.commit(vec![], oldest + 1)

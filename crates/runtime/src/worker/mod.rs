@@ -23,7 +23,11 @@ mod tests_shared;
 #[cfg(test)]
 mod tests_undurable;
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use tokio::{sync::watch, time::Instant};
 use watchpost_export::{Common, Delivery, Outcome, Receiver, ReceiverError, Selection, WhenBehind};
@@ -42,6 +46,7 @@ use crate::{
     entry::Entry,
     log::{Cursor, InstanceLog},
     status::{ReceiverStatus, add},
+    trace::{self, Fate},
 };
 
 /// Read from the log at once. More only adds memory, and time in which other readers of it wait.
@@ -97,10 +102,19 @@ struct InFlight {
     entry: Arc<Entry>,
     items: u64,
     bytes: u64,
+    /// When, where traces are asked for.
+    given: Option<SystemTime>,
     /// How many of its items became dead letters.
     refused: u64,
     /// Where selecting stood behind it.
     state: RateState,
+}
+
+impl InFlight {
+    /// Tells the trace of its event, if it has one, what became of it.
+    fn became(&self, receiver: &ReceiverStatus, fate: Fate<'_>) {
+        trace::delivery(receiver, self.position, &self.entry, self.given, fate);
+    }
 }
 
 /// Why a session with an open receiver ended.
@@ -273,6 +287,7 @@ impl Worker {
         }
         let mut deliveries = Vec::with_capacity(batch.entries.len());
         let (mut outside, mut over) = (0, 0);
+        let given = trace::now();
         for (position, entry) in batch.entries {
             match self.selector.select(position, &entry) {
                 Selected::Delivery(delivery) => {
@@ -281,6 +296,7 @@ impl Worker {
                         entry,
                         items: delivery.items.len() as u64,
                         bytes: delivery.items.iter().map(|item| item.json.len() as u64).sum(),
+                        given,
                         refused: 0,
                         state: self.selector.state,
                     });

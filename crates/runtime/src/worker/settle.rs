@@ -6,7 +6,10 @@ use watchpost_export::{Delivery, Outcome, POISON_DEATHS, ReceiverError};
 use watchpost_journal as journal;
 
 use super::{End, RateState, Worker, selector::is_event};
-use crate::status::{State, add};
+use crate::{
+    status::{State, add},
+    trace::Fate,
+};
 
 /// A receiver that lived this long starts over with short pauses (PRODUCT section 9). One that only failed to
 /// reach its peer does so with the first delivery.
@@ -56,6 +59,9 @@ impl Worker {
         for done in self.in_flight.drain(..done) {
             state = done.state;
             let taken = done.items.saturating_sub(done.refused);
+            if taken > 0 {
+                done.became(&self.status, Fate::Delivered);
+            }
             delivered += taken;
             if done.position >= durable {
                 undurable += taken;
@@ -96,7 +102,7 @@ impl Worker {
 
     /// The same of the letter that has a delivery, or one item of it.
     fn tell_latest_of_letter(&self, delivery: &Delivery, item: Option<usize>, letter: u64) {
-        if item.and_then(|item| delivery.items.get(item)).is_none_or(is_event) {
+        if speaks_of_event(delivery, item) {
             let position = delivery.position;
             let told = self.log.latest().within(position..=position);
             told.iter().for_each(|(_, event)| event.refused(&self.status, letter));
@@ -122,6 +128,9 @@ impl Worker {
             .await
             .map_err(|error| ReceiverError::Blocked(format!("keeping a dead letter: {error}")))?;
         refused.refused += if item.is_some() { 1 } else { refused.items };
+        if speaks_of_event(&delivery, item) {
+            refused.became(&self.status, Fate::Refused { letter, reason });
+        }
         self.tell_latest_of_letter(&delivery, item, letter);
         add(&self.status.refused, 1);
         self.status.remember("refused", 1, Some(reason));
@@ -146,6 +155,7 @@ impl Worker {
         let reason = error.to_string();
         self.deaths.last = matches!(error, ReceiverError::Died(_));
         self.status.remember("failed", 0, Some(&reason));
+        self.in_flight.iter().for_each(|given| given.became(&self.status, Fate::Failed(&reason)));
         if self.deaths.last
             && let Err(error) = self.count_death(&reason).await
         {
@@ -191,6 +201,7 @@ impl Worker {
             let delivery = self.selector.cut(position, &oldest.entry);
             tracing::warn!(receiver = %self.status.name, position, "refused for good: {reason}");
             let letter = self.dead.bury(&delivery, None, &reason).await?;
+            oldest.became(&self.status, Fate::Refused { letter, reason: &reason });
             self.tell_latest_of_letter(&delivery, None, letter);
             add(&self.status.refused, 1);
             let state = oldest.state;
@@ -226,4 +237,9 @@ impl Worker {
             Err(error) => tracing::warn!(receiver = %self.status.name, "keeping the cursor: {error}"),
         }
     }
+}
+
+/// Whether what was refused of a delivery, all of it or one item, is its event and not only something that goes with it.
+fn speaks_of_event(delivery: &Delivery, item: Option<usize>) -> bool {
+    item.and_then(|item| delivery.items.get(item)).is_none_or(is_event)
 }
