@@ -77,6 +77,36 @@ test("by keyboard only: dialogs hold focus and give it back, menus and tabs walk
   await page.context().close();
 });
 
+test("by keyboard only: an export option is made and saved", async () => {
+  const { server, gate } = shared;
+  const page = await visit(shared.browser, `${server.url}#/instances/${gate.id}/export`);
+  await page.getByRole("button", { name: "+ Add custom export option" }).waitFor();
+  const is = (what) => page.evaluate((what) => {
+    const { name, value, textContent } = document.activeElement;
+    return Object.entries(what).every(([key, wanted]) => ({ name, value, text: textContent }[key] === wanted));
+  }, what);
+  const go = async (key, what) => {
+    for (let n = 0; n < 80 && !(await is(what)); n++) await page.keyboard.press(key);
+    assert.ok(await is(what), `${key} leads to ${JSON.stringify(what)}`);
+  };
+  await go("Tab", { text: "+ Add custom export option" });
+  await page.keyboard.press("Enter");
+  await until(5000, "the name is where one types", () => page.evaluate(() => document.activeElement.labels?.[0]?.textContent === "Name"));
+  await page.keyboard.type("by keys");
+  await go("Tab", { name: "data" });
+  await go("ArrowDown", { name: "data", value: "output-tracks" });
+  await go("Tab", { name: "format" });
+  await page.keyboard.press("Space");
+  const save = page.getByRole("button", { name: "Save", exact: true });
+  await until(10_000, "it may be saved", () => save.isEnabled());
+  await go("Tab", { text: "Save" });
+  await page.keyboard.press("Enter");
+  await page.locator('[data-export="by keys"]').waitFor();
+  await server.api("DELETE", `/api/v1/instances/${gate.id}/exports/by%20keys`);
+  page.assertFine();
+  await page.context().close();
+});
+
 test("screen readers hear a change of state once, and no tick of a counter", async () => {
   const page = await visit(shared.browser, shared.server.url);
   const row = page.locator('[data-instance="Yard"]');

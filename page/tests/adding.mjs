@@ -19,7 +19,14 @@ const remove = async (name) => {
 test("a file is chosen, or dropped on the box: it goes to the server, its picture is there, it plays", async () => {
   const { page, dialog } = await adding();
   const works = dialog.getByText("It works");
+  // Over a slow line one sees how far it is.
+  const line = await page.context().newCDPSession(page);
+  const speed = (bytes) => line.send("Network.emulateNetworkConditions", { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: bytes });
+  await speed(300_000);
   await dialog.getByLabel("Choose a file").setInputFiles(clip);
+  await dialog.getByRole("progressbar", { name: "Sending the file" }).waitFor();
+  await until(20_000, "some of it is there", async () => /\b[1-9]\d? %/.test(await dialog.innerText()));
+  await speed(-1);
   await works.waitFor({ timeout: 30_000 });
   assert.equal(await dialog.getByLabel("Name").inputValue(), "vtest");
   const stored = await dialog.getByLabel("Address or file").inputValue();

@@ -82,6 +82,8 @@ test("a preprocess command is tested against the last records, before and after 
   assert.match(before, /"\$id"/);
   assert.doesNotMatch(before, /"site"/);
   assert.match(after, /"site"/);
+  const marked = await tried.locator(".two mark").allInnerTexts();
+  assert.ok(marked.length > 0 && marked.every((line) => line.includes('"site"')), `what is new is marked, and nothing else: ${marked.join(" | ")}`);
   await shot(page, "preprocess");
   await section.getByRole("button", { name: "Save" }).click();
   await until(8000, "it is saved", async () => (await shared.server.api("GET", `/api/v1/instances/${shared.gate.id}/document`)).Output.preprocess_cmd === "python3 site.py");

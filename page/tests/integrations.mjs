@@ -48,6 +48,7 @@ test("an exporter's last output, what was agreed and what not, a restart, and th
   const conformance = card.locator("[data-conformance]");
   await conformance.getByText("Conformance test", { exact: true }).click();
   await conformance.getByRole("button", { name: "Run the conformance test" }).click();
+  await conformance.getByText(/^\d+ s; it may take a minute/).waitFor();
   await conformance.getByText(/^(Passed|Failed)/).waitFor({ timeout: 150_000 });
   assert.ok((await conformance.locator("tbody tr").count()) > 5, "each row of the kit is shown");
   await card.evaluate((element) => element.scrollIntoView());

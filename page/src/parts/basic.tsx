@@ -1,5 +1,5 @@
 // The small things that every screen is made of.
-import type { ComponentChildren, JSX } from "preact";
+import { Fragment, type ComponentChildren, type JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { InstanceState, Problem, ReceiverState } from "../api/types";
 import { announce } from "./announce";
@@ -160,6 +160,18 @@ export function download(name: string, text: string, type: string) {
 
 export const pretty = (value: unknown) => JSON.stringify(value, null, 2);
 
-export function JsonText({ value }: { value: unknown }) {
-  return <pre tabIndex={0}>{pretty(value)}</pre>;
+/** `against`: lines that it does not have are marked. */
+export function JsonText({ value, against }: { value: unknown; against?: unknown }) {
+  if (against === undefined) return <pre tabIndex={0}>{pretty(value)}</pre>;
+  // As often as they are there; a comma at the end says nothing.
+  const others = new Map<string, number>();
+  for (const line of bare(against)) others.set(line, (others.get(line) ?? 0) + 1);
+  const marked = bare(value).map((line) => {
+    const left = others.get(line) ?? 0;
+    others.set(line, left - 1);
+    return left <= 0;
+  });
+  return <pre tabIndex={0}>{pretty(value).split("\n").map((line, n) => <Fragment key={n}>{marked[n] ? <mark>{line}</mark> : line}{"\n"}</Fragment>)}</pre>;
 }
+
+const bare = (value: unknown) => pretty(value).split("\n").map((line) => line.replace(/,$/, ""));

@@ -1,5 +1,5 @@
 // The preprocess command: set, and tested against the last records, before and after side by side.
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { api } from "../../api";
 import type { Instance, Json, PreprocessTest } from "../../api/types";
 import { Button, JsonText, Problems, Restored, State } from "../../parts/basic";
@@ -14,6 +14,9 @@ import { Counters } from "../exports/row";
 import { Letters } from "../exports/letters";
 import { Output, OUTPUT } from "../exports/output";
 import { at, text, type Document } from "./document";
+
+/** Some lines above what differs. */
+const ABOVE_PX = 80;
 
 export function Preprocess({ instance, document }: { instance: Instance; document: Document }) {
   const saved = text(at(document.value ?? {}, "Output", "preprocess_cmd"));
@@ -75,6 +78,13 @@ function Tried({ test, onClose }: { test: PreprocessTest; onClose: () => void })
   const [at, setAt] = useState(0);
   const { before, after, output, problem, took_ms, real } = test;
   const most = Math.max(before.length, after.length);
+  const sides = useRef<HTMLDivElement>(null);
+  // Both begin where they first differ: a record is longer than its box.
+  useEffect(() => {
+    const first = sides.current?.querySelector("mark");
+    const top = first ? first.offsetTop - (first.closest("pre")?.offsetTop ?? 0) - ABOVE_PX : 0;
+    for (const side of sides.current?.querySelectorAll("pre") ?? []) side.scrollTop = top;
+  }, [test, at]);
   return (
     <div class="card" data-tried="">
       <div class="spread">
@@ -87,9 +97,9 @@ function Tried({ test, onClose }: { test: PreprocessTest; onClose: () => void })
         </span>
       </div>
       {before.length > 0 && after.length === 0 && !problem && <p class="note warn">It dropped all of them.</p>}
-      <div class="two">
-        <div class="stack"><h3>Before</h3>{before[at] !== undefined ? <JsonText value={shortened(before[at])} /> : <p class="soft">Nothing</p>}</div>
-        <div class="stack"><h3>After</h3><After answer={after[at]} /></div>
+      <div class="two" ref={sides}>
+        <div class="stack"><h3>Before</h3>{before[at] !== undefined ? <JsonText value={shortened(before[at])} against={groupOf(after[at])} /> : <p class="soft">Nothing</p>}</div>
+        <div class="stack"><h3>After</h3><After answer={after[at]} before={before[at]} /></div>
       </div>
       {problem && <div class="note bad" role="alert">{problem}</div>}
       {output.length > 0 && <details open><summary>What it said besides</summary><pre tabIndex={0}>{output.join("\n")}</pre></details>}
@@ -97,12 +107,15 @@ function Tried({ test, onClose }: { test: PreprocessTest; onClose: () => void })
   );
 }
 
-function After({ answer }: { answer: PreprocessTest["after"][number] | undefined }) {
+/** Nothing to compare with: then nothing is marked. */
+const groupOf = (answer: PreprocessTest["after"][number] | undefined) => (answer && "group" in answer ? shortened(answer.group) : undefined);
+
+function After({ answer, before }: { answer: PreprocessTest["after"][number] | undefined; before: Json | undefined }) {
   if (!answer) return <p class="soft">Nothing</p>;
   if ("refused" in answer) {
     return <div class="note bad">It would be refused: {answer.refused}</div>;
   }
   const value: Json = answer.group;
   if (Array.isArray(value) && value.length === 0) return <p class="soft">Dropped: it answered []</p>;
-  return <JsonText value={shortened(value)} />;
+  return <JsonText value={shortened(value)} against={before === undefined ? undefined : shortened(before)} />;
 }

@@ -60,7 +60,7 @@ function Shown({ schema, version }: { schema: SchemaId; version: number }) {
       <Failure error={asked.error} />
       {value && (
         <>
-          <div class="scroll"><table>
+          <div class="scroll"><table class="wordy">
             <thead><tr><th scope="col">Key</th><th scope="col">Type</th><th scope="col">Meaning</th></tr></thead>
             <tbody>{fields(value as Schema, value).map(({ path, type, required, text }) => <tr key={path}><td><code>{path}</code>{!required && <span class="soft"> ?</span>}</td><td>{type}</td><td>{text.replaceAll("`", "")}</td></tr>)}</tbody>
           </table></div>
