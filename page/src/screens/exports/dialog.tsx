@@ -7,7 +7,7 @@ import type { Export, ExportCheck, Format, Instance, Problem, SchemaId, Stream, 
 import { Button, Failure, Loading, Problems, Restored } from "../../parts/basic";
 import { Dialog } from "../../parts/dialog";
 import { useAsked, useDoing, useRested } from "../../parts/hooks";
-import { forget, held, keep, setClosed, unsaved } from "../../parts/kept";
+import { forget, setClosed, unsaved, useKept } from "../../parts/kept";
 import { Text } from "../../forms/field";
 import { SchemaForm } from "../../forms/form";
 import { useOffers } from "../../offers";
@@ -37,17 +37,18 @@ export function ExportDialog({ instance, edit, onClose, onSaved }: { instance: I
   return <Loaded instance={instance} edit={edit} onClose={onClose} onSaved={onSaved} tables={tables.value} />;
 }
 
+/** Where it begins: empty, or as the export is. Its counters, which move, are no part of it. */
+function firstDraft(edit: Export | undefined, { schemas }: Tables): HeldDraft {
+  if (!edit) return { draft: EMPTY, ownUri: false };
+  const { status: _, ...still } = edit;
+  return { draft: draftOf(edit.name, edit, edit.format ?? null, schemas), ownUri: true, edit: still };
+}
+
 function Loaded({ instance, edit, onClose, onSaved, tables }: { instance: Instance; edit?: Export | undefined; onClose: () => void; onSaved: () => void; tables: Tables }) {
   const { id } = instance;
-  const first = useRef(edit ? draftOf(edit.name, edit, edit.format ?? null, tables.schemas) : EMPTY).current;
   const key = draftKey(id, edit?.name);
-  const before = useRef(held<HeldDraft>(key)).current;
-  const [draft, setDraft] = useState<Draft>(before?.draft ?? first);
-  const [ownUri, setOwnUri] = useState(before?.ownUri ?? !!edit);
-  useEffect(() => {
-    if (JSON.stringify(draft) === JSON.stringify(first)) forget(key);
-    else keep(key, { draft, ownUri, edit } satisfies HeldDraft);
-  }, [draft, ownUri]);
+  const [{ draft, ownUri }, set, restored] = useKept(key, useRef(firstDraft(edit, tables)).current);
+  useEffect(() => setClosed(key, false), [key]);
   const dirty = unsaved(key);
   const aside = () => { setClosed(key, true); onClose(); };
   const drop = () => { forget(key); onClose(); };
@@ -69,18 +70,17 @@ function Loaded({ instance, edit, onClose, onSaved, tables }: { instance: Instan
   const rested = useRested(current, REST_MS);
   const good = complete && check.of === current && check.problems.length === 0;
 
-  const change = (next: Partial<Draft>) => setDraft((old) => {
-    const now = { ...old, ...next };
+  const change = (next: Partial<Draft>, own = ownUri) => set((old) => {
+    const now = { ...old.draft, ...next };
     const still = tables.formats.find(({ name }) => name === now.format);
     // The format has to fit what is chosen now.
-    if (still && !fits(still, now)) return { ...now, format: null, uri: "", config: {} };
-    if (still && !ownUri && "name" in next) now.uri = firstUri(still, now.name, fitsOf(now));
-    return now;
+    if (still && !fits(still, now)) Object.assign(now, { format: null, uri: "", config: {} });
+    else if (still && !own && "name" in next) now.uri = firstUri(still, now.name, fitsOf(now));
+    return { ...old, draft: now, ownUri: own };
   });
-  const pick = (next: Format) => {
-    setOwnUri(false);
-    setDraft((old) => ({ ...old, format: next.name, uri: firstUri(next, old.name, fitsOf(old)), config: firstConfig(next) }));
-  };
+  const pick = (next: Format) => set((old) => (
+    { ...old, ownUri: false, draft: { ...old.draft, format: next.name, uri: firstUri(next, old.draft.name, fitsOf(old.draft)), config: firstConfig(next) } }
+  ));
 
   useEffect(() => setOutcome(null), [rested, complete]);
   useEffect(() => {
@@ -118,7 +118,7 @@ function Loaded({ instance, edit, onClose, onSaved, tables }: { instance: Instan
   );
   return (
     <Dialog title={edit ? `Edit ${edit.name}` : "Add custom export option"} onClose={aside} foot={foot} wide>
-      {before && dirty && <Restored what="settings" of={key} />}
+      {restored && dirty && <Restored what="settings" of={key} />}
       <Text label="Name" value={draft.name} onChange={(name) => change({ name })} focus placeholder="events to disk"
         wrong={taken ? "This instance has an export of that name; choose another" : undefined} help="As you will find it again; files and topics begin with it" />
       <DataChoice id={id} draft={draft} onChange={change} streams={tables.streams} schemas={tables.schemas} sample={sample} />
@@ -141,7 +141,7 @@ function Loaded({ instance, edit, onClose, onSaved, tables }: { instance: Instan
         <fieldset class="stack">
           <legend>{format.title} settings</legend>
           <Text label="Address" value={draft.uri} spellcheck={false} wrong={firstOf(check.problems, "/uri")}
-            onChange={(uri) => { setOwnUri(true); change({ uri }); }} help={<AddressHelp format={format} check={check.result} />} />
+            onChange={(uri) => change({ uri }, true)} help={<AddressHelp format={format} check={check.result} />} />
           <SchemaForm schema={settingsOf(format)} value={draft.config} onChange={(config) => change({ config })} path="/config" problems={check.problems} leave={LEAVE} only={(name) => !COMMON.has(name)} />
           {Object.keys(format.settings.properties ?? {}).some((name) => COMMON.has(name)) && (
             <details open={check.problems.some(({ path }) => COMMON.has(path.split("/")[2] ?? "")) || undefined}>

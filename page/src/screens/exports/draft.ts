@@ -21,7 +21,7 @@ export const EMPTY: Draft = { name: "", sink: null, ids: [], version: 2, format:
 export interface HeldDraft {
   draft: Draft;
   ownUri: boolean;
-  edit: Export | undefined;
+  edit?: Export;
 }
 /** A new one, and each that is edited, has a draft of its own. */
 export const draftKey = (instance: string, edited?: string) => `export/${instance}${edited === undefined ? "" : `/${edited}`}`;
