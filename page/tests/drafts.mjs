@@ -36,6 +36,15 @@ test("a half-filled \"Add instance\" outlives its dialog and a reload, without t
   await dialog.getByRole("button", { name: "Add", exact: true }).click();
   await dialog.getByRole("alert").getByText("write the password itself").waitFor();
 
+  // Also while it is being typed; and what is no password stays.
+  for (const [typed, stored] of [
+    ["rtsp://me:hush", "rtsp://me:***"], ["rtsp://me:hu:sh@camera:554/1", "rtsp://me:***@camera:554/1"],
+    ["rtsp://camera:554/1", "rtsp://camera:554/1"], ["rtsp://[fe80::1]:554/1", "rtsp://[fe80::1]:554/1"],
+  ]) {
+    await field("Address or file").fill(typed);
+    assert.equal(await page.evaluate(() => JSON.parse(sessionStorage.getItem("watchpost/unsaved/1/add")).value.uri), stored);
+  }
+
   await dialog.getByRole("button", { name: "Discard" }).click();
   await dialog.waitFor({ state: "detached" });
   await open.click();

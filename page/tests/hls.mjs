@@ -47,11 +47,10 @@ async function play(page, url, seconds) {
   return say;
 }
 
-/** In the page itself: under ⋯ of the export, with the player that comes with it. */
+/** In the page itself: beside the export, with the player that comes with it. */
 async function watch(browser, server, id) {
   const page = await visit(browser, `${server.url}#/instances/${id}/export`);
-  await page.locator('[data-export="whole"]').getByRole("button", { name: "More of whole" }).click();
-  await page.getByRole("menuitem", { name: "Watch" }).click();
+  await page.locator('[data-export="whole"]').getByRole("button", { name: "Watch whole" }).click();
   const video = page.getByRole("dialog", { name: "Watch whole" }).locator("video");
   const now = () => video.evaluate((element) => ({ at: element.currentTime, frames: element.getVideoPlaybackQuality().totalVideoFrames, width: element.videoWidth }));
   await until(30_000, "the page plays it", async () => (await now()).frames > 0);

@@ -73,6 +73,7 @@ test("at phone width every screen is one column and nothing is cut off", async (
   await dialog.getByRole("button", { name: "Discard" }).click();
   await page.goto(`${shared.server.url}#/instances/${shared.gate.id}/export`);
   await page.locator('[data-picture="there"]').waitFor({ timeout: 30_000 });
+  await page.evaluate(() => scrollTo(0, 0));
   await shot(page, "phone");
   page.assertFine();
   await page.context().close();

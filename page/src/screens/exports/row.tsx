@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api } from "../../api";
 import type { Export, Instance, Receiver, TestOutcome } from "../../api/types";
-import { copyText, Icon, pretty, Problems, State, Words } from "../../parts/basic";
+import { Button, copyText, Icon, pretty, Problems, State, Words } from "../../parts/basic";
 import { Confirm, Menu } from "../../parts/dialog";
 import { announce } from "../../parts/announce";
 import { useAsked, useDoing } from "../../parts/hooks";
@@ -73,6 +73,7 @@ export function ExportRow({ instance, item, onEdit, onChanged }: { instance: Ins
         {status && <Counters status={status} />}
       </div>
       <div class="act">
+        {item.format === "hls" && !off && <Button class="plain" aria-label={`Watch ${name}`} onClick={() => setOpen("watch")}>Watch</Button>}
         {off
           ? <Icon sign="start" label={`Switch on ${name}`} busy={doing.busy} disabled={!change} onClick={() => turn("on")} />
           : paused
@@ -81,7 +82,6 @@ export function ExportRow({ instance, item, onEdit, onChanged }: { instance: Ins
         <Icon sign="edit" label={`Edit ${name}`} disabled={!change} onClick={onEdit} />
         <Icon sign="trash" label={`Delete ${name}`} disabled={!change} onClick={() => setOpen("delete")} />
         <Menu label={`More of ${name}`} items={[
-          ...(item.format === "hls" && !off ? [{ label: "Watch", onDo: () => setOpen("watch") }] : []),
           ...(testable ? [{ label: "Send a test", disabled: !change || off, onDo: test }] : []),
           ...(remembers ? [{ label: "Last deliveries and errors", onDo: () => setOpen("deliveries") }] : []),
           { label: "Dead letters", onDo: () => setOpen("letters") },
