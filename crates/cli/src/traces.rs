@@ -29,6 +29,7 @@ use opentelemetry_sdk::{
 use serde_json::Value;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use watchpost_config::redact;
 use watchpost_runtime::trace::{Span, trace_to};
 
 /// Of a collector's answer; it has nothing to say but how many spans it did not like.
@@ -75,8 +76,8 @@ impl Traces {
             .with_http_client(Http::new())
             .with_endpoint(&url)
             .build()
-            .with_context(|| format!("--otlp-endpoint: {url}"))?;
-        let exporter = Telling { exporter, url, failing: AtomicBool::new(false) };
+            .with_context(|| format!("--otlp-endpoint: {}", redact(&url)))?;
+        let exporter = Telling { exporter, shown: redact(&url), failing: AtomicBool::new(false) };
         let mut processor = BatchSpanProcessor::builder(exporter).build();
         processor.set_resource(&resource);
         let processor = Arc::new(processor);
@@ -92,7 +93,8 @@ impl Traces {
 impl Drop for Sending {
     fn drop(&mut self) {
         if let Err(error) = self.0.shutdown_with_timeout(LAST_WORDS) {
-            tracing::warn!("the last traces are lost: {error}");
+            // That the collector is away was said when that began.
+            tracing::debug!("the last traces are lost: {error}");
         }
     }
 }
@@ -133,7 +135,8 @@ fn attribute(value: Value) -> opentelemetry::Value {
 #[derive(Debug)]
 struct Telling {
     exporter: SpanExporter,
-    url: String,
+    /// Where to, without its password.
+    shown: String,
     failing: AtomicBool,
 }
 
@@ -142,9 +145,9 @@ impl opentelemetry_sdk::trace::SpanExporter for Telling {
         let sent = self.exporter.export(batch).await;
         match (&sent, self.failing.swap(sent.is_err(), Ordering::Relaxed)) {
             (Err(error), false) => {
-                tracing::warn!("traces cannot be sent to {} and are lost: {error}", self.url)
+                tracing::warn!("traces cannot be sent to {} and are lost: {error}", self.shown)
             }
-            (Ok(()), true) => tracing::info!("traces are sent to {} again", self.url),
+            (Ok(()), true) => tracing::info!("traces are sent to {} again", self.shown),
             _ => {}
         }
         sent
