@@ -34,14 +34,12 @@ pub fn run(bed: &Bed) -> anyhow::Result<Vec<Figure>> {
     let server = Server::start(bed, "api", INSTANCES)?;
     server.settle();
     let with_all_mib = server.resident_mib()?;
-    ensure!(
-        server.get("/api/v1/instances?limit=1000")?.len() > INSTANCES * 200,
-        "not every instance is listed"
-    );
-    server.post("/api/v1/instances/gate%200/start", "")?;
+    let all = server.get("/api/v1/instances?limit=1000")?;
+    ensure!(all.matches(r#""state":"running""#).count() >= INSTANCES, "not every instance runs");
     let asks = if bed.quick { 100 } else { 2000 };
     let list = server.percentile(asks, "/api/v1/instances?limit=200")?;
     let one = server.percentile(asks, "/api/v1/instances/gate%207")?;
+    let as_the_reference = server.percentile(asks, "/v1/core/instances")?;
     let metrics = server.percentile(asks, "/metrics")?;
     let (mut with, mut without) = (Vec::new(), Vec::new());
     for _ in 0..bed.rounds() {
@@ -62,9 +60,15 @@ pub fn run(bed: &Bed) -> anyhow::Result<Vec<Figure>> {
     Ok(vec![
         less("API, 200 instances: list of all, p99", list, "ms", "10 ms or less"),
         less("API, 200 instances: one of them, p99", one, "ms", "10 ms or less"),
+        less(
+            "API, 200 instances: list as the reference system's, p99",
+            as_the_reference,
+            "ms",
+            "10 ms or less",
+        ),
         less("API, 200 instances: /metrics, p99", metrics, "ms", "10 ms or less"),
         less("memory of an idle server", idle_mib, "MiB", "40 MiB or less"),
-        less("memory of one with 200 stopped instances", with_all_mib, "MiB", "—"),
+        less("memory of one with 200 instances that run", with_all_mib, "MiB", "—"),
         Figure {
             what: "a second of a camera, posted, analysed and in its file, while 50 viewers look".to_owned(),
             value: median(with),
@@ -87,7 +91,7 @@ impl Server {
         let data = bed.fresh(name)?;
         fs::create_dir_all(data.join("instances"))?;
         for n in 0..instances {
-            let document = json!({"DisplayName": format!("gate {n}"), "Input": {"uri": "ndjson+post://"},
+            let document = json!({"DisplayName": format!("gate {n}"), "AutoStart": true, "Input": {"uri": "ndjson+post://"},
                 "Output": {"handlers": {"t": {"uri": format!("json:///{n}.jsonl"), "sink": "output-tracks",
                     "config": {"append_only": true, "minify": true}}}}});
             fs::write(data.join(format!("instances/{n}.json")), document.to_string())?;

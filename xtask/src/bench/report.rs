@@ -161,7 +161,7 @@ Profiles (`perf`, 2026-11-22 and 23, on machines as above) of what misses its ai
   to the last acknowledged. paho publishes the same payloads, with as many in flight, and has no log.
 * **Latency**: from putting a record in to its being read by the child, on one clock; over MQTT by a child behind
   `mosquitto_sub`.
-* **API**: `watchpost serve` with 200 instances that take posted detections, one export each, one of them running. Requests
+* **API**: `watchpost serve` with 200 instances that take posted detections, one export each, all running. Requests
   one after the other over one connection, whole answers. A camera's second is 25 lines in one
   post; the viewers take a stream's objects and read none.
 * **Drawing**: the middle one of some hundred frames, on one thread, both on a copy of the picture, which is part of it;
