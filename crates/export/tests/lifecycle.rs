@@ -172,12 +172,12 @@ async fn a_slow_start_has_its_own_limit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn silence_without_anything_to_do_is_no_hang() {
     let script = "import sys\nfor line in sys.stdin: print('OK')";
-    let bench = bench(script, json!({"acknowledge": true, "timeout_ms": 400, "start_timeout_ms": 20000}));
+    let bench = bench(script, json!({"acknowledge": true, "timeout_ms": 2000, "start_timeout_ms": 20000}));
     let mut receiver = bench.receiver();
     let (_, errors) = drive(&mut receiver, &numbered(1..3)).await;
     assert_eq!(errors, []);
     // Longer than timeout_ms: the pause is what is tested.
-    tokio::time::sleep(Duration::from_millis(900)).await;
+    tokio::time::sleep(Duration::from_millis(2500)).await;
     receiver.send(numbered(3..4)).await.unwrap();
     let outcomes = tokio::time::timeout(BOUND, receiver.outcomes()).await.unwrap().unwrap();
     assert_eq!(delivered(&outcomes), 3, "the same child answers");
