@@ -162,12 +162,12 @@ for header, pixels in frames():
         time.sleep(1000)
     answer(header)
 ";
-    let sandbox = sandbox(detector, json!({"detector_timeout_ms": 500}));
+    let sandbox = sandbox(detector, json!({"detector_timeout_ms": 2000}));
     assert_eq!(run(&sandbox).code, Some(0));
     assert_eq!(analysed(&sandbox), all(40));
     let said = diagnostics(&sandbox);
     assert_eq!(said.len(), 1, "{said:?}");
-    let expected = "detector ended: the detector has not answered frame 5 for 500 ms (detector_timeout_ms) and was ended; started again in ";
+    let expected = "detector ended: the detector has not answered frame 5 for 2000 ms (detector_timeout_ms) and was ended; started again in ";
     assert!(said[0].starts_with(expected), "{said:?}");
 }
 

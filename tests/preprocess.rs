@@ -193,7 +193,7 @@ fn a_filter_may_drop_split_merge_and_reorder() {
 #[test]
 fn one_that_dies_hangs_or_takes_its_time_costs_nothing_if_it_acknowledges() {
     let emitted = emitted(FRAMES);
-    let short = json!({"preprocess_timeout_ms": 500});
+    let short = json!({"preprocess_timeout_ms": 2000});
     let cases = [
         Case::new("dies at every 30th event", "python3 filter.py crash 30", Out::All),
         Case::new("hangs", "python3 filter.py hang", Out::All).with(short),

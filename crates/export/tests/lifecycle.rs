@@ -161,8 +161,8 @@ while True:
 /// The start may take longer than an answer.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_start_has_its_own_limit() {
-    let script = "import sys, time\ntime.sleep(1)\nfor line in sys.stdin: print('OK')";
-    let bench = bench(script, json!({"acknowledge": true, "timeout_ms": 300, "start_timeout_ms": 20000}));
+    let script = "import sys, time\ntime.sleep(3)\nfor line in sys.stdin: print('OK')";
+    let bench = bench(script, json!({"acknowledge": true, "timeout_ms": 2000, "start_timeout_ms": 20000}));
     let mut receiver = bench.receiver();
     let (outcomes, errors) = drive(&mut receiver, &numbered(1..11)).await;
     assert_eq!((delivered(&outcomes), errors), (10, vec![]));

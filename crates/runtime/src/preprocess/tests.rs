@@ -337,7 +337,7 @@ for message in messages():
     say([json.loads(message)])
 "
     );
-    let bench = Bench::start(&script, Preprocess { acknowledge: true, timeout_ms: 400, ..settings() });
+    let bench = Bench::start(&script, Preprocess { acknowledge: true, timeout_ms: 2000, ..settings() });
     bench.give(0..5);
     let (records, bench) = bench.finish().await;
     assert_eq!(numbers(&records), all(5));
