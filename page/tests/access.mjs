@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { visit } from "./browser.mjs";
+import { cable } from "./cable.mjs";
 import { SCREENS, settled } from "./looks.mjs";
 import { shared } from "./shared.mjs";
 import { until } from "./server.mjs";
@@ -43,6 +44,47 @@ test("axe-core finds nothing serious on any screen, dark and light, nor in the d
     await serious(page, `export option ${colorScheme}`);
     await page.context().close();
   }
+});
+
+test("axe-core finds nothing serious in what opens from a row, in the settings of an area, nor while the connection is lost", async () => {
+  const { server, gate } = shared;
+  await server.api("PUT", `/api/v1/instances/${gate.id}/exports/looked%20at`, { uri: "hls://", sink: "output-image", config: { resolution: { width: 320, height: 240 } } });
+  const way = await cable(server.port);
+  const page = await visit(shared.browser, `${way.url}#/instances`);
+  await page.getByRole("button", { name: "Import" }).click();
+  await serious(page, "Import");
+  await page.keyboard.press("Escape");
+  await page.goto(`${way.url}#/instances/${gate.id}/export`);
+  const row = page.locator('[data-export="looked at"]');
+  for (const item of ["Last deliveries and errors", "Dead letters", "Duplicate…", "Apply to other instances…"]) {
+    await row.getByRole("button", { name: "More of looked at" }).click();
+    await serious(page, "menu of an export");
+    await page.getByRole("menuitem", { name: item }).click();
+    await page.getByRole("dialog").locator("[aria-busy]").first().waitFor({ state: "detached" });
+    await serious(page, item);
+    await page.keyboard.press("Escape");
+  }
+  for (const name of ["Watch looked at", "Delete looked at"]) {
+    await row.getByRole("button", { name }).click();
+    await page.getByRole("dialog").waitFor();
+    await serious(page, name);
+    await page.keyboard.press("Escape");
+  }
+  await page.getByRole("tab", { name: "Analytics" }).click();
+  await page.locator('[data-picture="there"]').waitFor({ timeout: 30_000 });
+  await page.getByRole("button", { name: "Forecourt area" }).click();
+  await page.getByText("More: sizes, anchor, delays").click();
+  await serious(page, "settings of an area");
+  await page.goto(`${way.url}#/events`);
+  await page.locator('[data-live="live"]').waitFor();
+  way.cut();
+  await page.locator('[data-live="lost"]').waitFor();
+  await page.locator(".stale").waitFor({ timeout: 30_000 });
+  await serious(page, "connection lost");
+  await server.api("DELETE", `/api/v1/instances/${gate.id}/exports/looked%20at`);
+  page.assertFine();
+  await page.context().close();
+  way.close();
 });
 
 test("by keyboard only: dialogs hold focus and give it back, menus and tabs walk by arrows", async () => {
