@@ -54,6 +54,9 @@ async function watch(browser, server, id) {
   const video = page.getByRole("dialog", { name: "Watch whole" }).locator("video");
   const now = () => video.evaluate((element) => ({ at: element.currentTime, frames: element.getVideoPlaybackQuality().totalVideoFrames, width: element.videoWidth }));
   await until(30_000, "the page plays it", async () => (await now()).frames > 0);
+  // All of it, its address too.
+  const box = await page.getByRole("button", { name: "Copy the address" }).boundingBox();
+  assert.ok(box && box.y + box.height <= 800, `the dialog fits the window: ${JSON.stringify(box)}`);
   const { at, width } = await now();
   assert.equal(width, 320);
   await until(30_000, "it goes on", async () => (await now()).at > at + 1);

@@ -79,6 +79,18 @@ test("at phone width every screen is one column and nothing is cut off", async (
   await page.context().close();
 });
 
+test("a menu at the end of the window opens upwards, and all of it is in sight", async () => {
+  const page = await visit(shared.browser, `${shared.server.url}#/instances/${shared.gate.id}/export`, { viewport: { width: 1280, height: 640 } });
+  const button = page.locator('[data-export="all my events"]').getByRole("button", { name: "More of all my events" });
+  await button.waitFor();
+  // As low as it goes.
+  await button.evaluate((element) => element.scrollIntoView({ block: "end" }));
+  await button.click();
+  const box = await page.getByRole("menu").boundingBox();
+  assert.ok(box.y >= 0 && box.y + box.height <= 640, JSON.stringify(box));
+  await page.context().close();
+});
+
 test("the first script is under 100 kB gzip, and the player is not in it", async () => {
   const { outputs, script, early } = JSON.parse(await readFile(new URL("../../.cache/page-meta.json", import.meta.url), "utf8"));
   const first = [script, ...early];

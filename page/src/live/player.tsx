@@ -38,7 +38,7 @@ export function Player({ instance, name, onClose }: { instance: string; name: st
   return (
     <Dialog title={`Watch ${name}`} onClose={onClose} wide>
       <Failure error={error} onAgain={() => again(turn + 1)} />
-      <div class="picture"><video ref={video} controls muted autoPlay playsInline style={{ width: "100%" }} aria-label={`Video of ${name}`} /></div>
+      <div class="picture"><video ref={video} controls muted autoPlay playsInline aria-label={`Video of ${name}`} /></div>
       <div class="line"><code>{location.origin + path}</code><Copy text={() => location.origin + path} label="Copy the address" /></div>
     </Dialog>
   );

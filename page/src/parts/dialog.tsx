@@ -66,6 +66,13 @@ export interface MenuItem {
 export function Menu({ label, sign = "more", items }: { label: string; sign?: string; items: MenuItem[] }) {
   const [open, setOpen] = useState(false);
   const box = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => {
+    const list = box.current?.querySelector("ul");
+    if (!open || !list) return;
+    // Where there is no room below, and some above.
+    const { top, bottom, height } = list.getBoundingClientRect();
+    list.classList.toggle("up", bottom > innerHeight && top > height + 48);
+  }, [open]);
   useEffect(() => {
     if (!open) return;
     box.current?.querySelector<HTMLElement>("[role=menuitem]")?.focus();

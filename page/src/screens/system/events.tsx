@@ -51,7 +51,7 @@ export function EventsScreen() {
         <button type="button" aria-pressed={frozen} onClick={() => setFrozenFor(frozen ? null : filter)}><Drawing sign={frozen ? "start" : "freeze"} /> {frozen ? "Go on" : "Freeze"}</button>
         <span class="push"><Connection state={state} what="Events" /></span>
       </div>
-      {frozen && <p class="soft small">Frozen. {count(behind)} newer {behind === 1 ? "one is" : "ones are"} kept until you go on.</p>}
+      {frozen && <p class="soft small">Frozen. {behind === 0 ? "What comes is" : `${count(behind)} newer ${behind === 1 ? "one is" : "ones are"}`} kept until you go on.</p>}
       {missed > 0 && <p class="note warn small">Up to {plural(missed, "event")} of all instances {missed === 1 ? "is" : "are"} missing here: more came than are kept for whoever looks. What your exports get is not touched by that.</p>}
       {waiting && state.kind !== "lost" && <Loading what="events" />}
       {!waiting && events.length === 0 && <Empty><p>{filtered ? "No event matches. Fewer filters show more." : "Events appear here as they happen: somebody comes in, stays, crosses. They need an area or a line: draw one in an instance's Analytics tab."}</p></Empty>}
