@@ -29,8 +29,7 @@ install -d "$root/share/bash-completion/completions" "$root/share/zsh/vendor-com
 "$program" completions zsh >"$root/share/zsh/vendor-completions/_watchpost"
 "$program" completions fish >"$root/share/fish/vendor_completions.d/watchpost.fish"
 
-# Units below /usr are looked for in /lib, those of /usr/local in its lib.
-units=$root/lib/systemd/system
-[ "$prefix" != /usr ] || units=${DESTDIR:-}/lib/systemd/system
-install -d "$units"
-sed "s|@PREFIX@|$prefix|" packaging/watchpost.service >"$units/watchpost.service"
+# systemd looks there below /usr and below /usr/local (systemd.unit(5)). Not in /lib, which is a link to it where /usr is
+# merged: packages have no files behind links.
+install -d "$root/lib/systemd/system"
+sed "s|@PREFIX@|$prefix|" packaging/watchpost.service >"$root/lib/systemd/system/watchpost.service"
