@@ -2,12 +2,11 @@
 //! what is there.
 
 use serde_json::{Map, Value};
-use watchpost_config::redact;
+pub(crate) use watchpost_config::HIDDEN;
+use watchpost_config::{redact, uri_secrets};
 
 use crate::{Problem, problem::Place};
 
-/// In place of a secret.
-pub(crate) const HIDDEN: &str = "***";
 /// Keys whose values are secrets.
 const KEYS: [&str; 6] = ["password", "passphrase", "secret", "token", "api_key", "authorization"];
 
@@ -103,7 +102,7 @@ fn put_back(new: &mut Value, old: Option<&Value>, path: &str, known: &[&str], mi
             }
         }
         Value::String(text) => {
-            if let Some(whole) = with_passwords(text, known) {
+            if let Some(whole) = with_secrets(text, known) {
                 *text = whole;
             } else {
                 missing.push(path.to_owned());
@@ -113,20 +112,23 @@ fn put_back(new: &mut Value, old: Option<&Value>, path: &str, known: &[&str], mi
     }
 }
 
-/// `text` with every `user:***@host` filled in; `None` if one is not known.
-fn with_passwords(text: &str, known: &[&str]) -> Option<String> {
-    let (mut whole, mut rest) = (String::new(), text);
-    while let Some(at) = rest.find(":***@") {
-        let user_at = rest[..at].rfind("://").map(|start| start + 3)?;
-        let (user, after) = (&rest[user_at..at], &rest[at + ":***@".len()..]);
-        let host = host(after);
-        let password = known.iter().find_map(|known| password_of(known, user, host))?;
-        whole.push_str(&rest[..=at]);
-        whole.push_str(password);
-        whole.push('@');
-        rest = after;
+/// `text` with every hidden secret of its addresses filled in; `None` if one is not known. Each goes back only to the
+/// host, and the user or key, that it is for.
+fn with_secrets(text: &str, known: &[&str]) -> Option<String> {
+    let (mut whole, mut at) = (String::new(), 0);
+    for hidden in uri_secrets(text).into_iter().filter(|secret| text[secret.range.clone()] == *HIDDEN) {
+        let is_it = |known: &&str| {
+            uri_secrets(known).into_iter().find_map(|secret| {
+                let value = known.get(secret.range)?;
+                (secret.host == hidden.host && secret.what == hidden.what && value != HIDDEN)
+                    .then(|| value.to_owned())
+            })
+        };
+        whole.push_str(&text[at..hidden.range.start]);
+        whole.push_str(&known.iter().find_map(is_it)?);
+        at = hidden.range.end;
     }
-    Some(whole + rest)
+    Some(whole + &text[at..])
 }
 
 /// Scheme, host and port of an address.
@@ -140,21 +142,6 @@ fn address(uri: &str) -> &str {
 fn host(text: &str) -> &str {
     let end = text.find(|c: char| c == '/' || c.is_whitespace() || "'\"?#".contains(c));
     &text[..end.unwrap_or(text.len())]
-}
-
-fn password_of<'a>(known: &'a str, user: &str, wanted: &str) -> Option<&'a str> {
-    let mut rest = known;
-    while let Some(start) = rest.find("://") {
-        rest = &rest[start + 3..];
-        let found = host(rest).rsplit_once('@').and_then(|(login, at)| {
-            let (name, password) = login.split_once(':')?;
-            (name == user && at == wanted).then_some(password)
-        });
-        if found.is_some() {
-            return found;
-        }
-    }
-    None
 }
 
 #[cfg(test)]
@@ -181,6 +168,18 @@ mod tests {
             assert!(restore(&mut json!({"Input": {"uri": stolen}}), &old).is_err(), "{stolen}");
         }
         assert!(restore(&mut json!({"y": {"password": "***"}}), &old).is_err());
+        let old = json!({"a": "http://cam/1?pwd=hush&x=1", "b": "gstreamer:///x ! rtmpsink location='rtmp://tv/live/hush live=1'"});
+        let mut shown = old.clone();
+        hide(&mut shown);
+        assert!(!shown.to_string().contains("hush"), "{shown}");
+        restore(&mut shown, &old).unwrap();
+        assert_eq!(shown, old);
+        let mut other = json!({"a": "http://cam/2?x=2&pwd=***"});
+        restore(&mut other, &old).unwrap();
+        assert_eq!(other["a"], "http://cam/2?x=2&pwd=hush");
+        for stolen in ["http://evil/1?pwd=***", "rtmp://evil/live/***", "http://cam/1?token=***"] {
+            assert!(restore(&mut json!({"a": stolen}), &old).is_err(), "{stolen}");
+        }
         let old = json!({"a": {"uri": "mqtt://broker/t", "config": {"password": "hush"}}});
         let mut other_topic = json!({"a": {"uri": "mqtt://broker/u", "config": {"password": "***"}}});
         restore(&mut other_topic, &old).unwrap();

@@ -50,6 +50,6 @@ pub use render::{Draws, Render};
 pub use save::{save, save_private};
 pub use schedule::read_schedule;
 pub use script::{SCRIPTS, Script};
-pub use secret::redact;
+pub use secret::{HIDDEN, SecretKind, UriSecret, redact, uri_secrets};
 pub use system::System;
 pub use text::{MAX_FILE_BYTES, read as read_text};
