@@ -102,6 +102,8 @@ pub static METRICS: &[Metric] = &[
     instance("watchpost_instance_malformed_total", "counter", "Lines and detections of the source that were malformed", |i| i.malformed as f64),
     instance("watchpost_instance_lost_total", "counter", "Records and objects for which the journal had no room", |i| i.lost as f64),
     instance("watchpost_instance_restarts_total", "counter", "Times the source was opened again after a failure", |i| i.restarts as f64),
+    instance("watchpost_instance_records_total", "counter", "Records that have entered the log since it was made; it does not begin anew", |i| i.records as f64),
+    instance("watchpost_instance_entries_total", "counter", "Log entries since the log was made: events with their crops and attributes, objects of streams", |i| i.entries as f64),
     instance("watchpost_instance_log_bytes", "gauge", "Bytes of the instance's log", |i| i.log_bytes as f64),
     Metric { name: "watchpost_receiver_state", kind: "gauge", help: "1 for the state an export or exporter is in", of: Of::ReceiverState },
     receiver("watchpost_receiver_delivered_total", "counter", "Records, objects or pictures delivered", |r| r.delivered as f64),
@@ -112,6 +114,7 @@ pub static METRICS: &[Metric] = &[
     receiver("watchpost_receiver_dropped_total", "counter", "Lost to a limit", |r| r.dropped as f64),
     receiver("watchpost_receiver_limited_total", "counter", "Taken out by filter.max_per_s", |r| r.limited as f64),
     receiver("watchpost_receiver_undurable_total", "counter", "Delivered while the journal could not be written", |r| r.undurable as f64),
+    receiver("watchpost_receiver_restarts_total", "counter", "Times that an exporter's program was started again", |r| r.restarts as f64),
     receiver("watchpost_receiver_outside_total", "counter", "Left out by the export's schedule", |r| r.outside as f64),
     Metric { name: "watchpost_receiver_latency_seconds", kind: "histogram", help: "Deliveries by the time from the log to the receiver's word that it has it", of: Of::Latency },
     process("watchpost_receivers_not_told", "gauge", "Receivers left out of this page, for there are too many", |s| {
@@ -227,5 +230,48 @@ mod tests {
             assert_eq!(metric.kind == "counter", metric.name.ends_with("_total"), "{}", metric.name);
         }
         assert_eq!(docs.matches("| `watchpost_").count(), METRICS.len(), "docs/metrics.md tells of more");
+    }
+
+    /// Every word of the dashboard's queries that begins as ours is a metric, its labels are told of in docs/metrics.md,
+    /// and what a histogram has is asked of histograms alone.
+    #[test]
+    fn the_dashboard_asks_for_what_there_is() {
+        let docs = include_str!("../../../docs/metrics.md");
+        let dashboard: serde_json::Value =
+            serde_json::from_str(include_str!("../../../docs/grafana.json")).unwrap();
+        let mut queries = Vec::new();
+        texts(&dashboard, &mut queries);
+        let (mut asked, name) = (0, |c: char| c.is_ascii_alphanumeric() || c == '_');
+        for query in queries {
+            for (at, _) in query.match_indices("watchpost_") {
+                let (word, rest) =
+                    query[at..].split_at(query[at..].find(|c: char| !name(c)).unwrap_or(query.len() - at));
+                let ends = ["_bucket", "_sum", "_count"];
+                let known = METRICS.iter().find(|metric| match metric.kind {
+                    "histogram" => ends.iter().any(|end| word.strip_suffix(end) == Some(metric.name)),
+                    _ => metric.name == word,
+                });
+                let metric = known.unwrap_or_else(|| panic!("no metric {word}: {query}"));
+                let row =
+                    docs.lines().find(|line| line.starts_with(&format!("| `{}` |", metric.name))).unwrap();
+                let labels: Vec<_> = row.split('|').nth(3).unwrap().split(',').map(str::trim).collect();
+                let chosen =
+                    rest.strip_prefix('{').and_then(|rest| rest.split_once('}')).unwrap_or_default().0;
+                for label in chosen.split(',').filter_map(|one| Some(one.split_once('=')?.0.trim())) {
+                    assert!(labels.contains(&label), "{word} has no label {label}: {query}");
+                }
+                asked += 1;
+            }
+        }
+        assert!(asked >= 12, "{asked}");
+    }
+
+    fn texts<'a>(value: &'a serde_json::Value, all: &mut Vec<&'a str>) {
+        match value {
+            serde_json::Value::String(text) => all.push(text),
+            serde_json::Value::Array(list) => list.iter().for_each(|value| texts(value, all)),
+            serde_json::Value::Object(map) => map.values().for_each(|value| texts(value, all)),
+            _ => {}
+        }
     }
 }

@@ -119,6 +119,7 @@ impl Guardian {
         let feed = Feed::new(spec.framing, spec.queue_bytes, spec.stdout == Stdout::Answers);
         let output = Output::new();
         let log = Arc::new(ChildLog::new(&spec));
+        spec.talk.begins();
         log.tell(&format!("started as process {pid}"));
         let (life, life_seen) = watch::channel(Life::Running);
         let (gone, gone_seen) = watch::channel(false);

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use parking_lot::Mutex;
@@ -18,12 +19,27 @@ pub const TALK_LINE_MAX_BYTES: usize = 1000;
 
 /// See the module. Cheap to clone: all clones are one. Without a line it takes no memory to speak of.
 #[derive(Clone, Debug, Default)]
-pub struct Talk(Arc<Mutex<VecDeque<LogLine>>>);
+pub struct Talk(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    lines: Mutex<VecDeque<LogLine>>,
+    lives: AtomicU64,
+}
 
 impl Talk {
     /// The lines, oldest first.
     pub fn lines(&self) -> Vec<LogLine> {
-        self.0.lock().iter().cloned().collect()
+        self.0.lines.lock().iter().cloned().collect()
+    }
+
+    /// How often the program was started.
+    pub fn lives(&self) -> u64 {
+        self.0.lives.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn begins(&self) {
+        self.0.lives.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn push(&self, origin: Origin, text: &str) {
@@ -35,7 +51,7 @@ impl Talk {
         if end < text.len() {
             kept.push_str(" ...");
         }
-        let mut lines = self.0.lock();
+        let mut lines = self.0.lines.lock();
         if lines.len() == TALK_LINES {
             lines.pop_front();
         }

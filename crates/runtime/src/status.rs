@@ -160,6 +160,8 @@ pub struct ReceiverSnapshot {
     pub outside: u64,
     /// Log entries not yet done with (some may not concern it).
     pub waiting: u64,
+    /// Times that its program was started again, for whatever reason; 0 where it is none.
+    pub restarts: u64,
     /// From the log to its word that it has it.
     #[serde(skip)]
     pub latency: Latency,
@@ -393,6 +395,7 @@ impl ReceiverStatus {
             undurable: get(&self.undurable),
             outside: get(&self.outside),
             waiting: log_end.saturating_sub(self.cursor()),
+            restarts: self.talk.lives().saturating_sub(1),
             latency: self.latency.read(),
         }
     }

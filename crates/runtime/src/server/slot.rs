@@ -21,6 +21,7 @@ use crate::{
     exports::Removed,
     instance::{Instance, StartError, View, ended},
     pipeline::Ended,
+    recorder::next_sequence,
     runtime::{Surroundings, open_source},
     status::ReceiverSnapshot,
 };
@@ -100,7 +101,7 @@ struct Seen {
     "file": "watchpost-data/instances/gate.json", "source": "rtsp://camera/1", "auto_start": true,
     "frames": 1200, "analysed": 1200, "skipped": 0, "encoded": 0, "fps": 12.4, "tracks": 3, "events_last_hour": 17,
     "position_ms": 96000.0, "width": 1920, "height": 1080, "codec": "H.264", "malformed": 0, "lost": 0,
-    "restarts": 0, "log_bytes": 52011, "exports": [],
+    "restarts": 0, "records": 40, "entries": 31, "log_bytes": 52011, "exports": [],
 }]))]
 pub struct InstanceSnapshot {
     /// `InstanceId`.
@@ -153,6 +154,10 @@ pub struct InstanceSnapshot {
     pub lost: u64,
     /// Times the source was opened again after a failure.
     pub restarts: u64,
+    /// Records that have entered its log since that was made.
+    pub records: u64,
+    /// Entries of its log since that was made: a group of records is one, and a stream's object.
+    pub entries: u64,
     /// Bytes of its log.
     pub log_bytes: u64,
     /// Every export and exporter.
@@ -310,6 +315,8 @@ impl Slot {
             malformed: source.refused,
             lost: source.lost,
             restarts: seen.restarts,
+            records: next_sequence(seen.view.log()),
+            entries: seen.view.log().end(),
             log_bytes: seen.view.log().store().bytes(),
             id: self.id,
             name: seen.name.clone(),
