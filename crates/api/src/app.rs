@@ -4,9 +4,15 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Instant};
 
 use axum::extract::FromRef;
 use tokio::sync::Notify;
-use watchpost_runtime::Server;
+use watchpost_runtime::{Heard, Server};
 
-use crate::{audit::Audit, auth::Auth, logs::Logs, page::Page, reference::events::Consumers};
+use crate::{
+    audit::{Audit, Entry},
+    auth::Auth,
+    logs::Logs,
+    page::Page,
+    reference::events::Consumers,
+};
 
 /// What the API is put together from, beside the server it speaks for.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +49,7 @@ impl App {
     /// The API of `server`. Reads who may use it from the data folder.
     pub fn new(server: Arc<Server>, options: Options) -> Self {
         let data = server.runtime().data().to_owned();
+        crate::uploads::tidy(&data);
         Self {
             auth: Arc::new(Auth::open(&data)),
             audit: Arc::new(Audit::open(&data)),
@@ -56,6 +63,12 @@ impl App {
             stop: Arc::default(),
             server,
         }
+    }
+
+    /// For `control.sock`: what is changed there stands in the audit log, too.
+    pub fn heard(&self) -> Heard {
+        let audit = self.audit.clone();
+        Arc::new(move |asked| audit.write(Entry::of_socket(asked)))
     }
 
     /// Notified when somebody who may has asked the server to stop.

@@ -1,12 +1,6 @@
 //! The HTTP server: takes connections and hands requests to a router.
 
-use std::{
-    io,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, http::Request};
 use hyper::{body::Incoming, server::conn::http1};
@@ -16,16 +10,13 @@ use hyper_util::{
 };
 use thiserror::Error;
 use tokio::{net::TcpListener, sync::Semaphore};
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{
-        self,
-        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-    },
-};
 use tower::ServiceExt;
 
-use crate::auth::Peer;
+use crate::{
+    auth::Peer,
+    certificate::{Certificate, TlsFiles},
+    untaken::{self, Taken},
+};
 
 /// Connections at once: some dozens of pages and players with some each, and far below the 1024 open files
 /// that a process has by default.
@@ -43,16 +34,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct Listener {
     tcp: TcpListener,
     address: SocketAddr,
-    tls: Option<TlsAcceptor>,
-}
-
-/// A certificate and its key, both PEM files.
-#[derive(Clone, Debug)]
-pub struct TlsFiles {
-    /// The certificate, with those that vouch for it behind it.
-    pub certificate: PathBuf,
-    /// Its key.
-    pub key: PathBuf,
+    tls: Option<Certificate>,
 }
 
 /// Why nothing is served.
@@ -94,7 +76,7 @@ impl Listener {
         if !address.ip().is_loopback() && !has_credentials {
             return Err(ListenError::NotLoopback(address));
         }
-        let tls = tls.map(acceptor).transpose()?;
+        let tls = tls.map(Certificate::open).transpose()?;
         let refused = |error: io::Error| match error.kind() {
             io::ErrorKind::AddrInUse => ListenError::InUse(address),
             _ => ListenError::Refused { address, error },
@@ -110,7 +92,7 @@ impl Listener {
     }
 
     /// Serves `router` until it is dropped.
-    pub async fn serve(self, router: Router) {
+    pub async fn serve(mut self, router: Router) {
         let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         loop {
             // Never closed.
@@ -134,10 +116,11 @@ impl Listener {
                 request
             });
             let service = TowerToHyperService::new(service);
-            let tls = self.tls.clone();
+            let tls = self.tls.as_mut().map(Certificate::acceptor);
             tokio::spawn(async move {
                 let mut server = http1::Builder::new();
                 server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_headers(MAX_HEADERS);
+                let stream = Taken::new(stream, untaken::PATIENCE);
                 let served = match tls {
                     None => server.serve_connection(TokioIo::new(stream), service).await,
                     Some(tls) => match tokio::time::timeout(TLS_TIMEOUT, tls.accept(stream)).await {
@@ -154,28 +137,4 @@ impl Listener {
             });
         }
     }
-}
-
-fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, ListenError> {
-    let wrong = |file: &Path, error: String| {
-        ListenError::Tls(format!("{}: {error}; expected a PEM file", file.display()))
-    };
-    let read = |error: rustls::pki_types::pem::Error| error.to_string();
-    let chain = CertificateDer::pem_file_iter(&files.certificate).and_then(Iterator::collect);
-    let chain: Vec<_> = chain.map_err(|error| wrong(&files.certificate, read(error)))?;
-    if chain.is_empty() {
-        return Err(wrong(&files.certificate, "holds no certificate".to_owned()));
-    }
-    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| wrong(&files.key, read(error)))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| ListenError::Tls(error.to_string()))?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(|error| {
-            let files = format!("{} and {}", files.certificate.display(), files.key.display());
-            ListenError::Tls(format!("{files} do not belong together: {error}"))
-        })?;
-    Ok(TlsAcceptor::from(Arc::new(config)))
 }

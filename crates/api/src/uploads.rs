@@ -64,7 +64,7 @@ pub(crate) async fn upload(
     let name = plain(&name);
     let kept = free_name(&folder, &name);
     // Under another name until it is whole.
-    let part = folder.join(format!(".{}.part", watchpost_model::Id::new_v4()));
+    let part = folder.join(format!(".{}{PART}", watchpost_model::Id::new_v4()));
     let written = async {
         let mut file = tokio::fs::File::create(&part).await.map_err(failed)?;
         let mut chunks = body.into_data_stream();
@@ -96,6 +96,21 @@ pub(crate) async fn upload(
     }
 }
 
+/// What is not whole yet has this behind its name.
+const PART: &str = ".part";
+
+/// Removes what uploads have left that were under way when the process was killed: up to 2 GiB each.
+pub(crate) fn tidy(data: &std::path::Path) {
+    let Ok(entries) = std::fs::read_dir(data.join(FOLDER)) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let is_part = name.to_str().is_some_and(|name| name.starts_with('.') && name.ends_with(PART));
+        if is_part && let Err(error) = std::fs::remove_file(entry.path()) {
+            tracing::warn!("{} is left of an upload and cannot be removed: {error}", entry.path().display());
+        }
+    }
+}
+
 /// A name that leads nowhere else.
 fn plain(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
@@ -119,6 +134,21 @@ fn free_name(folder: &std::path::Path, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_kill_has_left_goes_and_what_is_whole_stays() {
+        let data = tempfile::tempdir().unwrap();
+        tidy(data.path());
+        let folder = data.path().join(FOLDER);
+        std::fs::create_dir(&folder).unwrap();
+        for name in [".1.part", "a.part", "b.mp4"] {
+            std::fs::write(folder.join(name), "x").unwrap();
+        }
+        tidy(data.path());
+        let mut left: Vec<_> = folder.read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["a.part", "b.mp4"]);
+    }
 
     #[test]
     fn names_lead_nowhere_else() {
