@@ -8,9 +8,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use axum::http::StatusCode;
 use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use watchpost_runtime::{Asked, SOCKET};
+
+use crate::Role;
 
 /// Its name in the data folder.
 const FILE: &str = "audit.log";
@@ -24,20 +28,47 @@ const KEPT: usize = 500;
 pub struct Entry {
     /// RFC 3339, UTC.
     pub time: String,
-    /// Who; absent: somebody on this machine, while nobody has set up a user.
+    /// Who; absent: somebody on this machine, while nobody has set up a user. `uid N` is a user of this machine who has
+    /// used the command line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// As what.
     pub role: String,
-    /// What was asked, as `operationId` of the API.
+    /// What was asked, as `operationId` of the API, or as `op` of `control.sock`.
     pub action: String,
-    /// Of what, percent-encoded as it was asked.
+    /// Of what, percent-encoded as it was asked; `control.sock/INSTANCE/EXPORT` where it was asked there.
     pub path: String,
     /// What it came to: the HTTP status.
     pub status: u16,
     /// From where.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
+}
+
+impl Entry {
+    /// Of a change that was asked for at `control.sock`: who may use that is admin.
+    pub(crate) fn of_socket(asked: Asked) -> Self {
+        let Asked { uid, operation, of, refused } = asked;
+        let status = match refused {
+            None => StatusCode::OK,
+            Some(kind) => crate::problem::status(kind),
+        };
+        let path: String = of.iter().map(|name| format!("/{name}")).collect();
+        Self {
+            time: now(),
+            user: uid.map(|uid| format!("uid {uid}")),
+            role: Role::Admin.name().to_owned(),
+            action: operation,
+            path: format!("{SOCKET}{path}"),
+            status: status.as_u16(),
+            address: None,
+        }
+    }
+}
+
+/// This moment as entries have it.
+pub(crate) fn now() -> String {
+    jiff::Timestamp::now().strftime("%FT%T%.3fZ").to_string()
 }
 
 /// The log of changes.

@@ -60,13 +60,17 @@ impl IntoResponse for Problem {
 
 impl From<OperationError> for Problem {
     fn from(error: OperationError) -> Self {
-        let status = match error.kind {
-            ErrorKind::Unknown => StatusCode::NOT_FOUND,
-            ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
-            ErrorKind::Failed => StatusCode::INTERNAL_SERVER_ERROR,
-            ErrorKind::Busy => StatusCode::CONFLICT,
-        };
-        Self::new(status, error.message).with(error.problems)
+        Self::new(status(error.kind), error.message).with(error.problems)
+    }
+}
+
+/// What an operation's error is in HTTP.
+pub(crate) const fn status(kind: ErrorKind) -> StatusCode {
+    match kind {
+        ErrorKind::Unknown => StatusCode::NOT_FOUND,
+        ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorKind::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorKind::Busy => StatusCode::CONFLICT,
     }
 }
 

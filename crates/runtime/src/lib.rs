@@ -50,12 +50,13 @@ pub use pipeline::Ended;
 pub use plans::{Checked, check};
 pub use runtime::{OpenError, Runtime};
 pub use server::{
-    After, Client, ClientError, Conformance, ConformanceRow, Delivered, DeliveredState, Diagnosed, Diagnosis,
-    DiskHealth, Drafted, ErrorKind, EventsFollowed, ExportSeen, ExporterSeen, Filter, FilterError,
-    FindingLevel, Findings, Followed, Installed, InstanceSnapshot, InstanceState, JournalHealth,
+    After, Asked, Client, ClientError, Conformance, ConformanceRow, Delivered, DeliveredState, Diagnosed,
+    Diagnosis, DiskHealth, Drafted, ErrorKind, EventsFollowed, ExportSeen, ExporterSeen, Filter, FilterError,
+    FindingLevel, Findings, Followed, Heard, Installed, InstanceSnapshot, InstanceState, JournalHealth,
     JournalState, Look, Looked, Operation, OperationError, OutputFrom, OutputLine, Place, PostError,
-    Preprocessed, Rehearsed, Reply, Sample, Samples, SeenBox, SeenEvent, Server, ServerHealth, SettingSeen,
-    Socket, SocketError, SwitchTo, Tap, TapPlace, Tapped, TestOutcome, Tested, Tried, Unusable, Use,
+    Preprocessed, Rehearsed, Reply, SOCKET, Sample, Samples, SeenBox, SeenEvent, Server, ServerHealth,
+    SettingSeen, Socket, SocketError, SwitchTo, Tap, TapPlace, Tapped, TestOutcome, Tested, Tried, Unusable,
+    Use,
 };
 pub use source_status::SourceSnapshot;
 pub use status::{Happened, ReceiverSnapshot};

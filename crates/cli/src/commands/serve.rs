@@ -78,7 +78,6 @@ impl Serve {
             let listener = Listener::bind(self.listen, tls.as_ref(), has_credentials).await?;
             let runtime = Runtime::open(&global.data, load::shipped_exporters(global), guardian)?;
             let server = Server::open(runtime).await?;
-            let socket = Socket::open(&server)?;
             tracing::info!("serving {}", global.data.display());
             let options = Options {
                 page: self.page,
@@ -88,6 +87,7 @@ impl Serve {
                 hosts: self.host_names,
             };
             let app = App::new(server.clone(), options);
+            let socket = Socket::open(&server, app.heard())?;
             let scheme = if tls.is_some() { "https" } else { "http" };
             tracing::info!("listening on {scheme}://{}/", listener.address());
             let stop_asked = app.stop_asked();

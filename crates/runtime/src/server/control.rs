@@ -25,7 +25,7 @@ use tokio::{
     sync::Semaphore,
 };
 
-use super::{Filter, Operation, OperationError, Server, tap::Tapped};
+use super::{ErrorKind, Filter, Operation, OperationError, Server, tap::Tapped};
 
 /// Its name in the data folder.
 pub const SOCKET: &str = "control.sock";
@@ -33,6 +33,22 @@ pub const SOCKET: &str = "control.sock";
 const LINE_MAX_BYTES: u64 = 64 << 20;
 /// Clients at the same time. Each costs a task; more than a few is a script gone wrong.
 const CLIENTS: usize = 64;
+
+/// Hears of every change that is asked for here.
+pub type Heard = Arc<dyn Fn(Asked) + Send + Sync>;
+
+/// A change that somebody has asked for, and what it came to.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The user that the client's process belongs to; `None` where the system does not say.
+    pub uid: Option<u32>,
+    /// As `op` in the message.
+    pub operation: String,
+    /// Of what: an instance, and an export or exporter of it, as far as named.
+    pub of: Vec<String>,
+    /// Why it was refused.
+    pub refused: Option<ErrorKind>,
+}
 
 /// The open socket. Dropping it stops listening and removes it.
 pub struct Socket {
@@ -50,11 +66,11 @@ pub struct SocketError {
 
 impl Socket {
     /// Listens in the data folder of `server`, which must hold the folder's lock: what lies there from before
-    /// is nobody's. Also begins to pick up changes of files.
+    /// is nobody's. Also begins to pick up changes of files. `heard` is told of every change.
     ///
     /// # Errors
     /// What the system says.
-    pub fn open(server: &Arc<Server>) -> Result<Self, SocketError> {
+    pub fn open(server: &Arc<Server>, heard: Heard) -> Result<Self, SocketError> {
         let data = server.runtime.data();
         let path = data.join(SOCKET);
         let listener = listen(data).map_err(|error| SocketError { path: path.clone(), error })?;
@@ -71,8 +87,9 @@ impl Socket {
                         continue;
                     };
                     let Some(server) = accepting.upgrade() else { return };
+                    let heard = heard.clone();
                     tokio::spawn(async move {
-                        if let Err(error) = serve(&server, stream).await {
+                        if let Err(error) = serve(&server, stream, &heard).await {
                             tracing::debug!("a client of {SOCKET} went: {error}");
                         }
                         drop(place);
@@ -122,7 +139,8 @@ struct TapRequest {
     filter: Filter,
 }
 
-async fn serve(server: &Server, stream: UnixStream) -> io::Result<()> {
+async fn serve(server: &Server, stream: UnixStream, heard: &Heard) -> io::Result<()> {
+    let uid = stream.peer_cred().ok().map(|peer| peer.uid());
     let (read, mut write) = stream.into_split();
     let mut read = BufReader::new(read);
     let mut line = Vec::new();
@@ -146,8 +164,16 @@ async fn serve(server: &Server, stream: UnixStream) -> io::Result<()> {
             }
             continue;
         }
+        let asked = request.as_ref().ok().map(|request| asked(request, uid));
         let performed = match request.and_then(serde_json::from_value::<Operation>).map_err(invalid) {
-            Ok(operation) => server.perform(operation).await,
+            Ok(operation) => {
+                let changes = operation.changes();
+                let performed = server.perform(operation).await;
+                if let Some(asked) = asked.filter(|_| changes) {
+                    heard(Asked { refused: performed.as_ref().err().map(|error| error.kind), ..asked });
+                }
+                performed
+            }
             Err(error) => Err(error),
         };
         let reply = match performed {
@@ -156,6 +182,13 @@ async fn serve(server: &Server, stream: UnixStream) -> io::Result<()> {
         };
         answer(&mut write, &reply).await?;
     }
+}
+
+/// What a message names of what it is about; values stay out, for there may be secrets among them.
+fn asked(request: &Value, uid: Option<u32>) -> Asked {
+    let text = |key: &str| request[key].as_str().map(str::to_owned);
+    let of = ["instance", "name", "exporter", "receiver"].into_iter().filter_map(text).collect();
+    Asked { uid, operation: text("op").unwrap_or_default(), of, refused: None }
 }
 
 /// Until the client hangs up, or nothing more can come.

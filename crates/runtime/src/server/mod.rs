@@ -40,7 +40,7 @@ pub(crate) use self::folder::instance_files;
 pub use self::{
     children::{OutputFrom, OutputLine},
     conformance::{Conformance, ConformanceRow},
-    control::{Client, ClientError, Socket, SocketError},
+    control::{Asked, Client, ClientError, Heard, SOCKET, Socket, SocketError},
     diagnosis::{Diagnosed, Diagnosis, FindingLevel},
     draft::{Drafted, Findings},
     events::{EventsFollowed, Followed, SeenEvent},

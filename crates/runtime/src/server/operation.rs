@@ -164,6 +164,21 @@ pub enum Operation {
     },
 }
 
+impl Operation {
+    /// Whether it changes something, and is not only asked.
+    pub fn changes(&self) -> bool {
+        !matches!(
+            self,
+            Self::List
+                | Self::Show { .. }
+                | Self::Document { .. }
+                | Self::ExporterOutput { .. }
+                | Self::DeadList { .. }
+                | Self::DeadShow { .. }
+        )
+    }
+}
+
 /// What an export can be switched to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
