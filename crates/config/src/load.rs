@@ -11,7 +11,7 @@ use watchpost_model::Id;
 use crate::{
     BrokenHandler, Instance, JournalLimits, Pace, Problem,
     input::{input, stem},
-    lines::Lines,
+    lines::{Lines, escape},
     object::{Object, wrong},
     output::output,
     problem::Check,
@@ -107,7 +107,35 @@ pub fn load_document(
     origin: &Path,
     base: Base,
 ) -> Result<Loaded, Vec<Problem>> {
+    if let Some(key) = too_deep(&document) {
+        let message = format!("is nested deeper than {MAX_LEVELS} levels");
+        return Err(vec![Problem::at(format!("/{}", escape(key)), message, "nest less")]);
+    }
     lower(document, Lines::default(), origin, base)
+}
+
+/// Levels of a document that was made in memory. What is saved is read again, and the parser ends at 128; in a message
+/// of `control.sock` a document stands some levels deep already.
+const MAX_LEVELS: usize = 100;
+
+/// The first part of a document that is too deep. By a list of its own: what is too deep to be read is too deep for the
+/// stack.
+fn too_deep(document: &Map<String, Value>) -> Option<&str> {
+    let is_deep = |value: &Value| {
+        let mut open = vec![(2, value)];
+        while let Some((level, value)) = open.pop() {
+            match value {
+                Value::Object(map) => open.extend(map.values().map(|value| (level + 1, value))),
+                Value::Array(list) => open.extend(list.iter().map(|value| (level + 1, value))),
+                _ => {}
+            }
+            if level > MAX_LEVELS {
+                return true;
+            }
+        }
+        false
+    };
+    document.iter().find(|(_, value)| is_deep(value)).map(|(key, _)| key.as_str())
 }
 
 fn lower(

@@ -1,5 +1,6 @@
 //! An instance's file by paths with `/` between their parts, and values as JSON text. Names may hold dots; a `/` in
-//! a name is written `-`, as the reference does.
+//! a name is written `-`, as the reference does. In a list (`Output.handlers` of 2023 is one) a part is a number, or the
+//! name of an entry.
 
 use axum::{Extension, Json, extract::State, http::StatusCode};
 use schemars::JsonSchema;
@@ -14,6 +15,10 @@ use crate::{
     extract::{Asked, At, Body},
     secrets,
 };
+
+/// Parts of a path: what there is in an instance's file has some six. Each that is missing would be made, inside the one
+/// before.
+const MAX_PARTS: usize = 32;
 
 /// Which part.
 #[derive(Deserialize, Default, JsonSchema)]
@@ -45,7 +50,10 @@ pub(crate) async fn show(
 
 fn part(of: &Value, path: Option<String>) -> Result<Json<Part>, Problem> {
     let path = path.unwrap_or_default();
-    let found = of.pointer(&pointer(&path));
+    let found = parts(&pointer(&path)).try_fold(of, |at, part| match at {
+        Value::Array(list) => list.get(index(list, &part)?),
+        at => at.get(part.as_str()),
+    });
     let found = found.ok_or_else(|| Problem::not_found(format!("there is nothing at `{path}`")))?;
     Ok(Json(Part { json_value: found.to_string(), path }))
 }
@@ -63,6 +71,9 @@ pub(crate) async fn change(
     Body(Part { path, json_value }): Body<Part>,
 ) -> Result<StatusCode, Problem> {
     let value = value(&json_value)?;
+    if pointer(&path).matches('/').count() > MAX_PARTS {
+        return Err(Problem::invalid(format!("/path: expected at most {MAX_PARTS} parts with `/` between")));
+    }
     edit(&app, &caller, &id, None, |old| {
         let mut new = old.clone();
         match (pointer(&path).as_str(), value) {
@@ -70,7 +81,7 @@ pub(crate) async fn change(
             ("", _) => {
                 return Err(Problem::invalid("/jsonValue: expected an object in place of the whole file"));
             }
-            (pointer, value) => set(&mut new, pointer, value),
+            (pointer, value) => set(&mut new, pointer, value)?,
         }
         Ok(new)
     })
@@ -122,25 +133,50 @@ fn pointer(path: &str) -> String {
     parts.map(|part| format!("/{}", part.replace('~', "~0"))).collect()
 }
 
+/// The parts of a JSON pointer (RFC 6901).
+fn parts(pointer: &str) -> impl Iterator<Item = String> {
+    pointer.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~"))
+}
+
+/// Which entry of a list a part means: its number, or what it is called. One without a name is called as its address.
+fn index(list: &[Value], part: &str) -> Option<usize> {
+    let is_called = |entry: &Value| {
+        let text = |key: &str| entry[key].as_str().map(|text| text.replace('/', "-"));
+        text("name").or_else(|| text("uri")).is_some_and(|name| name == part)
+    };
+    part.parse().ok().filter(|index| *index < list.len()).or_else(|| list.iter().position(is_called))
+}
+
 /// Puts a value where a JSON pointer leads, making what is missing on the way.
-pub(crate) fn set(document: &mut Map<String, Value>, pointer: &str, value: Value) {
-    let mut parts =
-        pointer.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~")).peekable();
-    let Some(first) = parts.next() else { return };
+///
+/// # Errors
+/// It leads into a list, and to none of its entries: the list is left as it is.
+pub(crate) fn set(document: &mut Map<String, Value>, pointer: &str, value: Value) -> Result<(), Problem> {
+    let mut parts = parts(pointer);
+    let Some(first) = parts.next() else { return Ok(()) };
     let mut at = document.entry(first).or_insert(Value::Null);
     for part in parts {
-        if let (Value::Array(list), Ok(index)) = (&*at, part.parse::<usize>())
-            && index < list.len()
-        {
-            at = &mut at[index];
-            continue;
-        }
-        if !at.is_object() {
-            *at = json!({});
-        }
-        at = &mut at[part.as_str()];
+        at = match at {
+            Value::Array(list) => {
+                let length = list.len();
+                let Some(index) = index(list, &part) else {
+                    let detail = format!(
+                        "/path: `{part}` is no entry of a list of {length}; expected its number or name"
+                    );
+                    return Err(Problem::not_found(detail));
+                };
+                &mut list[index]
+            }
+            other => {
+                if !other.is_object() {
+                    *other = json!({});
+                }
+                &mut other[part.as_str()]
+            }
+        };
     }
     *at = value;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -150,14 +186,31 @@ mod tests {
     #[test]
     fn values_are_set_and_what_is_missing_is_made() {
         let mut document = Map::new();
-        set(&mut document, &pointer("Output/handlers/rtsp:--0.0.0.0:8554-stream1/enabled"), json!(true));
-        set(&mut document, &pointer("Input/uri"), json!("x"));
-        set(&mut document, "/list", json!([{"a": 1}]));
-        set(&mut document, "/list/0/a", json!(2));
+        let mut put = |path: &str, value| set(&mut document, path, value).unwrap();
+        put(&pointer("Output/handlers/rtsp:--0.0.0.0:8554-stream1/enabled"), json!(true));
+        put(&pointer("Input/uri"), json!("x"));
+        put("/list", json!([{"a": 1}]));
+        put("/list/0/a", json!(2));
         let wanted = json!({
             "Output": {"handlers": {"rtsp:--0.0.0.0:8554-stream1": {"enabled": true}}},
             "Input": {"uri": "x"}, "list": [{"a": 2}],
         });
         assert_eq!(Value::Object(document), wanted);
+    }
+
+    #[test]
+    fn entries_of_a_list_are_found_by_name_and_none_is_lost() {
+        let list = json!([{"uri": "rtsp://0.0.0.0:8554/a"}, {"name": "b/x", "uri": "json:///b.json"}]);
+        let mut document = Map::from_iter([("handlers".to_owned(), list)]);
+        set(&mut document, "/handlers/rtsp:--0.0.0.0:8554-a/enabled", json!(false)).unwrap();
+        set(&mut document, "/handlers/b-x/enabled", json!(true)).unwrap();
+        assert!(set(&mut document, "/handlers/new/enabled", json!(true)).is_err());
+        let wanted = json!([
+            {"uri": "rtsp://0.0.0.0:8554/a", "enabled": false}, {"name": "b/x", "uri": "json:///b.json", "enabled": true},
+        ]);
+        assert_eq!(document["handlers"], wanted);
+        let read = |path: &str| part(&Value::Object(document.clone()), Some(path.to_owned()));
+        assert_eq!(read("handlers/b-x/enabled").unwrap().0.json_value, "true");
+        assert!(read("handlers/7").is_err() && read("handlers/b-x/none").is_err());
     }
 }

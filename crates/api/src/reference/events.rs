@@ -30,12 +30,16 @@ use crate::{
     live::{KEEP_ALIVE, last_seen, viewer},
 };
 
+/// What its place in the log is kept under, for the next life of the process.
+const NAME: &str = "consume_events";
 /// Records that wait for a poll.
 const MAX_WAITING: usize = 500;
 /// Without a poll for so long nobody polls any more.
 const LAPSES_AFTER: Duration = Duration::from_secs(15 * 60);
 /// Nothing more is ready when nothing came for so long.
 const READY: Duration = Duration::from_millis(20);
+/// A poll is over after so long, whatever comes: in a busy instance there is always one more.
+const LONGEST_POLL: Duration = Duration::from_secs(1);
 
 /// Who polls, by instance.
 #[derive(Default)]
@@ -74,7 +78,8 @@ impl Consumers {
             *known.polled.lock() = Instant::now();
             return Ok(known.clone());
         }
-        let tap = tokio::sync::Mutex::new(app.server.tap(&id.to_string(), filter())?);
+        let tap = app.server.tap_again(&id.to_string(), filter(), NAME, LAPSES_AFTER)?;
+        let tap = tokio::sync::Mutex::new(tap);
         let consumer = Arc::new(Consumer { tap, polled: Mutex::new(Instant::now()) });
         all.insert(id, consumer.clone());
         Ok(consumer)
@@ -86,7 +91,10 @@ pub(crate) async fn consume(State(app): State<App>, At(id): At<String>) -> Resul
     let consumer = app.consumers.of(&app, id)?;
     let mut tap = consumer.tap.lock().await;
     let mut waiting = VecDeque::new();
-    while let Ok(Some(tapped)) = tokio::time::timeout(READY, tap.next()).await {
+    let began = Instant::now();
+    while began.elapsed() < LONGEST_POLL
+        && let Ok(Some(tapped)) = tokio::time::timeout(READY, tap.next()).await
+    {
         if let Tapped::Json(json) = tapped {
             waiting.push_back(json);
             if waiting.len() > MAX_WAITING {
@@ -94,6 +102,7 @@ pub(crate) async fn consume(State(app): State<App>, At(id): At<String>) -> Resul
             }
         }
     }
+    tap.keep(NAME);
     if waiting.is_empty() {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }

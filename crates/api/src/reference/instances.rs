@@ -125,13 +125,14 @@ const PLACES: [(&str, &str); 17] = [
 ];
 
 impl Wanted {
-    fn put_into(&self, document: &mut Map<String, Value>) {
+    fn put_into(&self, document: &mut Map<String, Value>) -> Result<(), Problem> {
         let body = serde_json::to_value(self).unwrap_or_default();
         for (key, path) in PLACES {
             if let Some(value) = body.get(key) {
-                super::config::set(document, path, value.clone());
+                super::config::set(document, path, value.clone())?;
             }
         }
+        Ok(())
     }
 
     fn of(document: &Map<String, Value>) -> Self {
@@ -183,7 +184,7 @@ pub(crate) async fn add(
     Body(wanted): Body<Wanted>,
 ) -> Result<(StatusCode, Json<Made>), Problem> {
     let mut document = Map::new();
-    wanted.put_into(&mut document);
+    wanted.put_into(&mut document)?;
     privilege::check(&caller, &Map::new(), &document)?;
     let added = instance(app.server.perform(Operation::Add { document }).await?)?;
     Ok((StatusCode::CREATED, Json(Made { instance_id: added.id })))
@@ -202,7 +203,7 @@ pub(crate) async fn change(
 ) -> Result<StatusCode, Problem> {
     edit(&app, &caller, &id, None, |old| {
         let mut new = old.clone();
-        wanted.put_into(&mut new);
+        wanted.put_into(&mut new)?;
         Ok(new)
     })
     .await?;

@@ -89,45 +89,64 @@ pub(crate) async fn input(
     };
     edit(&app, &caller, &id, None, |old| {
         let mut new = old.clone();
-        super::config::set(&mut new, "/Input/media_type", name.into());
-        super::config::set(&mut new, "/Input/uri", uri.into());
+        super::config::set(&mut new, "/Input/media_type", name.into())?;
+        super::config::set(&mut new, "/Input/uri", uri.into())?;
         Ok(new)
     })
     .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The handler of a kind that is there, by the beginning of its address; else `name`.
-fn handler_of(document: &Map<String, Value>, scheme: &str, uri: Option<&str>, name: &str) -> String {
-    let handlers =
-        document.get("Output").and_then(|output| output.get("handlers")).and_then(Value::as_object);
-    let mut matching = handlers.into_iter().flatten().filter(|(_, handler)| {
+/// JSON pointer of the handler of a kind that is there, by its address or the beginning of it; in a map, or in the list
+/// of 2023.
+fn path_of(document: &Map<String, Value>, scheme: &str, uri: Option<&str>) -> Option<String> {
+    let matches = |handler: &Value| {
         let there = handler["uri"].as_str().unwrap_or_default();
         uri.map_or(there.starts_with(scheme), |uri| there == uri)
-    });
-    matching.next().map_or_else(|| name.to_owned(), |(name, _)| name.clone())
+    };
+    let key = match document.get("Output")?.get("handlers")? {
+        Value::Object(map) => {
+            let (name, _) = map.iter().find(|(_, handler)| matches(handler))?;
+            name.replace('~', "~0").replace('/', "~1")
+        }
+        Value::Array(list) => list.iter().position(matches)?.to_string(),
+        _ => return None,
+    };
+    Some(format!("{HANDLERS}/{key}"))
 }
 
+const HANDLERS: &str = "/Output/handlers";
+
+/// The document with such a handler switched; `new`: name and address of one that is made where there is none.
 fn with_handler(
     old: &Map<String, Value>,
     scheme: &str,
     uri: Option<&str>,
-    default: &str,
+    new: (&str, &str),
     enabled: bool,
-) -> Map<String, Value> {
-    let mut new = old.clone();
-    // REFERENCE "Instance file": a name made of an address has `-` for `/`.
-    let name = handler_of(old, scheme, uri, &uri.unwrap_or(default).replace('/', "-"));
-    let path = format!("/Output/handlers/{}", name.replace('~', "~0").replace('/', "~1"));
-    if Value::Object(new.clone()).pointer(&path).is_none() {
-        if !enabled {
-            return new;
-        }
-        let handler = json!({"uri": uri.unwrap_or(default), "sink": "output-image", "config": {}});
-        super::config::set(&mut new, &path, handler);
+) -> Result<Map<String, Value>, Problem> {
+    let mut document = old.clone();
+    if let Some(path) = path_of(old, scheme, uri) {
+        super::config::set(&mut document, &format!("{path}/enabled"), enabled.into())?;
+        return Ok(document);
     }
-    super::config::set(&mut new, &format!("{path}/enabled"), enabled.into());
-    new
+    if !enabled {
+        return Ok(document);
+    }
+    let (name, default) = new;
+    let mut handler =
+        json!({"uri": uri.unwrap_or(default), "sink": "output-image", "enabled": true, "config": {}});
+    match document.get_mut("Output").and_then(|output| output.get_mut("handlers")) {
+        Some(Value::Array(list)) => {
+            handler["name"] = name.into();
+            list.push(handler);
+        }
+        _ => {
+            let path = format!("{HANDLERS}/{}", name.replace('~', "~0").replace('/', "~1"));
+            super::config::set(&mut document, &path, handler)?;
+        }
+    }
+    Ok(document)
 }
 
 pub(crate) async fn hls(
@@ -136,7 +155,8 @@ pub(crate) async fn hls(
     At(id): At<String>,
     Body(Hls { enabled }): Body<Hls>,
 ) -> Result<Response, Problem> {
-    edit(&app, &caller, &id, None, |old| Ok(with_handler(old, "hls://", None, "hls://", enabled))).await?;
+    edit(&app, &caller, &id, None, |old| with_handler(old, "hls://", None, ("HLS", "hls://"), enabled))
+        .await?;
     if !enabled {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
@@ -151,8 +171,12 @@ pub(crate) async fn rtsp(
     Body(Rtsp { enabled, uri }): Body<Rtsp>,
 ) -> Result<StatusCode, Problem> {
     let default = format!("rtsp://127.0.0.1:8554/{}", app.server.id_of(&id)?);
-    edit(&app, &caller, &id, None, |old| Ok(with_handler(old, "rtsp://", uri.as_deref(), &default, enabled)))
-        .await?;
+    // REFERENCE "Instance file": a name made of an address has `-` for `/`.
+    let name = uri.as_deref().unwrap_or(&default).replace('/', "-");
+    edit(&app, &caller, &id, None, |old| {
+        with_handler(old, "rtsp://", uri.as_deref(), (&name, &default), enabled)
+    })
+    .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -164,7 +188,7 @@ pub(crate) async fn preset(
 ) -> Result<StatusCode, Problem> {
     edit(&app, &caller, &id, None, |old| {
         let mut new = old.clone();
-        super::config::set(&mut new, "/Output/render_preset", preset_name.into());
+        super::config::set(&mut new, "/Output/render_preset", preset_name.into())?;
         Ok(new)
     })
     .await?;
@@ -176,4 +200,31 @@ pub(crate) async fn frame(State(app): State<App>, At(id): At<String>) -> Result<
     let seen = app.server.look(&id, Look { rendered: true, ..Look::default() }).await?;
     let frame = seen.map(|seen| STANDARD.encode(seen.jpeg)).unwrap_or_default();
     Ok(Json(Frame { frame, running: shown.state == InstanceState::Running }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn switched(handlers: &Value, uri: Option<&str>, enabled: bool) -> Value {
+        let document = json!({"Output": {"handlers": handlers}});
+        let document = document.as_object().unwrap();
+        let new = with_handler(document, "rtsp://", uri, ("rtsp:--new", "rtsp://new"), enabled).unwrap();
+        new["Output"]["handlers"].clone()
+    }
+
+    #[test]
+    fn handlers_are_switched_and_made_in_a_map_and_in_a_list() {
+        let other = json!({"uri": "json:///a.json"});
+        let made = json!({"uri": "rtsp://new", "sink": "output-image", "enabled": true, "config": {}});
+        assert_eq!(switched(&json!({"a": other}), None, true), json!({"a": other, "rtsp:--new": made}));
+        let mut named = made;
+        named["name"] = "rtsp:--new".into();
+        assert_eq!(switched(&json!([other]), None, true), json!([other, named]));
+        assert_eq!(switched(&json!([other]), None, false), json!([other]));
+        let there = json!({"uri": "rtsp://x/y"});
+        let off = json!({"uri": "rtsp://x/y", "enabled": false});
+        assert_eq!(switched(&json!([other, there]), Some("rtsp://x/y"), false), json!([other, off]));
+        assert_eq!(switched(&json!({"b/c": there}), None, false), json!({"b/c": off}));
+    }
 }

@@ -229,7 +229,7 @@ async fn put(
     entry.insert("id".to_owned(), id.into());
     edit(app, caller, instance, None, |old| {
         let mut new = old.clone();
-        super::config::set(&mut new, &format!("{place}/{id}"), entry.into());
+        super::config::set(&mut new, &format!("{place}/{id}"), entry.into())?;
         Ok(new)
     })
     .await?;

@@ -72,13 +72,14 @@ impl Server {
     /// far as they are kept.
     ///
     /// # Errors
-    /// No such instance.
+    /// No such instance, or a filter that nothing can pass.
     pub fn follow_events(
         self: &Arc<Self>,
         instance: Option<&str>,
         filter: Filter,
         after: Option<u64>,
     ) -> Result<EventsFollowed, OperationError> {
+        filter.selection().map_err(|error| OperationError::invalid(error.to_string()))?;
         let only = instance.map(|instance| self.find(instance)).transpose()?.map(|slot| slot.id);
         let (coming, next, first) = latest::follow();
         let mut ready = VecDeque::new();

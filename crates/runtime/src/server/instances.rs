@@ -20,10 +20,20 @@ use super::{
 };
 use crate::{StartError, exports::Removed, instance::log_name, runtime::OpenError};
 
+/// Instances that can be made by asking. A thousand without video start in seconds on two cores; several times as many are
+/// a script gone wrong, and each has files, a log and tasks. Files in the folder are not counted: whoever puts them there
+/// owns the machine.
+const MAX_INSTANCES: usize = 4000;
+
 impl Server {
     /// Makes an instance of a new document.
     pub(super) async fn add(&self, mut document: Map<String, Value>) -> Result<Reply, OperationError> {
         let _nobody_else = self.coming_and_going.lock().await;
+        if self.slots.read().len() >= MAX_INSTANCES {
+            let message =
+                format!("there are {MAX_INSTANCES} instances already: delete some, or use another server");
+            return Err(OperationError::invalid(message));
+        }
         // In the file, so that it does not follow from the file's path.
         if document.get("InstanceId").is_none_or(Value::is_null) {
             document.insert("InstanceId".to_owned(), Id::new_v4().to_string().into());

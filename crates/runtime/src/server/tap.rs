@@ -5,13 +5,16 @@ use std::{
     collections::{BTreeMap, VecDeque},
     fmt,
     str::FromStr,
+    time::Duration,
 };
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 use watchpost_export::Selection;
+use watchpost_journal::Commit;
 use watchpost_schema::{SchemaId, Version, streams::StreamName};
 
 use super::{OperationError, Server};
@@ -112,7 +115,7 @@ pub enum Tapped {
 }
 
 impl Filter {
-    fn selection(&self) -> Result<Selection, FilterError> {
+    pub(super) fn selection(&self) -> Result<Selection, FilterError> {
         if let Some(stream) = &self.stream {
             let known = stream.parse().map_err(|_| FilterError::Stream { stream: stream.clone() })?;
             return Ok(Selection::Stream(known));
@@ -186,7 +189,61 @@ impl Server {
     }
 }
 
+/// State keys of the places of those who come back, by name.
+const KEPT: &str = "tap/";
+
+impl Server {
+    /// As [`Server::tap`], but from where [`Tap::keep`] was called last under this `name`, if that is less than `lapses`
+    /// ago: also by another life of this process.
+    ///
+    /// # Errors
+    /// As [`Server::tap`].
+    pub fn tap_again(
+        &self,
+        instance: &str,
+        filter: Filter,
+        name: &str,
+        lapses: Duration,
+    ) -> Result<Tap, OperationError> {
+        let tap = self.tap(instance, filter)?;
+        let Some((at_ms, place)) =
+            tap.log.store().state(&format!("{KEPT}{name}")).and_then(|kept| read(&kept))
+        else {
+            return Ok(tap);
+        };
+        let age = Timestamp::now().as_millisecond().saturating_sub(at_ms);
+        let is_fresh = u64::try_from(age).is_ok_and(|age| age < lapses.as_millis() as u64);
+        // A place beyond the end is of a log that was lost.
+        if !is_fresh || place.position > tap.next {
+            return Ok(tap);
+        }
+        let after = place.index.checked_sub(1).map(|index| Place { index, ..place });
+        Ok(Tap { next: place.position, after, ..tap })
+    }
+}
+
+/// When a place was kept, Unix ms, and the first place that was not seen then: three numbers, little-endian.
+fn read(kept: &[u8]) -> Option<(i64, Place)> {
+    let (at_ms, rest) = kept.split_first_chunk::<8>()?;
+    let (position, rest) = rest.split_first_chunk::<8>()?;
+    let index = u32::from_le_bytes(rest.try_into().ok()?);
+    Some((i64::from_le_bytes(*at_ms), Place { position: u64::from_le_bytes(*position), index }))
+}
+
 impl Tap {
+    /// Keeps how far this has come, for [`Server::tap_again`]. While the journal cannot be written, nothing is kept.
+    pub fn keep(&self, name: &str) {
+        let next = self.ready.front().map_or(Place { position: self.next, index: 0 }, |(place, _)| *place);
+        let mut kept = Vec::with_capacity(20);
+        kept.extend(Timestamp::now().as_millisecond().to_le_bytes());
+        kept.extend(next.position.to_le_bytes());
+        kept.extend(next.index.to_le_bytes());
+        let state = vec![(format!("{KEPT}{name}"), Some(Bytes::from(kept)))];
+        if let Err(error) = self.log.store().try_append(Commit { entries: Vec::new(), state }) {
+            tracing::debug!("a viewer's place is not kept: {error}");
+        }
+    }
+
     /// Waits for the next one; `None` when the instance is deleted or the server ends.
     pub async fn next(&mut self) -> Option<Tapped> {
         self.next_placed().await.map(|(_, tapped)| tapped)
