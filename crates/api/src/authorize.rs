@@ -1,24 +1,29 @@
 //! Who may use a route, and the note in the audit log of who changed something by it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    body::HttpBody,
+    body::{Body, HttpBody},
     extract::{DefaultBodyLimit, Request, State},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::MethodRouter,
 };
+use futures_util::StreamExt;
 
 use crate::{
     App, Problem,
-    audit::Entry,
+    audit::{Entry, now},
     auth::{Caller, Peer, Role},
     patience,
     route::Route,
 };
+
+/// Between two looks at whether somebody may still see what they are being sent: soon after they were locked out, and
+/// no work to speak of with hundreds of viewers.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// What a route needs to be asked.
 #[derive(Clone)]
@@ -73,7 +78,7 @@ async fn check(State(guarded): State<Arc<Guarded>>, mut request: Request, next: 
     };
     request.extensions_mut().insert(caller.clone());
     if !request.body().is_end_stream() {
-        request = request.map(patience::timed);
+        request = request.map(|body| patience::timed(body, *body_bytes));
     }
     if let Some(problem) = refused {
         let mut response = problem.into_response();
@@ -85,7 +90,13 @@ async fn check(State(guarded): State<Arc<Guarded>>, mut request: Request, next: 
         return response;
     }
     if !guarded.changes {
-        return next.run(request).await;
+        let headers = request.headers().clone();
+        let response = next.run(request).await;
+        return if is_endless(&response) {
+            while_allowed(response, guarded, headers, peer)
+        } else {
+            response
+        };
     }
     // Whoever hangs up in the middle does not leave half a change behind: it goes on to its end, and is noted.
     let change = tokio::spawn(async move {
@@ -98,6 +109,30 @@ async fn check(State(guarded): State<Arc<Guarded>>, mut request: Request, next: 
         let detail = "a fault in Watchpost; what was asked may be done in part: look before you try again";
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail).into_response()
     })
+}
+
+fn is_endless(response: &Response) -> bool {
+    response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream")
+}
+
+/// An answer without an end ends with the session or token that it was asked for with: another password, a log-out, a
+/// user who is taken out hold for who looks already, too.
+fn while_allowed(
+    response: Response,
+    guarded: Arc<Guarded>,
+    headers: HeaderMap,
+    peer: Option<Peer>,
+) -> Response {
+    let locked_out = async move {
+        let may = || {
+            let caller = guarded.app.auth.identify(&headers, peer);
+            caller.is_ok_and(|caller| caller.role >= guarded.role)
+        };
+        while may() {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    };
+    response.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(locked_out))))
 }
 
 impl Guarded {
@@ -136,7 +171,7 @@ pub(crate) fn entry(
     peer: Option<Peer>,
 ) -> Entry {
     Entry {
-        time: jiff::Timestamp::now().strftime("%FT%T%.3fZ").to_string(),
+        time: now(),
         user: caller.name.clone(),
         role: caller.role.name().to_owned(),
         action: id.to_owned(),

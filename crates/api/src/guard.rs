@@ -1,5 +1,8 @@
 //! Keeps web pages of others out. Who reaches the loopback address is admin (PRODUCT section 14), and a
 //! browser on this machine reaches it for every page it shows.
+//!
+//! What a browser says of where a request comes from (Fetch Metadata) is believed as a resource isolation policy has it
+//! (W3C "Post-Spectre Web Development"): pages of other sites may lead here by a link, and embed or fetch nothing.
 
 use axum::{
     extract::{Request, State},
@@ -9,6 +12,9 @@ use axum::{
 };
 
 use crate::{App, Problem};
+
+/// A GET of the reference system's that takes what it gives away: not even a link of another site may lead there.
+const DRAINS: &str = "/consume_events";
 
 /// Refuses requests under a name that is not this machine's own (a name that somebody has made to lead here:
 /// DNS rebinding), and those that change something on behalf of another site's page.
@@ -37,17 +43,22 @@ fn refusal(request: &Request, is_own: impl Fn(&str) -> bool) -> Option<Problem> 
             format!("`{host}` is not a name of this server; use its address, localhost, or --host-name");
         return Some(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail));
     }
+    // Browsers say where a request comes from also where they leave out the origin (Fetch Metadata).
+    let site = text(HeaderName::from_static("sec-fetch-site"));
     let reads = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
     if reads {
-        return None;
+        let path = request.uri().path();
+        let follows_link = text(HeaderName::from_static("sec-fetch-mode")) == Some("navigate");
+        let is_open = path.starts_with("/hls/") || follows_link && !path.ends_with(DRAINS);
+        let other = site.filter(|site| *site == "cross-site" && !is_open)?;
+        let detail = format!("a page of another site ({other}) may not embed or fetch this");
+        return Some(Problem::new(StatusCode::FORBIDDEN, detail));
     }
     let origin = text(header::ORIGIN);
     let other_origin = origin.filter(|origin| {
         let authority = origin.parse::<Uri>().ok().and_then(|uri| uri.authority().cloned());
         authority.is_none_or(|authority| Some(authority.as_str()) != host)
     });
-    // Browsers say where a request comes from also where they leave out the origin (Fetch Metadata).
-    let site = text(HeaderName::from_static("sec-fetch-site"));
     let other_site = site.filter(|site| !["same-origin", "none"].contains(site));
     let other = other_origin.or(other_site)?;
     let detail = format!("a page of `{other}` may not change anything here");
@@ -70,7 +81,7 @@ fn is(host: &str, own: &str) -> bool {
 }
 
 /// Whether `host` (with or without a port) means this machine.
-fn is_local(host: &str) -> bool {
+pub(crate) fn is_local(host: &str) -> bool {
     let name = name_of(host);
     name.eq_ignore_ascii_case("localhost")
         || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
@@ -84,10 +95,16 @@ mod tests {
     use super::*;
 
     async fn asked(method: Method, headers: &[(&str, &str)]) -> StatusCode {
+        asked_for("/", method, headers).await
+    }
+
+    async fn asked_for(path: &str, method: Method, headers: &[(&str, &str)]) -> StatusCode {
         let app = Router::new()
             .route("/", get(|| async {}).post(|| async {}))
+            .route("/hls/x.m3u8", get(|| async {}))
+            .route("/v1/core/instance/x/consume_events", get(|| async {}))
             .layer(axum::middleware::from_fn(check_local));
-        let mut request = Request::builder().method(method).uri("/");
+        let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -122,5 +139,24 @@ mod tests {
             StatusCode::FORBIDDEN
         );
         assert_eq!(asked(Method::POST, &[host, ("sec-fetch-site", "same-origin")]).await, StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn pages_of_other_sites_lead_here_and_embed_nothing() {
+        let (drain, video) = ("/v1/core/instance/x/consume_events", "/hls/x.m3u8");
+        let (yes, no) = (StatusCode::OK, StatusCode::FORBIDDEN);
+        for (path, site, mode, expected) in [
+            ("/", "cross-site", "no-cors", no),
+            ("/", "cross-site", "cors", no),
+            ("/", "cross-site", "navigate", yes),
+            ("/", "same-site", "no-cors", yes),
+            ("/", "none", "navigate", yes),
+            (drain, "cross-site", "navigate", no),
+            (drain, "same-origin", "cors", yes),
+            (video, "cross-site", "cors", yes),
+        ] {
+            let headers = [("host", "localhost:3546"), ("sec-fetch-site", site), ("sec-fetch-mode", mode)];
+            assert_eq!(asked_for(path, Method::GET, &headers).await, expected, "{path} {site} {mode}");
+        }
     }
 }

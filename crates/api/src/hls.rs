@@ -10,15 +10,18 @@ use std::{future::poll_fn, sync::Arc};
 
 use axum::{
     Router,
-    extract::{Path, Query},
-    http::{StatusCode, header},
+    http::{HeaderName, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 use watchpost_runtime::hls::{Awaited, Come, HlsStream, find};
 
-use crate::Problem;
+use crate::{
+    Problem,
+    extract::{Asked, At},
+};
 
 /// RFC 8216 section 4.
 const PLAYLIST: &str = "application/vnd.apple.mpegurl";
@@ -35,7 +38,7 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
 }
 
 /// What a player wants the playlist to have (section 6.2.5.2). Other keys are not ours.
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
 struct Reload {
     #[serde(rename = "_HLS_msn")]
     piece: Option<u64>,
@@ -43,7 +46,7 @@ struct Reload {
     part: Option<usize>,
 }
 
-async fn first(Path(playlist): Path<String>, Query(reload): Query<Reload>) -> Response {
+async fn first(At(playlist): At<String>, Asked(reload): Asked<Reload>) -> Response {
     let instance = playlist.strip_suffix(".m3u8");
     let Some((instance, stream)) = instance.and_then(|id| Some((id, find(id, None)?))) else {
         return answer(None, PLAYLIST, NOT_CACHED);
@@ -52,10 +55,7 @@ async fn first(Path(playlist): Path<String>, Query(reload): Query<Reload>) -> Re
     reloaded(&stream, reload, &base).await
 }
 
-async fn by_name(
-    Path((instance, playlist)): Path<(String, String)>,
-    Query(reload): Query<Reload>,
-) -> Response {
+async fn by_name(At((instance, playlist)): At<(String, String)>, Asked(reload): Asked<Reload>) -> Response {
     let found = playlist.strip_suffix(".m3u8").and_then(|name| find(&instance, Some(name)));
     let Some(stream) = found else { return answer(None, PLAYLIST, NOT_CACHED) };
     let base = format!("{}/", coded(&stream));
@@ -96,7 +96,7 @@ async fn come(stream: &Arc<HlsStream>, awaited: Awaited) -> Result<(), Response>
     }
 }
 
-async fn file(Path((instance, name, file)): Path<(String, String, String)>) -> Response {
+async fn file(At((instance, name, file)): At<(String, String, String)>) -> Response {
     let Some(stream) = find(&instance, Some(&name)) else { return answer(None, MEDIA, CACHED) };
     // Only parts are asked for before they are there.
     if let Some(awaited) = Awaited::of_file(&file).filter(|awaited| awaited.part.is_some())
@@ -116,9 +116,12 @@ fn refused(status: StatusCode, detail: &str) -> Response {
 
 fn answer(bytes: Option<Vec<u8>>, kind: &'static str, cache: &'static str) -> Response {
     let cors = (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+    // The same for players that ask without CORS: `<video src>` of Safari.
+    let anywhere = (HeaderName::from_static("cross-origin-resource-policy"), "cross-origin");
     match bytes {
         Some(bytes) => {
-            ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, cache), cors], bytes).into_response()
+            let kept = (header::CACHE_CONTROL, cache);
+            ([(header::CONTENT_TYPE, kind), kept, cors, anywhere], bytes).into_response()
         }
         None => {
             let detail = "no such stream or piece: it may not have begun, be over, or not be exported by HLS";

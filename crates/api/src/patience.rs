@@ -11,6 +11,11 @@ use crate::Problem;
 
 /// For a body of any size: a slow phone that has just found its network.
 const GRACE: Duration = Duration::from_secs(20);
+/// For one that its route keeps short: it comes in the packet of its head. The login is among these, and who asks there
+/// nobody knows yet.
+const SHORT_GRACE: Duration = Duration::from_secs(5);
+/// What is short, in bytes.
+pub(crate) const SHORT_BYTES: usize = 8 << 10;
 /// And a second more for so many bytes that have come: below that nobody sends anything of use.
 const BYTES_PER_S: u64 = 4096;
 
@@ -26,9 +31,9 @@ impl fmt::Display for TooSlow {
 
 impl std::error::Error for TooSlow {}
 
-/// The same body, which breaks off with an error where it is sent too slowly.
-pub(crate) fn timed(body: Body) -> Body {
-    timed_by(body, GRACE)
+/// The same body, which breaks off with an error where it is sent too slowly; it may have `most_bytes`.
+pub(crate) fn timed(body: Body, most_bytes: usize) -> Body {
+    timed_by(body, if most_bytes <= SHORT_BYTES { SHORT_GRACE } else { GRACE })
 }
 
 fn timed_by(body: Body, grace: Duration) -> Body {

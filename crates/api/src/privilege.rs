@@ -29,8 +29,9 @@ pub(crate) fn check(
             }
         }
     }
-    let known: BTreeSet<_> = before.iter().map(|place| &place.value).collect();
-    let added: Vec<_> = after.iter().filter(|place| !known.contains(&place.value)).collect();
+    // What is a path may not become a command because an admin has once written the same somewhere.
+    let known: BTreeSet<_> = before.iter().map(|place| (place.kind, &place.value)).collect();
+    let added: Vec<_> = after.iter().filter(|place| !known.contains(&(place.kind, &place.value))).collect();
     if let Some(open) = added.iter().find(|place| place.kind == Kind::OpenAddress) {
         let message = "everybody who reaches this address could watch".to_owned();
         let fix = "set config.username and config.password, or use 127.0.0.1".to_owned();
@@ -57,6 +58,8 @@ enum Kind {
     Command,
     Pipeline,
     Path,
+    /// What Watchpost itself keeps in the data folder: passwords, other instances, logs.
+    Own,
     /// RTSP for everybody, without a user.
     OpenAddress,
 }
@@ -67,6 +70,7 @@ impl Kind {
             Self::Command => "a command",
             Self::Pipeline => "a pipeline",
             Self::Path => "a path outside the data folder",
+            Self::Own => "a file that Watchpost keeps for itself",
             Self::OpenAddress => "an open address",
         }
     }
@@ -97,7 +101,7 @@ fn look(value: &Value, key: &str, path: &str, found: &mut BTreeSet<Privileged>) 
             }
         }
         Value::String(text) => {
-            if let Some(kind) = kind(key, text) {
+            if let Some(kind) = kind(key, text, path) {
                 found.insert(Privileged { value: text.clone(), kind, path: path.to_owned() });
             }
         }
@@ -105,7 +109,27 @@ fn look(value: &Value, key: &str, path: &str, found: &mut BTreeSet<Privileged>) 
     }
 }
 
-fn kind(key: &str, text: &str) -> Option<Kind> {
+/// In the data folder, beside what users put there to be read. Whoever may have it read as a source or certificate
+/// would find lines of it in the reasons why it is none.
+const OWN: [&str; 8] = [
+    "config.json",
+    "users.json",
+    "audit.log",
+    "audit.log.1",
+    "control.sock",
+    "journal",
+    "instances",
+    "exporters",
+];
+
+/// Whether a relative path or URI leads to one of them, or to a hidden file.
+fn is_own(text: &str) -> bool {
+    let path = split_scheme(text).map_or(text, |(_, rest)| rest);
+    let first = path.split('/').find(|part| !["", "."].contains(part)).unwrap_or_default();
+    OWN.contains(&first) || first.starts_with('.')
+}
+
+fn kind(key: &str, text: &str, at: &str) -> Option<Kind> {
     if text.is_empty() {
         return None;
     }
@@ -128,7 +152,13 @@ fn kind(key: &str, text: &str) -> Option<Kind> {
         // Three slashes lead into the data folder, four out of it.
         _ => text.contains(":////") || (text.contains(":///") && text.split('/').any(|part| part == "..")),
     };
-    ((is_address || is_path) && leads_out).then_some(Kind::Path)
+    if (is_address || is_path) && leads_out {
+        return Some(Kind::Path);
+    }
+    // Addresses of exports lead into `exports/`; networks have hosts, and not files.
+    let is_read = is_path && key != "path" || is_address && at.starts_with("/Input");
+    let is_file = scheme.is_empty() || text.contains(":///");
+    (is_read && is_file && is_own(text)).then_some(Kind::Own)
 }
 
 /// An RTSP export that others than this machine reach, and that asks nobody who they are.
@@ -139,8 +169,14 @@ fn is_open(handler: &Map<String, Value>) -> bool {
     let config = handler.get("config").and_then(Value::as_object);
     let set =
         |key: &str| config.and_then(|c| c.get(key)).and_then(Value::as_str).is_some_and(|v| !v.is_empty());
-    let host = rest.trim_start_matches('/').split(['/', ':']).next().unwrap_or_default();
+    // The older form (REFERENCE "Exports by URI") has the address in its settings, which go before the URI.
+    let ip = config.and_then(|config| config.get("ip")?.as_str()).filter(|_| rest.starts_with('/'));
+    let host = ip.unwrap_or(rest).trim_start_matches('/').split('/').next().unwrap_or_default();
     let host = host.rsplit('@').next().unwrap_or_default();
+    let host = match host.strip_prefix('[') {
+        Some(six) => six.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
     let here = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
     ["rtsp", "rtsps"].contains(&scheme.as_str()) && !here && !(set("username") && set("password"))
 }
@@ -173,6 +209,11 @@ mod tests {
             json!({"Output": {"handlers": {"a": {"uri": "json:///../../x", "sink": ""}}}}),
             json!({"Output": {"handlers": [{"uri": "rtsp://127.0.0.1/x", "config": {"pipeline": "( x )"}}]}}),
             json!({"Output": {"handlers": {"a": {"uri": "mqtts://h/t", "config": {"certificate_path": "/x"}}}}}),
+            json!({"Input": {"uri": "ndjson:///users.json"}}),
+            json!({"Input": {"uri": "ndjson:///./config.json"}}),
+            json!({"Input": {"uri": "journal/wal"}}),
+            json!({"Input": {"uri": "ndjson+post://", "video_uri": "instances/x.json"}}),
+            json!({"Output": {"handlers": {"a": {"uri": "mqtts://h/t", "config": {"certificate_path": "users.json"}}}}}),
         ];
         for document in privileged.map(map) {
             let refused = check(&caller(Role::Operator), &Map::new(), &document);
@@ -180,12 +221,25 @@ mod tests {
             check(&caller(Role::Admin), &Map::new(), &document).unwrap();
             check(&caller(Role::Operator), &document, &document).unwrap();
         }
+        for uri in ["uploads/a.mp4", "ndjson:///mine/users.json", "http://journal/live", "push://"] {
+            check(&caller(Role::Operator), &Map::new(), &map(json!({"Input": {"uri": uri}}))).unwrap();
+        }
         let plain = json!({
             "DisplayName": "/a/../b", "Input": {"uri": "rtsp://me:pw@cam/../1"},
-            "Output": {"handlers": {"a": {"uri": "json:///x.jsonl", "sink": "", "config": {"minify": true}}}},
+            "Output": {"handlers": {"a": {"uri": "json:///journal/x.jsonl", "sink": "", "config": {"minify": true}}}},
             "Zone": {"Zones": {"1": {"name": "/etc"}}},
         });
         check(&caller(Role::Operator), &Map::new(), &map(plain)).unwrap();
+    }
+
+    #[test]
+    fn what_an_admin_has_set_does_not_become_something_else() {
+        let before = map(json!({"Input": {"uri": "/srv/clip.sh"}}));
+        let same = map(json!({"Input": {"uri": "/srv/clip.sh", "loop": true}}));
+        check(&caller(Role::Operator), &before, &same).unwrap();
+        let run =
+            map(json!({"Input": {"uri": "/srv/clip.sh"}, "Output": {"preprocess_cmd": "/srv/clip.sh"}}));
+        assert!(check(&caller(Role::Operator), &before, &run).is_err());
     }
 
     #[test]
@@ -195,6 +249,10 @@ mod tests {
             check(&caller(Role::Admin), &Map::new(), &map(document))
         };
         assert!(open("rtsp://0.0.0.0:8554/a", json!({})).is_err());
+        assert!(open("rtsp:///127.0.0.1", json!({"ip": "0.0.0.0"})).is_err());
+        assert!(open("rtsp://[::]:8554/a", json!({})).is_err());
+        open("rtsp:///x", json!({"ip": "127.0.0.1"})).unwrap();
+        open("rtsp://[::1]:8554/a", json!({})).unwrap();
         open("rtsp://127.0.0.1:8554/a", json!({})).unwrap();
         open("rtsp://0.0.0.0:8554/a", json!({"username": "u", "password": "p"})).unwrap();
     }

@@ -1,5 +1,7 @@
 //! Logging in and out.
 
+use std::time::Duration;
+
 use axum::{
     Extension, Json,
     extract::State,
@@ -55,18 +57,18 @@ pub(crate) async fn begin(
 ) -> Result<Response, Problem> {
     let peer = peer.map(|Extension(peer)| peer);
     let address = peer.map(|Peer(address)| address);
-    if let Some(wait) = app.auth.limit.wait(address, &user) {
-        let seconds = wait.as_secs() + 1;
-        let detail = format!("too many tries with a wrong password; wait {seconds} s");
-        let mut response = Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).into_response();
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        return Ok(response);
+    let slowed = || app.auth.limit.wait(address, &user).map(too_many);
+    if let Some(refusal) = slowed() {
+        return Ok(refusal);
     }
     let credentials = app.auth.store.current().map_err(unreadable)?;
     let (name, kept) = (user.clone(), credentials.clone());
-    let turn = HASHING.acquire().await.map_err(|_| Problem::invalid("the server is stopping"))?;
+    // Held until it is known how it went: hundreds that come at the same moment are guesses, too.
+    let _turn = HASHING.acquire().await.map_err(|_| Problem::invalid("the server is stopping"))?;
+    if let Some(refusal) = slowed() {
+        return Ok(refusal);
+    }
     let right = tokio::task::spawn_blocking(move || kept.verify(&name, &password)).await.unwrap_or(false);
-    drop(turn);
     let caller = |role| Caller { name: Some(user.clone()), role };
     let note = |role, status| {
         let path = "/api/v1/session".to_owned();
@@ -86,6 +88,14 @@ pub(crate) async fn begin(
     let age = IDLE.as_secs();
     let set = format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={age}{secure}");
     Ok(with_cookie(Json(session).into_response(), &set))
+}
+
+fn too_many(wait: Duration) -> Response {
+    let seconds = wait.as_secs() + 1;
+    let detail = format!("too many tries with a wrong password; wait {seconds} s");
+    let mut response = Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).into_response();
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    response
 }
 
 pub(crate) async fn end(State(app): State<App>, headers: HeaderMap) -> Response {

@@ -17,7 +17,7 @@ pub(crate) use self::credentials::Store;
 pub use self::credentials::{CredentialError, has_credentials, set_password};
 pub(crate) use self::{limit::HASHING, sessions::IDLE};
 use self::{limit::Limit, sessions::Sessions};
-use crate::Problem;
+use crate::{Problem, guard::is_local};
 
 /// Name of the session's cookie.
 pub(crate) const COOKIE: &str = "watchpost_session";
@@ -85,7 +85,7 @@ impl Auth {
         })?;
         if credentials.is_empty() {
             // Asked for at every request: users may be taken away while the server is open to a network.
-            let is_here = peer.is_none_or(|Peer(address)| address.is_loopback());
+            let is_here = peer.is_none_or(|Peer(address)| address.is_loopback()) && !is_forwarded(headers);
             return Ok(Caller { name: None, role: if is_here { Role::Admin } else { Role::Public } });
         }
         if let Some(token) = bearer(headers) {
@@ -94,6 +94,14 @@ impl Auth {
         let session = cookie(headers).and_then(|token| self.sessions.find(token));
         Ok(session.and_then(|session| credentials.by_session(&session)).unwrap_or(nobody))
     }
+}
+
+/// Whether a proxy on this machine has passed a request on, as far as that can be seen: it is asked under another name, or
+/// the proxy says for whom.
+fn is_forwarded(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let says = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
+    host.is_some_and(|host| !is_local(host)) || says.iter().any(|name| headers.contains_key(*name))
 }
 
 /// The token of `Authorization: Bearer`.
