@@ -9,6 +9,8 @@ use std::{
 use serde_json::{Value, json};
 use watchpost_testkit::{Sandbox, Watchpost, wait_until};
 
+use crate::described;
+
 /// An answer.
 pub struct Answer {
     pub status: u16,
@@ -31,11 +33,14 @@ impl Answer {
     }
 }
 
-/// Asks once, with more headers, a line each.
+/// Asks once, with more headers, a line each. Whatever is answered is held against the description of the API.
 pub fn ask(address: SocketAddr, method: &str, path: &str, headers: &[&str], body: &[u8]) -> Answer {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+    if !headers.iter().any(|line| line.starts_with("Host:")) {
+        head += &format!("Host: {address}\r\n");
+    }
     for line in headers {
         head += &format!("{line}\r\n");
     }
@@ -45,8 +50,15 @@ pub fn ask(address: SocketAddr, method: &str, path: &str, headers: &[&str], body
     let _refused_early = stream.write_all(body);
     let mut answer = Vec::new();
     let _reset_after_it = stream.read_to_end(&mut answer);
+    let answer = parse(answer);
+    described::hold(method, path, &answer);
+    answer
+}
+
+/// An answer out of all that came.
+pub fn parse(mut answer: Vec<u8>) -> Answer {
     let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap_or_else(|| {
-        panic!("{method} {path}: no answer but {:?}", String::from_utf8_lossy(&answer));
+        panic!("no answer but {:?}", String::from_utf8_lossy(&answer));
     });
     let head = String::from_utf8_lossy(&answer[..end]).into_owned();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();

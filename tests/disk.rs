@@ -297,3 +297,44 @@ fn a_kill_while_nothing_is_durable_repeats_numbers_and_loses_nothing_that_was_du
         left.events.iter().find(|event| event["sequence"] == undurable[undurable.len() - 1]["sequence"]);
     assert_ne!(again.unwrap()["record_id"], undurable[undurable.len() - 1]["record_id"]);
 }
+
+/// PRODUCT 15: `/readyz`, `/metrics` and `/api/v1/system` say so while it lasts, and no longer; `/healthz` is about the
+/// process alone.
+#[test]
+fn a_full_disk_is_seen_by_whoever_watches_over_the_server() {
+    use crate::api::{ask, get};
+    let mut sandbox = Sandbox::new(env!("CARGO_BIN_EXE_watchpost"));
+    let Some(disk) = SmallDisk::new(&sandbox.data().join("journal"), MIB) else { return };
+    sandbox.put_on(disk);
+    let tracks = json!({"tracks": {"uri": "json:///tracks.jsonl", "sink": "output-tracks", "config": {"append_only": true}}});
+    let mut document = scene("ndjson+post://", 2, json!({"handlers": tracks}));
+    document["AutoStart"] = true.into();
+    sandbox.write("data/instances/scene.json", document.to_string());
+    let _server = sandbox.spawn(&["serve"]);
+    let address = sandbox.http_address();
+    let mut fed = 0;
+    let mut post = || {
+        let lines: String = (fed..fed + 20).map(|frame| walkers(10).line(frame)).collect();
+        let posted = ask(address, "POST", "/v1/core/instance/scene/detections", &[], lines.as_bytes());
+        fed += if posted.status == 200 { 20 } else { 0 };
+        posted.status
+    };
+    wait_until("it takes lines", || post() == 200);
+    let blocked = || {
+        let metrics = String::from_utf8(get(address, "/metrics").body).unwrap();
+        let state = get(address, "/api/v1/system").json()["journal"]["state"].clone();
+        (get(address, "/readyz").status, metrics.contains("\nwatchpost_journal_blocked 1\n"), state)
+    };
+    assert_eq!(blocked(), (200, false, json!("writing")));
+    sandbox.disk().unwrap().fill();
+    wait_until("it is seen", || {
+        post();
+        get(address, "/readyz").status == 503
+    });
+    assert_eq!(blocked(), (503, true, json!("blocked")));
+    let why = get(address, "/readyz").json();
+    assert!(why["detail"].as_str().unwrap().contains("journal"), "{why}");
+    assert_eq!(get(address, "/healthz").status, 200);
+    sandbox.disk().unwrap().free();
+    wait_until("it is over", || blocked() == (200, false, json!("writing")));
+}

@@ -16,6 +16,8 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # What is tried and what is held against the answers.
 CONFIG = ROOT / "tests/python/schemathesis.toml"
+# Bodies that it cannot make up by itself.
+HOOKS = ROOT / "tests/python/schemathesis_hooks.py"
 # How long it may take before it counts as hanging, in seconds; it takes a minute or two.
 PATIENCE = 900
 
@@ -69,7 +71,10 @@ class Api(unittest.TestCase):
             st, "--config-file", CONFIG, "run", f"{self.url}/openapi.json",
             "--seed", "1", "--no-color", "--header", f"Authorization: Bearer {self.token}",
         ]
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=PATIENCE)
+        environment = {**os.environ, "SCHEMATHESIS_HOOKS": str(HOOKS)}
+        done = subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=PATIENCE
+        )
         self.assertEqual(done.returncode, 0, done.stdout[-20000:] + done.stderr[-2000:])
         self.assertIsNone(self.server.poll(), "the server still runs")
 

@@ -12,8 +12,9 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use schemars::JsonSchema;
+use schemars::{JsonSchema, json_schema};
 use serde::Serialize;
+use serde_json::json;
 use watchpost_runtime::{Body, PostError, Posted, Server};
 
 use crate::{Problem, extract::At};
@@ -37,12 +38,43 @@ pub(crate) struct Answer {
 
 /// The same as problem details (RFC 9457, section 3.2: members of our own).
 #[derive(Serialize)]
-struct Refused {
+pub(crate) struct Refused {
     status: u16,
     title: &'static str,
     detail: String,
     #[serde(flatten)]
     answer: Answer,
+}
+
+impl JsonSchema for Refused {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "PostRefused".into()
+    }
+
+    /// Without the counts it is a problem as any other: of the request, and not of its lines.
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let number = |says: &str| json!({"type": "integer", "minimum": 0, "description": says});
+        json_schema!({
+            "type": "object",
+            "description": "A problem (RFC 9457), with what became of the lines",
+            "required": ["status", "title", "detail"],
+            "properties": {
+                "status": {"type": "integer", "minimum": 400, "maximum": 599},
+                "title": {"type": "string"},
+                "detail": {"type": "string"},
+                "accepted": number("Lines taken"),
+                "refused": number("Lines refused"),
+                "left_bytes": number("Bytes at the end of the body that were not looked at; post them again"),
+                "problems": {"type": "array", "items": {"type": "object", "required": ["message"], "properties": {
+                    "line": {"type": "integer", "minimum": 1}, "message": {"type": "string"},
+                }}},
+            },
+            "examples": [{
+                "status": 503, "title": "Service Unavailable", "detail": "the analysis is behind: post the last 210 bytes of the body again",
+                "accepted": 1000, "refused": 0, "problems": [], "left_bytes": 210,
+            }],
+        })
+    }
 }
 
 #[derive(Serialize, JsonSchema)]

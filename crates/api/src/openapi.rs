@@ -1,11 +1,13 @@
 //! The API in the words of OpenAPI 3.1, made from the table of routes.
 
-use axum::http::Method;
+use std::sync::LazyLock;
+
+use axum::{Json, extract::State, http::Method};
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Problem,
+    App, Problem,
     auth::Role,
     route::{Content, MakeSchema, Route},
     table,
@@ -46,6 +48,16 @@ pub fn openapi() -> Value {
             },
         },
     })
+}
+
+/// The same for this server: where there are users or tokens, nobody comes in without.
+pub(crate) async fn show(State(app): State<App>) -> Json<Value> {
+    static DESCRIPTION: LazyLock<Value> = LazyLock::new(openapi);
+    let mut description = DESCRIPTION.clone();
+    if app.auth.store.current().is_ok_and(|users| !users.is_empty()) {
+        description["security"] = json!([{"session": []}, {"token": []}]);
+    }
+    Json(description)
 }
 
 /// What can go wrong anywhere; each of them is a problem.

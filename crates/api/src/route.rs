@@ -44,6 +44,7 @@ pub(crate) struct Content {
 }
 
 const JSON: &str = "application/json";
+const PROBLEM: &str = "application/problem+json";
 
 impl Route {
     pub fn new(
@@ -107,6 +108,13 @@ impl Route {
     /// Answers with JSON.
     pub fn gives<T: JsonSchema>(mut self, status: u16) -> Self {
         let content = Content { kind: JSON, schema: Some(|generator| generator.subschema_for::<T>()) };
+        self.answers.push((status, Some(content)));
+        self
+    }
+
+    /// Answers with a problem (RFC 9457) that says more than others.
+    pub fn gives_problem<T: JsonSchema>(mut self, status: u16) -> Self {
+        let content = Content { kind: PROBLEM, schema: Some(|generator| generator.subschema_for::<T>()) };
         self.answers.push((status, Some(content)));
         self
     }

@@ -1,7 +1,6 @@
 //! The table of all routes: the router, who may use each, OpenAPI and the tests that try each are made from it.
 
 use axum::{
-    Json,
     http::Method,
     routing::{self as on},
 };
@@ -64,7 +63,7 @@ fn process() -> Vec<Route> {
         get("/metrics", Viewer, "metrics", "Counts and states in Prometheus' text format; docs/metrics.md")
             .gives_bytes(200, "text/plain; version=0.0.4; charset=utf-8").by(|| on::get(metrics::metrics)),
         get("/openapi.json", Public, "openapi", "This description")
-            .gives_bytes(200, "application/json").by(|| on::get(async || Json(crate::openapi()))),
+            .gives_bytes(200, "application/json").by(|| on::get(crate::openapi::show)),
     ]
 }
 
@@ -249,7 +248,7 @@ fn reference() -> Vec<Route> {
     vec![
         post("/v1/core/instance/{id}/detections", Operator, "postDetections", "The user's own detections, one JSON object a line")
             .takes_bytes("application/x-ndjson").up_to(detections::MAX_BODY_BYTES)
-            .gives::<detections::Answer>(200).by(|| on::post(detections::detections)),
+            .gives::<detections::Answer>(200).gives_problem::<detections::Refused>(422).gives_problem::<detections::Refused>(503).by(|| on::post(detections::detections)),
         get("/v1/core/instances", Viewer, "coreInstances", "All instances")
             .gives::<instances::All>(200).by(|| on::get(instances::list)),
         post("/v1/core/instance", Operator, "coreAddInstance", "Make an instance")
