@@ -69,9 +69,9 @@ class Api(unittest.TestCase):
         st = os.path.join(os.path.dirname(sys.executable), "st")
         command = [
             st, "--config-file", CONFIG, "run", f"{self.url}/openapi.json",
-            "--seed", "1", "--no-color", "--header", f"Authorization: Bearer {self.token}",
+            "--seed", "1", "--no-color",
         ]
-        environment = {**os.environ, "SCHEMATHESIS_HOOKS": str(HOOKS)}
+        environment = {**os.environ, "SCHEMATHESIS_HOOKS": str(HOOKS), "WATCHPOST_TOKEN": self.token}
         done = subprocess.run(
             command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=PATIENCE
         )
