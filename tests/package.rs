@@ -127,7 +127,7 @@ fn installed_and_removed(sandbox: &Sandbox, package: &Path) {
         let script = format!("#!/bin/sh\necho \"{name} $*\" >>{}\nexit {status}\n", calls.display());
         sandbox.write_program(&format!("fakes/{name}"), &script);
     }
-    let path = format!("{}:{}:/usr/sbin:/sbin", fakes.display(), std::env::var("PATH").unwrap());
+    let path = format!("{}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", fakes.display());
     let dpkg = |what: &str, of: &Path| {
         let mut dpkg = Command::new("dpkg");
         dpkg.arg(format!("--root={}", root.display()));
