@@ -1,5 +1,5 @@
 // The page in a real browser, against a real server that plays the demo's clip: what issue texts promise, a test a
-// promise. One process, one server, one browser, and what mostly waits beside it, so that all of it takes some two minutes
+// promise. One process, one server, one browser, and what mostly waits beside it, so that all of it takes some three minutes
 // on two cores.
 import { after, afterEach, before } from "node:test";
 import { begin, ended } from "./alone.mjs";
