@@ -84,14 +84,14 @@ impl<S: Send + Sync, T: DeserializeOwned + JsonSchema + Send + 'static> FromRequ
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let query = Query::<T>::from_request_parts(parts, state).await;
-        let Query(asked) = query.map_err(|rejection| {
-            Problem::new(StatusCode::BAD_REQUEST, format!("behind the `?`: {}", rejection.body_text()))
-        })?;
+        let told = |why: String| format!("behind the `?`: {why}");
         let pairs = Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
-        if let Ok(Query(pairs)) = pairs {
-            bounds::check_query::<T>(&pairs)?;
-        }
+        let Query(pairs) =
+            pairs.map_err(|rejection| Problem::new(StatusCode::BAD_REQUEST, told(rejection.body_text())))?;
+        bounds::check_query::<T>(&pairs)?;
+        // It can be read, and is not what is wanted: a number of no size that there is, a key given twice.
+        let query = Query::<T>::from_request_parts(parts, state).await;
+        let Query(asked) = query.map_err(|rejection| Problem::invalid(told(rejection.body_text())))?;
         Ok(Self(asked))
     }
 }
