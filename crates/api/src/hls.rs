@@ -46,23 +46,29 @@ struct Reload {
     part: Option<usize>,
 }
 
-async fn first(At(playlist): At<String>, Asked(reload): Asked<Reload>) -> Response {
+/// What stands behind the `?` and is none of it is 400 (section 6.2.5.2), not 422 as elsewhere.
+type Wanted = Result<Asked<Reload>, Problem>;
+
+async fn first(At(playlist): At<String>, wanted: Wanted) -> Response {
     let instance = playlist.strip_suffix(".m3u8");
     let Some((instance, stream)) = instance.and_then(|id| Some((id, find(id, None)?))) else {
         return answer(None, PLAYLIST, NOT_CACHED);
     };
     let base = format!("{instance}/{}/", coded(&stream));
-    reloaded(&stream, reload, &base).await
+    reloaded(&stream, wanted, &base).await
 }
 
-async fn by_name(At((instance, playlist)): At<(String, String)>, Asked(reload): Asked<Reload>) -> Response {
+async fn by_name(At((instance, playlist)): At<(String, String)>, wanted: Wanted) -> Response {
     let found = playlist.strip_suffix(".m3u8").and_then(|name| find(&instance, Some(name)));
     let Some(stream) = found else { return answer(None, PLAYLIST, NOT_CACHED) };
     let base = format!("{}/", coded(&stream));
-    reloaded(&stream, reload, &base).await
+    reloaded(&stream, wanted, &base).await
 }
 
-async fn reloaded(stream: &Arc<HlsStream>, reload: Reload, base: &str) -> Response {
+async fn reloaded(stream: &Arc<HlsStream>, wanted: Wanted, base: &str) -> Response {
+    let Ok(Asked(reload)) = wanted else {
+        return refused(StatusCode::BAD_REQUEST, "_HLS_msn and _HLS_part are numbers");
+    };
     let awaited = match reload {
         Reload { piece: Some(piece), part } => Some(Awaited { piece, part }),
         Reload { piece: None, part: Some(_) } => {
