@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use watchpost_testkit::{Sandbox, Watchpost, wait_until};
+use watchpost_testkit::{Sandbox, Watchpost, wait_until, walk};
 
 use crate::described;
 
@@ -609,14 +609,7 @@ fn the_reference_systems_paths_do_what_they_did_there() {
     assert_eq!(stats()["isRunning"], true);
     // The first poll is where it begins.
     assert_eq!(get(address, &format!("{base}/consume_events")).status, 204);
-    let mut frames = String::new();
-    for frame in 0..40 {
-        let x = if frame < 15 { 0.01 } else { 0.45 };
-        frames += &format!(
-            "{{\"frame_id\":{frame},\"timestamp_ms\":{},\"detections\":[{{\"label\":\"person\",\"confidence\":0.9,\"x\":{x},\"y\":0.4,\"width\":0.05,\"height\":0.2,\"track_id\":\"a\"}}]}}\n",
-            frame * 100
-        );
-    }
+    let frames = walk("a", 0..40);
     assert_eq!(ask(address, "POST", &format!("{base}/detections"), &[], frames.as_bytes()).status, 200);
     let mut events = Vec::new();
     wait_until("the event is consumed", || {

@@ -177,14 +177,7 @@ fn walk(address: SocketAddr, track: &str) {
         json!({"Zone": {"Zones": {"a": {"name": "Yard", "vertices": middle, "trigger_on_enter": true}}}});
     assert_eq!(json(address, "PATCH", "/api/v1/instances/gate/document", &zones).status, 200);
     let from = get(address, "/api/v1/instances/gate").json()["frames"].as_u64().unwrap();
-    let line = |frame: u64| {
-        let x = if frame < from + 20 { 0.01 } else { 0.45 };
-        format!(
-            "{{\"frame_id\":{frame},\"timestamp_ms\":{},\"detections\":[{{\"label\":\"person\",\"confidence\":0.9,\"x\":{x},\"y\":0.4,\"width\":0.05,\"height\":0.2,\"track_id\":\"{track}\"}}]}}\n",
-            frame * 100
-        )
-    };
-    let body: String = (from..from + 60).map(line).collect();
+    let body = watchpost_testkit::walk(track, from..from + 60);
     let posted = ask(address, "POST", "/v1/core/instance/gate/detections", &[], body.as_bytes());
     assert_eq!((posted.status, posted.json()["accepted"].as_u64()), (200, Some(60)), "{}", posted.json());
     wait_until("all are looked at", || get(address, "/api/v1/instances/gate").json()["frames"] == from + 60);

@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use watchpost_testkit::wait_until;
+use watchpost_testkit::{wait_until, walk};
 
 use crate::api::{ask, get, json, serve};
 
@@ -280,15 +280,8 @@ fn polled_records_outlive_the_server() {
             "config": {"schema_events": ["event-area-enter:2"], "append_only": true, "minify": true}}}}});
     assert_eq!(json(address, "POST", "/api/v1/instances", &document).status, 201);
     wait_until("it runs", || get(address, "/api/v1/instances/gate").json()["state"] == "running");
-    let walk = |address: SocketAddr, track: &str, from: u64| {
-        let line = |frame: u64| {
-            let x = if frame < from + 15 { 0.01 } else { 0.45 };
-            format!(
-                "{{\"frame_id\":{frame},\"timestamp_ms\":{},\"detections\":[{{\"label\":\"person\",\"confidence\":0.9,\"x\":{x},\"y\":0.4,\"width\":0.05,\"height\":0.2,\"track_id\":\"{track}\"}}]}}\n",
-                frame * 100
-            )
-        };
-        let body: String = (from..from + 40).map(line).collect();
+    let post = |address: SocketAddr, track: &str, from: u64| {
+        let body = walk(track, from..from + 40);
         assert_eq!(
             ask(address, "POST", "/v1/core/instance/gate/detections", &[], body.as_bytes()).status,
             200
@@ -306,14 +299,14 @@ fn polled_records_outlive_the_server() {
     let written = |count: usize| {
         wait_until("the event is written", || sandbox.json_lines_so_far("events.jsonl").len() == count);
     };
-    walk(address, "one", 0);
+    post(address, "one", 0);
     written(1);
     let mut seen = Vec::new();
     wait_until("it is polled", || {
         seen.extend(poll(address));
         !seen.is_empty()
     });
-    walk(address, "two", 100);
+    post(address, "two", 100);
     written(2);
     server.kill();
     let _server = sandbox.spawn(&["serve"]);
@@ -348,14 +341,7 @@ fn records_follow_each_other_as_server_sent_events_and_the_system_tells_of_itsel
     write!(stream, "GET {base}/consume_events_sse HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
     let mut lines = BufReader::new(stream).lines().map(Result::unwrap);
     assert!(lines.any(|line| line.is_empty()), "the head ends");
-    let mut frames = String::new();
-    for frame in 0..40 {
-        let x = if frame < 15 { 0.01 } else { 0.45 };
-        frames += &format!(
-            "{{\"frame_id\":{frame},\"timestamp_ms\":{},\"detections\":[{{\"label\":\"person\",\"confidence\":0.9,\"x\":{x},\"y\":0.4,\"width\":0.05,\"height\":0.2,\"track_id\":\"a\"}}]}}\n",
-            frame * 100
-        );
-    }
+    let frames = walk("a", 0..40);
     assert_eq!(ask(address, "POST", &format!("{base}/detections"), &[], frames.as_bytes()).status, 200);
     // `id:` a place, `event:` the type, `data:` a record of version 1 in one line.
     let (mut place, mut kind, mut places) = (String::new(), String::new(), Vec::new());

@@ -19,6 +19,6 @@ pub use camera::Camera;
 pub use children::acknowledging_exporter;
 pub use control::Control;
 pub use random::Random;
-pub use sandbox::{PATIENCE, Ran, Sandbox, Watchpost, set_mode, terminate, wait_until};
-pub use script::{Script, Walker};
+pub use sandbox::{PATIENCE, Ran, Sandbox, Watchpost, interrupt, set_mode, terminate, wait_until};
+pub use script::{Script, Walker, walk};
 pub use small_disk::SmallDisk;

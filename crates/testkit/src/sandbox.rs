@@ -274,6 +274,11 @@ impl Watchpost {
         pages.unwrap_or(0) * 4096
     }
 
+    /// How it has ended, if it has.
+    pub fn has_ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     /// Closes its STDIN and waits for its end.
     pub fn finish(mut self) -> ExitStatus {
         drop(self.stdin.take());
@@ -292,6 +297,11 @@ impl Drop for Watchpost {
         let _gone = self.child.kill();
         let _gone = self.child.wait();
     }
+}
+
+/// Tells a process to end, as Ctrl-C in its terminal does.
+pub fn interrupt(pid: u32) {
+    signal("-2", &pid.to_string());
 }
 
 /// Tells a process to end, as a service manager does.

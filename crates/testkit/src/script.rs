@@ -1,5 +1,7 @@
 //! Scripted detections: objects that walk along straight lines, as lines of JSON for an `ndjson` source.
 
+use std::ops::Range;
+
 use serde_json::{Value, json};
 
 /// An object that walks from one place to another.
@@ -66,4 +68,16 @@ impl Script {
             end: (0.9, y),
         }
     }
+}
+
+/// Somebody who stands at the left edge for the first 15 of `frames`, in which their track is established, and in the
+/// middle from then on: ten frames a second, a line each.
+pub fn walk(track: &str, frames: Range<u64>) -> String {
+    let line = |frame| {
+        let x = if frame < frames.start + 15 { 0.01 } else { 0.45 };
+        let person = json!({"label": "person", "confidence": 0.9, "track_id": track,
+            "x": x, "y": 0.4, "width": 0.05, "height": 0.2});
+        format!("{}\n", json!({"frame_id": frame, "timestamp_ms": frame * 100, "detections": [person]}))
+    };
+    frames.clone().map(line).collect()
 }
