@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 mod areas;
+mod cases;
 mod left_pixels;
 mod left_removed;
 mod lines;

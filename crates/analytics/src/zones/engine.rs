@@ -180,7 +180,11 @@ impl Zones {
         }
         self.watches.clear();
         self.lines.iter_mut().for_each(Tripwire::forget);
-        self.areas.iter_mut().for_each(|zone| zone.things.clear());
+        for zone in &mut self.areas {
+            zone.things.clear();
+            // Its times are of the stream that ends: who is there when it begins anew are a crowd of their own.
+            zone.crowding = Crowding::default();
+        }
         happened
     }
 
