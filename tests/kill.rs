@@ -11,13 +11,13 @@ use watchpost_testkit::{
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_watchpost");
 
-/// So many lives of Watchpost, in each of which every one of `children` is killed once.
-fn proof(preprocess: Preprocess, lives: u32, children: &[Target]) -> Figures {
+/// So many lives of Watchpost, of so many frames at most, in each of which every one of `children` is killed once.
+fn proof(preprocess: Preprocess, (lives, frames): (u32, u64), children: &[Target]) -> Figures {
     let mut random = Random::new();
     let mut rig = Rig::new(PROGRAM, preprocess);
     for life in 0..lives {
         let death = if life % 2 == 0 { Target::Watchpost } else { Target::Group };
-        rig.live(&mut random, 1000, children, death);
+        rig.live(&mut random, frames, children, death);
     }
     let figures = rig.finish(1000);
     eprintln!("{figures:#?}");
@@ -26,22 +26,22 @@ fn proof(preprocess: Preprocess, lives: u32, children: &[Target]) -> Figures {
 }
 
 #[test]
-fn kills_of_watchpost_alone_and_with_its_group_lose_nothing() {
-    proof(Preprocess::None, 6, &[]);
+fn twenty_kills_of_watchpost_alone_and_with_its_group_lose_nothing() {
+    proof(Preprocess::None, (20, 300), &[]);
 }
 
 #[test]
 fn kills_of_exporters_lose_nothing_they_had_not_read() {
-    proof(Preprocess::None, 3, &[Target::Keeper, Target::Reader]);
+    proof(Preprocess::None, (3, 1000), &[Target::Keeper, Target::Reader]);
 }
 
 #[test]
 fn kills_of_a_preprocess_command_that_acknowledges_lose_and_double_nothing() {
-    let figures = proof(Preprocess::Acknowledge, 3, &[Target::Filter]);
+    let figures = proof(Preprocess::Acknowledge, (3, 1000), &[Target::Filter]);
     assert_eq!((figures.filter_lost, figures.filter_doubles), (0, 0));
 }
 
 #[test]
 fn kills_of_a_preprocess_command_lose_nothing_it_had_not_read() {
-    proof(Preprocess::Read, 3, &[Target::Filter]);
+    proof(Preprocess::Read, (3, 1000), &[Target::Filter]);
 }

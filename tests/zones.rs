@@ -128,6 +128,122 @@ fn a_crash_tells_nothing_twice_and_nobody_follows_over_it() {
     assert_eq!(told, [(bag.clone(), 0), (behind, 1), (bag, 2)]);
 }
 
+/// PRODUCT 5, "Every start has exactly one end": what a crash left open is ended before anything new, and who is still
+/// there is told anew; who had crossed has not crossed again.
+#[test]
+fn after_a_crash_each_start_has_exactly_one_end_and_no_crossing_comes_twice() {
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_watchpost"));
+    let ids = [
+        "event-area-enter",
+        "event-area-exit",
+        "event-intrusion",
+        "event-intrusion-end",
+        "event-loitering",
+        "event-loitering-end",
+        "event-crowd-detection",
+        "event-line-crossing",
+    ];
+    let mut document =
+        scene("ndjson://-", 2, json!({"handlers": {"events": json_lines("events.jsonl", &ids, 2)}}));
+    document["Input"]["pace"] = "fast".into();
+    for zone in document["Zone"]["Zones"].as_object_mut().unwrap().values_mut() {
+        zone["trigger_loitering"] = true.into();
+        zone["loitering_min_duration"] = 2.0.into();
+        zone["trigger_crowding"] = true.into();
+        zone["crowding_min_count"] = 2.into();
+    }
+    document["Tripwire"] = json!({"Tripwires": {"door": {
+        "name": "door", "vertices": [{"x": 0.3, "y": 0.0}, {"x": 0.3, "y": 1.0}], "trigger_crossing": true,
+    }}});
+    sandbox.instance(&document);
+    // One walks over the line and into the area in the first four seconds, the other is in it.
+    let feed = |frames: std::ops::Range<i64>| -> Vec<u8> {
+        let line = |frame: i64| {
+            let x = 0.1 + 0.4 * (frame as f64 / 40.0).min(1.0);
+            let person = |id: &str, x: f64| json!({"label": "person", "confidence": 0.9, "track_id": id, "x": x, "y": 0.4, "width": 0.04, "height": 0.1});
+            let seen = if frame < 240 { vec![person("a", x), person("b", 0.6)] } else { vec![] };
+            format!(
+                "{}\n",
+                json!({"frame_id": frame, "timestamp_ms": START_MS + frame * STEP_MS, "detections": seen})
+            )
+        };
+        frames.map(line).collect::<String>().into()
+    };
+    let told = || -> Vec<String> {
+        let events = sandbox.json_lines_so_far("events.jsonl");
+        events.iter().map(|event| event["$id"].as_str().unwrap().replacen("event-", "", 1)).collect()
+    };
+    let mut first = sandbox.spawn(&["run", "instance.json"]);
+    assert!(first.feed(&feed(0..120)));
+    let before = [
+        "area-enter",
+        "area-enter",
+        "crowd-detection",
+        "intrusion",
+        "intrusion",
+        "line-crossing",
+        "loitering",
+        "loitering",
+    ];
+    wait_until("everything has begun", || {
+        let mut told = told();
+        told.sort_unstable();
+        told == before
+    });
+    first.kill();
+    let mut second = sandbox.spawn(&["run", "instance.json"]);
+    assert!(second.feed(&feed(120..300)));
+    second.close_stdin();
+    assert!(second.finish().success());
+
+    let events = sandbox.json_lines("events.jsonl");
+    let mut left_open: Vec<_> = told()[8..12].to_vec();
+    left_open.sort_unstable();
+    assert_eq!(left_open, ["intrusion-end", "intrusion-end", "loitering-end", "loitering-end"]);
+    for end in &events[8..12] {
+        // Where each was last seen, as of a second before the crash at the earliest.
+        let at_ms = end["system_timestamp"].as_i64().unwrap() - START_MS;
+        assert!((10_900..12_000).contains(&at_ms), "{end}");
+        let start = events[..8].iter().find(|start| start["event_id"] == end["ref_event_id"]).unwrap();
+        assert_eq!((&start["tracking_id"], &start["area"]), (&end["tracking_id"], &end["area"]));
+        assert_eq!(
+            end["duration_ms"].as_f64().unwrap().round(),
+            end["frame_time"].as_f64().unwrap() - start["frame_time"].as_f64().unwrap()
+        );
+    }
+    let mut anew = told()[12..].to_vec();
+    anew.sort_unstable();
+    assert_eq!(
+        anew,
+        [
+            "area-enter",
+            "area-enter",
+            "area-exit",
+            "area-exit",
+            "crowd-detection",
+            "intrusion",
+            "intrusion",
+            "intrusion-end",
+            "intrusion-end",
+            "loitering",
+            "loitering",
+            "loitering-end",
+            "loitering-end",
+        ]
+    );
+    let all = |id: &str, key: &str| -> Vec<String> {
+        let of = events.iter().filter(|event| event["$id"] == id);
+        let mut all: Vec<_> = of.map(|event| event[key].as_str().unwrap().to_owned()).collect();
+        all.sort_unstable();
+        all
+    };
+    for what in ["event-intrusion", "event-loitering"] {
+        assert_eq!(all(what, "event_id"), all(&format!("{what}-end"), "ref_event_id"), "{what}");
+    }
+    let numbers: Vec<_> = events.iter().map(|event| event["sequence"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, (0..events.len() as u64).collect::<Vec<_>>());
+}
+
 /// PAGE "Analytics", the dry count: areas that are not saved, tried on the tracks of the last minute.
 #[test]
 fn areas_that_are_not_saved_are_tried_on_the_last_minute() {
