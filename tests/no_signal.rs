@@ -11,7 +11,7 @@ use std::{
     thread,
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 use watchpost_testkit::{Camera, Control, Sandbox, wait_until};
 
 /// Somebody who watches, and how many frames were seen.
@@ -85,13 +85,20 @@ fn viewers_stay_and_recordings_begin_anew_while_a_camera_is_away() {
     let mut viewer = Viewer::of(&url);
     viewer.sees_more("pictures of the camera", 20);
     let camera_port = camera.port();
+    assert_eq!(control.instance("a")["state"], "running");
     drop(camera);
+    wait_until("it is away", || control.instance("a")["state"] == "restarting");
     // More than could be under way.
     viewer.sees_more("pictures that nothing comes", 60);
     assert_eq!(recordings(&sandbox), 1, "there is nothing to record");
     let _camera = Camera::at(camera_port).expect("it ran a moment ago");
     wait_until("another recording", || recordings(&sandbox) == 2);
     viewer.sees_more("pictures of the camera again", 40);
+    let told = control.instance("a");
+    assert_eq!(
+        (&told["state"], &told["problem"], &told["restarts"]),
+        (&json!("running"), &Value::Null, &json!(1))
+    );
 }
 
 #[test]
@@ -107,6 +114,10 @@ fn a_camera_that_is_away_is_a_problem_that_is_seen() {
     let mut control = Control::connect(&sandbox);
     wait_until("why there is no picture", || {
         let said = control.instance("a")["problem"].as_str().unwrap_or_default().to_owned();
-        said.contains(&port.to_string()) && said.contains("trying again in")
+        let words = "no connection; check that the address is right and that the device can be reached; trying again in ";
+        said.starts_with(&format!("rtsp://127.0.0.1:{port}/live: {words}"))
     });
+    let told = control.instance("a");
+    // However many tries it takes, it was lost once.
+    assert_eq!((&told["state"], &told["restarts"]), (&json!("restarting"), &json!(1)));
 }

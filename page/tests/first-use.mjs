@@ -76,7 +76,7 @@ test("a camera that is away says so in the list, with what was tried", async () 
   });
   const page = await visit(shared.browser, shared.server.url);
   const row = page.locator('[data-instance="Away"]');
-  await row.locator(".state").getByText("no picture").waitFor();
+  await row.locator(".state").getByText("restarting").waitFor();
   await row.getByText("trying again").waitFor();
   await page.getByText("1 problem").waitFor();
   await shared.server.api("DELETE", `/api/v1/instances/${id}`);

@@ -58,7 +58,10 @@ fn from_resource(
         R::NoSpaceLeft => (Kind::DiskFull, format!("{place}: no space left on the disk; free some")),
         _ if remote => (
             Kind::Network,
-            format!("{place}: {error}; check that the address is right and that the device can be reached"),
+            format!(
+                "{place}: {}; check that the address is right and that the device can be reached",
+                unreached(error.message())
+            ),
         ),
         R::OpenRead | R::OpenWrite | R::OpenReadWrite => {
             (Kind::Storage, format!("{place}: cannot be opened: {error}"))
@@ -67,6 +70,11 @@ fn from_resource(
         R::Write | R::Sync | R::Close => (Kind::Storage, format!("{place}: writing failed: {error}")),
         _ => (Kind::Internal, format!("{place}: {error}")),
     }
+}
+
+/// What an element says that did not get through; most have no words of their own.
+fn unreached(said: &str) -> &str {
+    if said.starts_with("Could not open resource") { "no connection" } else { said.trim_end_matches('.') }
 }
 
 fn from_stream(

@@ -41,6 +41,8 @@ pub(crate) struct Glance {
     codec: Mutex<Option<String>>,
     /// Why a live source sends nothing, until it does.
     away: Mutex<Option<String>>,
+    /// How often it has begun to send nothing.
+    losses: AtomicU64,
     /// Frames given to encoders of video exports.
     pub encoded: AtomicU64,
     /// The latest events.
@@ -101,6 +103,7 @@ impl Default for Glance {
             events: Mutex::default(),
             codec: Mutex::default(),
             away: Mutex::default(),
+            losses: AtomicU64::new(0),
             latest: Arc::default(),
             encoded: AtomicU64::new(0),
             recent: Recent::default(),
@@ -189,7 +192,14 @@ impl Glance {
 
     /// A live source was lost or not reached; it is tried again.
     pub fn lost(&self, why: &str) {
-        *self.away.lock() = Some(why.to_owned());
+        if self.away.lock().replace(why.to_owned()).is_none() {
+            self.losses.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How often a live source was lost, however many tries each time took.
+    pub fn losses(&self) -> u64 {
+        self.losses.load(Ordering::Relaxed)
     }
 
     /// Why it sends nothing now.

@@ -153,7 +153,8 @@ impl Video {
         self.failures += 1;
         let pause = self.backoff.failed(now);
         self.retire(State::Pausing(now + pause));
-        tracing::warn!(message = %error.message, detail = %error.detail, "source lost");
+        // The words for people are those of the notice.
+        tracing::info!(detail = %error.detail, "source not connected");
         Next::Notice(Diagnostics {
             severity: Severity::Warning,
             title: "source not connected".into(),

@@ -6,7 +6,7 @@ use axum::{Json, extract::State};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use watchpost_runtime::{InstanceState, Operation};
+use watchpost_runtime::Operation;
 
 use super::securt::{TRIPWIRES, ZONES, entries};
 use crate::{App, Problem, extract::At, instances::instance};
@@ -134,7 +134,7 @@ fn entity(key: &str, entry: &Value, more: &[(&str, Value)]) -> Entity {
 pub(crate) async fn stats(State(app): State<App>, At(id): At<String>) -> Result<Json<Stats>, Problem> {
     let one = instance(app.server.perform(Operation::Show { instance: id }).await?)?;
     Ok(Json(Stats {
-        is_running: one.state == InstanceState::Running,
+        is_running: one.state.runs(),
         frames_processed: one.analysed,
         current_framerate: one.fps,
         dropped_frames_count: one.skipped,

@@ -9,7 +9,7 @@ use axum::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use watchpost_runtime::{InstanceSnapshot, InstanceState, Operation, Reply};
+use watchpost_runtime::{InstanceSnapshot, Operation, Reply};
 
 use crate::{
     App, Problem,
@@ -157,7 +157,7 @@ async fn shown(app: &App, one: InstanceSnapshot) -> Result<Shown, Problem> {
         solution_id: wanted.solution.clone().unwrap_or_else(|| "securt".to_owned()),
         solution_name: "SecuRT",
         loaded: true,
-        running: one.state == InstanceState::Running,
+        running: one.state.runs(),
         fps: one.fps,
         version: env!("CARGO_PKG_VERSION"),
         read_only: false,

@@ -10,7 +10,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use watchpost_runtime::{InstanceState, Look, Operation};
+use watchpost_runtime::{Look, Operation};
 
 use crate::{
     App, Problem,
@@ -199,7 +199,7 @@ pub(crate) async fn frame(State(app): State<App>, At(id): At<String>) -> Result<
     let shown = instance(app.server.perform(Operation::Show { instance: id.clone() }).await?)?;
     let seen = app.server.look(&id, Look { rendered: true, ..Look::default() }).await?;
     let frame = seen.map(|seen| STANDARD.encode(seen.jpeg)).unwrap_or_default();
-    Ok(Json(Frame { frame, running: shown.state == InstanceState::Running }))
+    Ok(Json(Frame { frame, running: shown.state.runs() }))
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ pub enum InstanceState {
     Starting,
     /// Frames come, or are waited for.
     Running,
-    /// Its source has failed and is opened again after a pause.
+    /// Its source has failed, or a camera cannot be reached: it is opened again after a pause.
     Restarting,
     /// Only a change can help.
     Failed,
@@ -48,6 +48,11 @@ pub enum InstanceState {
 }
 
 impl InstanceState {
+    /// Whether it was started and has not come to an end: its source is open, or is opened again and again.
+    pub const fn runs(self) -> bool {
+        matches!(self, Self::Running | Self::Restarting)
+    }
+
     /// Its name in page, API and tables.
     pub const fn name(self) -> &'static str {
         match self {
@@ -92,6 +97,16 @@ struct Seen {
     /// What is wrong with the file, which is not what runs then.
     file_problem: Option<String>,
     view: View,
+}
+
+impl Seen {
+    /// A live source reconnects by itself, and its run goes on meanwhile: for people it is away all the same.
+    fn state(&self) -> InstanceState {
+        match self.state {
+            InstanceState::Running if self.view.glance().away().is_some() => InstanceState::Restarting,
+            state => state,
+        }
+    }
 }
 
 /// Everything about an instance at one moment.
@@ -287,7 +302,7 @@ impl Slot {
     }
 
     pub fn state(&self) -> InstanceState {
-        self.seen.read().state
+        self.seen.read().state()
     }
 
     pub fn name(&self) -> String {
@@ -314,13 +329,13 @@ impl Slot {
             codec,
             malformed: source.refused,
             lost: source.lost,
-            restarts: seen.restarts,
+            restarts: seen.restarts + glance.losses(),
             records: next_sequence(seen.view.log()),
             entries: seen.view.log().end(),
             log_bytes: seen.view.log().store().bytes(),
             id: self.id,
             name: seen.name.clone(),
-            state: seen.state,
+            state: seen.state(),
             problem: seen.problem.clone().or_else(|| glance.away()),
             file_problem: seen.file_problem.clone(),
             file: self.file.clone(),

@@ -27,7 +27,7 @@ export function InstanceRow({ instance }: { instance: Instance }) {
       <div class="what">
         <div class="title">
           <a href={to("instances", id)}>{name}</a>
-          <InstanceState instance={instance} />
+          <State state={instance.state} />
           {state === "running" && instance.fps !== undefined && <span>{instance.fps.toFixed(1)} fps</span>}
           <Exports id={id} exports={instance.exports} />
         </div>
@@ -59,11 +59,6 @@ export function InstanceRow({ instance }: { instance: Instance }) {
       {deleting && <Delete instance={instance} onClose={() => setDeleting(false)} />}
     </li>
   );
-}
-
-/** What runs and is not reached is no good news. */
-export function InstanceState({ instance: { state, problem } }: { instance: Instance }) {
-  return state === "running" && problem ? <State state="restarting">no picture</State> : <State state={state} />;
 }
 
 const isBad = ({ state }: Receiver) => ["waiting", "blocked", "overflowing", "failed"].includes(state);

@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import { api } from "../../api";
 import type { Instance } from "../../api/types";
-import { Button, Empty, Failure, Icon, Loading, Problems, Words } from "../../parts/basic";
+import { Button, Empty, Failure, Icon, Loading, Problems, State, Words } from "../../parts/basic";
 import { Drawing } from "../../parts/icons";
 import { Tabs } from "../../parts/dialog";
 import { unsavedIn } from "../../parts/kept";
@@ -13,7 +13,6 @@ import { plural } from "../../parts/text";
 import { go, route, to } from "../../route";
 import { instances, may, refresh } from "../../state";
 import { isUp } from "../instances/list";
-import { InstanceState } from "../instances/row";
 import { ShapesOver } from "../../draw/over";
 import { useShapes } from "../../draw/shapes";
 import { AnalyticsTab } from "./analytics";
@@ -49,7 +48,7 @@ function Setup({ instance, tab }: { instance: Instance; tab: string }) {
       <div class="tools">
         <a href={to("instances")}>Instances</a>
         <h1>{name} <span class="away">– set-up</span></h1>
-        <InstanceState instance={instance} />
+        <State state={instance.state} />
         {state === "running" && instance.fps !== undefined && <span class="soft">{instance.fps.toFixed(1)} fps</span>}
         {up
           ? <Button busy={doing.busy} disabled={!may("operator")} onClick={() => act("stop")}><Drawing sign="stop" /> Stop</Button>
