@@ -121,10 +121,6 @@ fn entry(check: &mut Check<'_>, name: &str, path: &str, value: &Value) -> Option
             "expected another, `preprocessed` for example",
         );
     }
-    if name.contains('/') {
-        let message = "the configuration API cannot address a name with `/`";
-        check.warn(path, message, format!("call it `{}`", name.replace('/', "-")));
-    }
     let enabled = object.bool(check, "enabled");
     let paused = object.bool(check, "paused").unwrap_or(false);
     if ["uri", "sink", "config"].iter().all(|key| !object.map.contains_key(*key))

@@ -1,6 +1,6 @@
 //! An instance's file by paths with `/` between their parts, and values as JSON text. Names may hold dots; a `/` in
-//! a name is written `-`, as the reference does. In a list (`Output.handlers` of 2023 is one) a part is a number, or the
-//! name of an entry.
+//! a name is written `-`, as the reference does; a name that is written so itself goes before. In a list
+//! (`Output.handlers` of 2023 is one) a part is a number, or the name of an entry.
 
 use axum::{Extension, Json, extract::State, http::StatusCode};
 use schemars::JsonSchema;
@@ -52,7 +52,8 @@ fn part(of: &Value, path: Option<String>) -> Result<Json<Part>, Problem> {
     let path = path.unwrap_or_default();
     let found = parts(&pointer(&path)).try_fold(of, |at, part| match at {
         Value::Array(list) => list.get(index(list, &part)?),
-        at => at.get(part.as_str()),
+        Value::Object(map) => map.get(&key(map, part)),
+        _ => None,
     });
     let found = found.ok_or_else(|| Problem::not_found(format!("there is nothing at `{path}`")))?;
     Ok(Json(Part { json_value: found.to_string(), path }))
@@ -147,6 +148,15 @@ fn index(list: &[Value], part: &str) -> Option<usize> {
     part.parse().ok().filter(|index| *index < list.len()).or_else(|| list.iter().position(is_called))
 }
 
+/// Which key of an object a part means; one that is not there is the part itself.
+fn key(map: &Map<String, Value>, part: String) -> String {
+    if map.contains_key(&part) {
+        return part;
+    }
+    let same = map.keys().find(|key| key.contains('/') && key.replace('/', "-") == part);
+    same.cloned().unwrap_or(part)
+}
+
 /// Puts a value where a JSON pointer leads, making what is missing on the way.
 ///
 /// # Errors
@@ -167,10 +177,9 @@ pub(crate) fn set(document: &mut Map<String, Value>, pointer: &str, value: Value
                 };
                 &mut list[index]
             }
+            Value::Object(map) => map.entry(key(map, part)).or_insert(Value::Null),
             other => {
-                if !other.is_object() {
-                    *other = json!({});
-                }
+                *other = json!({});
                 &mut other[part.as_str()]
             }
         };
@@ -196,6 +205,23 @@ mod tests {
             "Input": {"uri": "x"}, "list": [{"a": 2}],
         });
         assert_eq!(Value::Object(document), wanted);
+    }
+
+    #[test]
+    fn a_slash_in_a_name_is_written_as_a_dash() {
+        let mut document = Map::from_iter([("handlers".to_owned(), json!({"gate/mqtt": {"enabled": true}}))]);
+        set(&mut document, "/handlers/gate-mqtt/enabled", json!(false)).unwrap();
+        assert_eq!(document["handlers"], json!({"gate/mqtt": {"enabled": false}}));
+        let read = |document: &Map<String, Value>| {
+            let path = Some("handlers/gate-mqtt/enabled".to_owned());
+            part(&Value::Object(document.clone()), path).unwrap().0.json_value
+        };
+        assert_eq!(read(&document), "false");
+        // Who is called just so goes before.
+        document["handlers"]["gate-mqtt"] = json!({"enabled": 1});
+        set(&mut document, "/handlers/gate-mqtt/enabled", json!(2)).unwrap();
+        assert_eq!(read(&document), "2");
+        assert_eq!(document["handlers"]["gate/mqtt"]["enabled"], false);
     }
 
     #[test]
