@@ -10,11 +10,12 @@ use watchpost_model::{Frame, Image, StreamTime, Timestamp};
 /// Runs on a thread of its own with a short queue before it: at pace `fast` a full queue holds up the
 /// source, live it costs the export (and no other) that picture, which is counted.
 pub trait PictureSink: Send {
-    /// Takes one picture. May block while an encoder is busy.
+    /// Takes one picture, and says how many it makes of it: none if it is not one of those that are wanted. May block
+    /// while an encoder is busy.
     ///
     /// # Errors
     /// See [`PictureError`]; the sink is then finished and, unless `Failed`, made anew later.
-    fn push(&mut self, picture: &Picture) -> Result<(), PictureError>;
+    fn push(&mut self, picture: &Picture) -> Result<u64, PictureError>;
 
     /// Whether what it takes gets anywhere: `false` while a connection is being made. Frames it takes meanwhile
     /// are counted as dropped.

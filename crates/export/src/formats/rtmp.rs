@@ -140,7 +140,7 @@ struct PipelineSink {
 }
 
 impl PictureSink for PipelineSink {
-    fn push(&mut self, picture: &Picture) -> Result<(), PictureError> {
+    fn push(&mut self, picture: &Picture) -> Result<u64, PictureError> {
         let outbound = match &mut self.outbound {
             Some(outbound) => outbound,
             none => {
@@ -149,9 +149,13 @@ impl PictureSink for PipelineSink {
             }
         };
         match self.cadence.takes(picture) {
-            Some(rate) => outbound.push(&picture.shown, picture.frame.time, rate).map_err(retried),
-            None => outbound.check().map_err(retried),
+            Some(rate) => outbound.push(&picture.shown, picture.frame.time, rate).map_err(retried)?,
+            None => {
+                outbound.check().map_err(retried)?;
+                return Ok(0);
+            }
         }
+        Ok(1)
     }
 
     fn is_up(&self) -> bool {

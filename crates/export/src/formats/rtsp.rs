@@ -257,13 +257,16 @@ struct PipelineSink {
 }
 
 impl PictureSink for PipelineSink {
-    fn push(&mut self, picture: &Picture) -> Result<(), PictureError> {
+    fn push(&mut self, picture: &Picture) -> Result<u64, PictureError> {
         if let Err((options, text)) = &self.mount {
             self.mount = Ok(start(options, RtspFeed::Pipeline(text.clone()))?);
         }
         match (&self.mount, self.cadence.takes(picture)) {
-            (Ok(mount), Some(rate)) => mount.push(&picture.shown, picture.frame.time, rate).map_err(retried),
-            _ => Ok(()),
+            (Ok(mount), Some(rate)) => {
+                mount.push(&picture.shown, picture.frame.time, rate).map_err(retried)?;
+                Ok(1)
+            }
+            _ => Ok(0),
         }
     }
 

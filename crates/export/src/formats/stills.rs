@@ -158,7 +158,7 @@ struct StillSink {
 }
 
 impl PictureSink for StillSink {
-    fn push(&mut self, picture: &Picture) -> Result<(), PictureError> {
+    fn push(&mut self, picture: &Picture) -> Result<u64, PictureError> {
         let when = self.settings.when.unwrap_or(When { every_s: Some(1.0), ..When::default() });
         let nth = !picture.again && when.every_frames.is_some_and(|every| self.frames.is_multiple_of(every));
         self.frames += u64::from(!picture.again);
@@ -168,15 +168,21 @@ impl PictureSink for StillSink {
             let steps = (picture.frame.time.as_secs() / seconds).floor() + 1.0;
             self.next = StreamTime::from_secs(steps * seconds);
         }
+        let mut made = 0;
         if nth || due {
             self.take(picture, &picture.frame_keys, self.part(None))?;
+            made += 1;
         }
         if when.events {
             for event in &picture.events {
                 self.take(picture, event, self.part(Some(event)))?;
+                made += 1;
             }
         }
-        if self.waiting.len() >= self.batch { self.write() } else { Ok(()) }
+        if self.waiting.len() >= self.batch {
+            self.write()?;
+        }
+        Ok(made)
     }
 
     fn finish(mut self: Box<Self>) -> Result<Vec<Written>, PictureError> {

@@ -199,7 +199,8 @@ impl Pictures {
                     events: picture.events.clone(),
                 };
                 let is_lost = !moment.events.is_empty();
-                worker::send(&video.queue, VideoItem::Look(moment), self.lossless, || {
+                let look = VideoItem::Look { moment, frames: u64::from(!picture.again) };
+                worker::send(&video.queue, look, self.lossless, || {
                     if is_lost {
                         add(&export.status.dropped, 1);
                     }

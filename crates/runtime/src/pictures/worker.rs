@@ -36,7 +36,11 @@ const CONNECTING: Duration = Duration::from_secs(1);
 /// What goes to the thread of a video export.
 pub(super) enum VideoItem {
     Begin(Begin),
-    Look(Moment),
+    /// A frame has passed; `frames` is 0 if it was one that had passed before.
+    Look {
+        moment: Moment,
+        frames: u64,
+    },
 }
 
 pub(super) struct Begin {
@@ -83,7 +87,7 @@ impl Sink for Box<dyn PictureSink> {
     type Item = Picture;
 
     fn take(&mut self, picture: &Picture) -> Result<u64, PictureError> {
-        self.push(picture).map(|()| u64::from(!picture.again))
+        self.push(picture)
     }
 
     fn is_up(&self) -> bool {
@@ -101,7 +105,7 @@ impl Sink for Box<dyn VideoSink> {
     fn take(&mut self, item: &VideoItem) -> Result<u64, PictureError> {
         match item {
             VideoItem::Begin(begin) => self.begin(&begin.stream).map(|()| 0),
-            VideoItem::Look(moment) => self.look(moment).map(|()| 1),
+            VideoItem::Look { moment, frames } => self.look(moment).map(|()| *frames),
         }
     }
 
