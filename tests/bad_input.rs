@@ -185,6 +185,23 @@ fn malformed_json() {
 }
 
 #[test]
+fn an_empty_file_and_one_without_a_source() {
+    let world = World::new();
+    for (text, error) in [
+        ("", "instance.json:1: is empty; expected a JSON object {...}"),
+        (
+            "{}",
+            "instance.json:1: /Input: `uri` is missing: the instance has no source; expected for example \
+             \"rtsp://camera/stream\", \"file:///clip.mp4\" or a path",
+        ),
+    ] {
+        world.sandbox.write("instance.json", text);
+        let ran = world.sandbox.run(&["run", "instance.json"]);
+        assert_eq!((ran.stderr, ran.code), (format!("error: {error}\n"), Some(78)));
+    }
+}
+
+#[test]
 fn wrong_types_at_depth_are_all_reported() {
     let world = World::new();
     let mut document = with("/AutoStart", json!(7));
@@ -262,7 +279,7 @@ fn bad_usage() {
         (&["run"][..], "error: the following required arguments were not provided:\n  <INSTANCE.json>\n"),
         (
             &["run", "a.json", "--drain", "soon"],
-            "error: invalid value 'soon' for '--drain <SECONDS>': invalid digit found in string\n",
+            "error: invalid value 'soon' for '--drain <SECONDS>': expected a whole number of seconds, for example 60\n",
         ),
         (&["runn"], "error: unrecognized subcommand 'runn'\n"),
         (&["validate"], "error: the following required arguments were not provided:\n  <FILE>...\n"),
@@ -274,6 +291,56 @@ fn bad_usage() {
     let help = sandbox.run(&["--help"]);
     assert_eq!((help.stderr.as_str(), help.code), ("", Some(0)));
     assert!(help.stdout.contains("Exit codes: 0 done, 1 failed or incomplete, 2 bad usage, 78"), "{help:?}");
+}
+
+/// What is read no further is no reason to panic: the command does its work, and says how by its exit code.
+#[test]
+fn nobody_reads_what_is_printed() {
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_watchpost"));
+    for (command, code) in [
+        (&["schema", "list", "--json"][..], 0),
+        (&["schema", "show", "track"], 0),
+        (&["validate", "gone.json"], 78),
+    ] {
+        let (nobody, out) = std::io::pipe().unwrap();
+        drop(nobody);
+        let mut watchpost = std::process::Command::new(env!("CARGO_BIN_EXE_watchpost"));
+        let ran = watchpost.args(command).current_dir(sandbox.path()).stdout(out).output().unwrap();
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert_eq!((said.as_ref(), ran.status.code()), ("", Some(code)), "{command:?}");
+    }
+}
+
+#[test]
+fn schemas_are_shown_checked_and_unknown_ones_refused() {
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_watchpost"));
+    let shown = sandbox.run(&["schema", "show", "event-intrusion"]);
+    let newest = sandbox.run(&["schema", "show", "event-intrusion:2"]);
+    assert_eq!((&shown.stdout, shown.code), (&newest.stdout, Some(0)));
+    let schema: Value = serde_json::from_str(&shown.stdout).unwrap();
+    assert_eq!(schema["$id"], "/schema/event-intrusion-v2.json");
+    assert!(shown.stdout.lines().count() > 100, "for people");
+    for (which, said) in [
+        ("event-intrusion:3", "watchpost: `event-intrusion` has no version `3`: expected 1 or 2\n"),
+        (
+            "event-nothing",
+            "watchpost: unknown schema id `event-nothing`: expected one of event-area-enter, event-area-exit, ",
+        ),
+    ] {
+        let refused = sandbox.run(&["schema", "show", which]);
+        assert!(refused.stderr.starts_with(said), "{refused:?}");
+        assert_eq!((refused.stdout.as_str(), refused.code), ("", Some(2)));
+    }
+    sandbox.write("r.jsonl", "{\"$id\": \"attribute\", \"$version\": 1}\n\nhello\n");
+    let checked = sandbox.run(&["schema", "check", "r.jsonl"]);
+    let lines: Vec<_> = checked.stdout.lines().collect();
+    assert!(lines.contains(&"error: r.jsonl:1: \"name\" is a required property (attribute:1)"), "{lines:?}");
+    let not_json = "error: r.jsonl:3: is not JSON from column 1 on: expected value; mend the JSON there; what follows was not checked";
+    assert_eq!(lines[lines.len() - 2], not_json);
+    assert_eq!(checked.code, Some(78));
+    assert_eq!(sandbox.run(&["validate", "r.jsonl"]).stdout, checked.stdout, "it is seen what the file is");
+    let missing = sandbox.run(&["schema", "check", "gone.jsonl"]);
+    assert!(missing.stdout.starts_with("error: gone.jsonl: no such file; check the path\n"), "{missing:?}");
 }
 
 // Sources
@@ -531,7 +598,7 @@ fn preprocess(command: &str) -> Value {
 fn preprocess_command_missing() {
     World::new().refused(
         &preprocess("./filter.py --fast"),
-        &["51: /Output/preprocess_cmd: program `./filter.py` not found; tried DIR/./filter.py; expected a program and \
+        &["51: /Output/preprocess_cmd: program `./filter.py` not found; tried DIR/filter.py; correct the path; expected a program and \
            its arguments; a relative path begins at the instance file's folder"],
     );
 }
@@ -542,8 +609,8 @@ fn preprocess_command_not_executable() {
     world.sandbox.write("filter.py", PASS);
     world.refused(
         &preprocess("./filter.py"),
-        &["51: /Output/preprocess_cmd: `DIR/./filter.py` is not executable; run `chmod +x DIR/./filter.py` or name its \
-           interpreter, for example `python3 DIR/./filter.py`; expected a program and its arguments; a relative path \
+        &["51: /Output/preprocess_cmd: `DIR/filter.py` is not executable; run `chmod +x DIR/filter.py` or name its \
+           interpreter, for example `python3 DIR/filter.py`; expected a program and its arguments; a relative path \
            begins at the instance file's folder"],
     );
 }
@@ -655,7 +722,7 @@ fn exporter_command_not_found() {
     world.sandbox.write("data/exporters/Gone/manifest.json", manifest.to_string());
     world.sandbox.instance(&with("/Output/Gone", json!({"enabled": true})));
     let folder = format!("{}/data/exporters/Gone", world.place());
-    let error = format!("program `./gone` not found; tried {folder}/./gone");
+    let error = format!("program `./gone` not found; tried {folder}/gone; correct the path");
     let checked = world.sandbox.run(&["validate", "instance.json"]);
     let expected = format!(
         "error: {folder}/manifest.json: /command: {error}\ninstance.json: instance: 1 error, no warnings\n"

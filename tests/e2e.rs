@@ -13,6 +13,8 @@ mod demo;
 mod described;
 mod detectors;
 mod disk;
+mod documents;
+mod endings;
 mod exporter_children;
 mod exporters;
 mod hls;

@@ -3,7 +3,7 @@
 use std::{net::TcpListener, process::Command};
 
 use serde_json::{Value, json};
-use watchpost_testkit::{Control, Sandbox, wait_until};
+use watchpost_testkit::{Camera, Control, Sandbox, interrupt, wait_until};
 
 /// The reference's own (REFERENCE "Instance file").
 const REFERENCE: &str = "( appsrc name=cvedia-rt ! videoconvert ! videoscale ! x264enc ! \
@@ -97,6 +97,34 @@ fn mounts_come_and_go_with_their_exports() {
     let log = std::fs::read_to_string(sandbox.path().join("stderr.log")).unwrap();
     assert!(log.contains("gstreamer"), "{log}");
     assert!(!log.contains("s3cret"));
+}
+
+/// REFERENCE "Instance file", the whole of it: a camera through a pipeline of its own, exported by the pipeline that stands
+/// there. Only addresses are others.
+#[test]
+fn a_real_file_of_the_reference_system_runs() {
+    let Some(camera) = Camera::start() else { return };
+    let (sandbox, port) = (sandbox(), free_port());
+    let file = include_str!("../crates/config/tests/data/reference.json")
+        .replace("rtsp://192.0.2.10/stream1", &camera.address())
+        .replace("0.0.0.0:8554", &format!("127.0.0.1:{port}"));
+    assert!(file.contains(&format!("rtsp:--127.0.0.1:{port}-stream1")), "its name is made of its address");
+    sandbox.write("instance.json", &file);
+    let mut running = sandbox.spawn(&["run", "instance.json"]);
+    let url = format!("rtsp://127.0.0.1:{port}/stream1");
+    let mut seen = Err(String::new());
+    wait_until("it can be watched", || {
+        seen = ffprobe(&url);
+        seen.is_ok() || running.has_ended().is_some()
+    });
+    assert_eq!(
+        seen.as_deref(),
+        Ok("h264,320,240"),
+        "{:?}",
+        std::fs::read_to_string(sandbox.path().join("stderr.log"))
+    );
+    interrupt(running.pid());
+    assert_eq!(running.finish().code(), Some(0));
 }
 
 #[test]

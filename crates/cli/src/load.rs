@@ -7,7 +7,7 @@ use serde_json::Value;
 use watchpost_config::{self as config, Base, Found, Loaded, Paths, Problem};
 use watchpost_runtime::Claims;
 
-use crate::Global;
+use crate::{Global, records::check_records};
 
 /// How far above the program the shipped `exporters/` may lie: `bin/` of an installation, or
 /// `target/release/` of a checkout.
@@ -59,7 +59,7 @@ impl From<&Problem> for Line {
 }
 
 impl Finding {
-    fn new(file: &Path, kind: &'static str, errors: &[Problem], warnings: &[Problem]) -> Self {
+    pub fn new(file: &Path, kind: &'static str, errors: &[Problem], warnings: &[Problem]) -> Self {
         Self {
             file: file.to_owned(),
             kind,
@@ -128,61 +128,13 @@ fn check_instance(file: &Path, global: &Global, claims: &Claims) -> (Finding, Op
     };
     let paths = Paths::new(&global.data, file, Base::InstanceFile);
     let checked = watchpost_runtime::check(&loaded, &paths, &exporters(global), claims);
-    fatal.extend(checked.fatal);
+    // That there is no source was said where it should stand.
+    let no_source = fatal.iter().any(|problem| problem.path == "/Input");
+    fatal.extend(checked.fatal.into_iter().filter(|problem| !no_source || problem.path != "/Input/uri"));
     let loaded = fatal.is_empty().then_some(loaded);
     let mut errors = [fatal, checked.errors].concat();
     errors.sort_by_key(|problem| problem.line);
     (Finding::new(file, "instance", &errors, &checked.warnings), loaded)
-}
-
-/// Checks every record of a file against the schema that it names.
-pub(crate) fn check_records(file: &Path) -> Finding {
-    let mut finding = Finding::new(file, "records", &[], &[]);
-    let problem = |message: String| Line {
-        path: String::new(),
-        line: None,
-        text: format!("{}: {message}", file.display()),
-        message,
-        fix: String::new(),
-    };
-    let text = match std::fs::read(file) {
-        Ok(text) => text,
-        Err(error) => {
-            finding.errors.push(problem(format!("cannot be read: {error}")));
-            return finding;
-        }
-    };
-    let mut count = 0;
-    for value in serde_json::Deserializer::from_slice(&text).into_iter::<Value>() {
-        let value = match value {
-            Ok(value) => value,
-            Err(error) => {
-                finding.errors.push(problem(format!("not JSON: {error}")));
-                break;
-            }
-        };
-        let records = match value {
-            Value::Array(records) => records,
-            record => vec![record],
-        };
-        for record in records {
-            count += 1;
-            match watchpost_schema::identify_value(&record) {
-                Err(error) => finding.errors.push(problem(format!("record {count}: {error}"))),
-                Ok((id, version)) => {
-                    finding.errors.extend(watchpost_schema::validate(&record).iter().map(|violation| {
-                        let place = format!("record {count} ({id}:{})", version.number());
-                        problem(format!("{place}: {}: {}", violation.path, violation.message))
-                    }))
-                }
-            }
-        }
-    }
-    if count == 0 && finding.errors.is_empty() {
-        finding.errors.push(problem("holds no records".into()));
-    }
-    finding.records = Some(count);
-    finding
 }
 
 /// The exporters of the data folder, then the shipped ones.

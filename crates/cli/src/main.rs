@@ -2,13 +2,16 @@
 //! exit code. The only room with a terminal, an environment and exit codes.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the room that prints")]
 
+#[macro_use]
+mod output;
+
 mod ask;
 mod commands;
 mod exit;
 mod interrupts;
 mod load;
 mod logging;
-mod output;
+mod records;
 mod systemd;
 mod traces;
 

@@ -1,8 +1,35 @@
 //! Tables, sizes, and log lines that do not tear the progress bar.
 
-use std::io::{self, Write};
+use std::{
+    fmt,
+    io::{self, Write},
+};
 
 use indicatif::MultiProgress;
+
+/// These stand in the place of std's, which panic when nobody reads any more, as behind `| head`.
+macro_rules! print {
+    ($($said:tt)*) => { $crate::output::say(format_args!($($said)*)) };
+}
+macro_rules! println {
+    ($($said:tt)*) => { $crate::output::say(format_args!("{}\n", format_args!($($said)*))) };
+}
+macro_rules! eprint {
+    ($($said:tt)*) => { $crate::output::complain(format_args!($($said)*)) };
+}
+macro_rules! eprintln {
+    ($($said:tt)*) => { $crate::output::complain(format_args!("{}\n", format_args!($($said)*))) };
+}
+
+/// Writes to standard output. If nobody reads it, what was to be done is done all the same, and the exit code says how.
+pub(crate) fn say(what: fmt::Arguments<'_>) {
+    let _nobody_reads = io::stdout().write_fmt(what);
+}
+
+/// The same, to standard error.
+pub(crate) fn complain(what: fmt::Arguments<'_>) {
+    let _nobody_reads = io::stderr().write_fmt(what);
+}
 
 /// Everything drawn on standard error goes through here, so that log lines and bars do not mix.
 pub(crate) static BARS: std::sync::LazyLock<MultiProgress> = std::sync::LazyLock::new(MultiProgress::new);

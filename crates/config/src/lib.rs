@@ -52,4 +52,4 @@ pub use schedule::read_schedule;
 pub use script::{SCRIPTS, Script};
 pub use secret::{HIDDEN, SecretKind, UriSecret, redact, uri_secrets};
 pub use system::System;
-pub use text::{MAX_FILE_BYTES, read as read_text};
+pub use text::{MAX_FILE_BYTES, not_json, read as read_text, unreadable};

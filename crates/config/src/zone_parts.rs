@@ -126,7 +126,8 @@ pub(crate) fn vertices(
     if !count.contains(&items.len()) {
         let expected =
             if items.len() > MAX_VERTICES { format!("at most {MAX_VERTICES} points") } else { expected };
-        check.error(&path, format!("has {} points", items.len()), format!("expected {expected}"));
+        let points = if items.len() == 1 { "point" } else { "points" };
+        check.error(&path, format!("has {} {points}", items.len()), format!("expected {expected}"));
         return Vec::new();
     }
     let point = |(index, item)| {

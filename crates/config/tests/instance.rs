@@ -122,16 +122,38 @@ fn scripts_become_shape_and_crops() {
         let loaded = loaded(json!({"Output": {"handlers": {"a": handler}}}));
         Value::from(loaded.instance.output.handlers[0].config.clone())
     };
-    assert_eq!(
-        config("eventsExport", "passthrough_augmented.lua"),
-        json!({"minify": true, "shape": "objects", "crops": "inline"})
-    );
-    assert_eq!(config("output-tracks", "tracks_flat.lua"), json!({"minify": true, "shape": "tabular"}));
-    assert_eq!(
-        config("output-detections", "detections_with_output_buffer.lua"),
-        json!({"minify": true, "shape": "objects", "output_image": true})
-    );
-    assert_eq!(config("", "passthrough_augmented.lua"), json!({"minify": true}));
+    let (objects, table) = (json!("objects"), json!("tabular"));
+    // Each that REFERENCE "Scripts" names, with what it says of it.
+    let all = [
+        ("eventsExport", "passthrough_augmented.lua", json!({"shape": objects, "crops": "inline"})),
+        ("output-tracks", "passthrough_augmented.lua", json!({"shape": objects})),
+        ("eventsExport", "events_without_crops.lua", json!({"shape": objects})),
+        ("eventsExport", "events_with_crops_on_disk.lua", json!({"shape": objects, "crops": "disk"})),
+        ("eventsExport", "events_without_crops_flat.lua", json!({"shape": table})),
+        ("output-detections", "detections_without_buffers.lua", json!({"shape": objects})),
+        ("output-detections", "detections_with_crops.lua", json!({"shape": objects, "crops": "inline"})),
+        (
+            "output-detections",
+            "detections_with_crops_on_disk.lua",
+            json!({"shape": objects, "crops": "disk"}),
+        ),
+        ("output-detections", "detections_without_buffers_flat.lua", json!({"shape": table})),
+        (
+            "output-detections",
+            "detections_with_output_buffer.lua",
+            json!({"shape": objects, "output_image": true}),
+        ),
+        ("output-tracks", "tracks_with_crops.lua", json!({"shape": objects, "crops": "inline"})),
+        ("output-tracks", "tracks_with_crops_on_disk.lua", json!({"shape": objects, "crops": "disk"})),
+        ("output-tracks", "tracks_flat.lua", json!({"shape": table})),
+        ("output-image", "output_buffer.lua", json!({})),
+        // Records have their own shape.
+        ("", "passthrough_augmented.lua", json!({})),
+    ];
+    for (sink, script, mut expected) in all {
+        expected["minify"] = true.into();
+        assert_eq!(config(sink, script), expected, "{sink} {script}");
+    }
 }
 
 #[test]
@@ -168,10 +190,7 @@ fn text_that_is_no_instance() {
         first("{\n\"a\": 1,\n}"),
         "cam.json:3: is not JSON from column 1 on: trailing comma; mend the JSON there\n"
     );
-    assert_eq!(
-        first(""),
-        "cam.json:1: is not JSON from column 0 on: EOF while parsing a value; mend the JSON there\n"
-    );
+    assert_eq!(first(""), "cam.json:1: is empty; expected a JSON object {...}\n");
     assert_eq!(first("[1]"), "cam.json:1: is a list of 1; expected a JSON object {...}\n");
     assert_eq!(
         first("{}"),

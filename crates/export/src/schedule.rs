@@ -37,7 +37,7 @@ pub(crate) fn schema() -> Value {
     let spans = json!({"type": "array", "minItems": 1, "items": span});
     json!({
         "description": "When it takes what happens, as `[{\"days\": [\"monday\"], \"from\": \"08:00\", \"to\": \
-            \"18:00\"}]`; see [schedules](schedules.md). What happens outside is left out, and counted. \
+            \"18:00\"}]`. What happens outside is left out, and counted. \
             Absent: always.",
         "anyOf": [
             spans,

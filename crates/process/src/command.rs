@@ -90,7 +90,7 @@ fn open_quote(command: &str) -> SplitError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ResolveError {
     /// No such file.
-    #[error("program `{program}` not found; tried {}", list(.tried))]
+    #[error("program `{program}` not found; tried {}; {}", list(.tried), remedy(.program))]
     NotFound {
         /// As written in the command.
         program: String,
@@ -111,6 +111,10 @@ pub enum ResolveError {
     },
 }
 
+fn remedy(program: &str) -> &'static str {
+    if program.contains('/') { "correct the path" } else { "install it, or write the path to it" }
+}
+
 fn list(tried: &[PathBuf]) -> String {
     let mut text = String::new();
     for path in tried {
@@ -128,7 +132,8 @@ fn list(tried: &[PathBuf]) -> String {
 /// `dir`. The result is absolute if `dir` and the entries of `search_path` are.
 pub fn resolve(program: &str, dir: &Path, search_path: Option<&OsStr>) -> Result<PathBuf, ResolveError> {
     if program.contains('/') {
-        let path = dir.join(program);
+        // As people write it: without the `.` of `./filter.py`.
+        let path: PathBuf = dir.join(program).components().collect();
         return match look(&path) {
             Found::Program => Ok(path),
             Found::Nothing => Err(ResolveError::NotFound { program: program.to_owned(), tried: vec![path] }),
@@ -201,11 +206,12 @@ mod tests {
         fs::create_dir(dir.join("sub")).unwrap();
         assert_eq!(
             resolve("./plain", dir, None),
-            Err(ResolveError::NotExecutable { path: dir.join("./plain") })
+            Err(ResolveError::NotExecutable { path: dir.join("plain") })
         );
-        assert_eq!(resolve("./sub", dir, None), Err(ResolveError::IsDirectory { path: dir.join("./sub") }));
+        assert_eq!(resolve("./sub", dir, None), Err(ResolveError::IsDirectory { path: dir.join("sub") }));
         let missing = resolve("no-such", dir, Some(OsStr::new("/bin::/usr/bin"))).unwrap_err();
-        assert_eq!(missing.to_string(), "program `no-such` not found; tried /bin/no-such, /usr/bin/no-such");
+        let said = "program `no-such` not found; tried /bin/no-such, /usr/bin/no-such; install it, or write the path to it";
+        assert_eq!(missing.to_string(), said);
         fs::set_permissions(dir.join("plain"), fs::Permissions::from_mode(0o755)).unwrap();
         assert_eq!(resolve("./plain", dir, None), Ok(dir.join("./plain")));
         assert!(resolve("sh", dir, Some(OsStr::new("/nowhere:/bin"))).is_ok());

@@ -102,7 +102,7 @@ fn print_removed(reply: &Value) {
 /// Instances, and below them their exports.
 fn tables(instances: &[Value]) -> String {
     if instances.is_empty() {
-        return "no instances; put instance files into instances/ of the data folder\n".to_owned();
+        return "no instances; `watchpost instance add FILE` adds one\n".to_owned();
     }
     let mut heads = Table::new(&["instance", "id", "state", "frames>", "skipped>", "problem"]);
     let mut exports = Table::new(&[
@@ -141,7 +141,9 @@ fn tables(instances: &[Value]) -> String {
             );
         }
     }
-    format!("{}{}", heads.render(), exports.render())
+    let parts: Vec<_> =
+        [heads.render(), exports.render()].into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join("\n")
 }
 
 /// A value for a table: nothing for none, and only the first line of a text.

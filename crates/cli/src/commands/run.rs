@@ -2,7 +2,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::Context;
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use watchpost_config::Switch;
 use watchpost_runtime::{Ended, Final, Instance, Runtime};
 
@@ -16,6 +16,9 @@ use crate::{
     traces::Traces,
 };
 
+/// What is under way goes out when it is told to stop: what answers has it in milliseconds. With the grace of children
+/// that do not end (3 s) all is over within the 10 s that TERM has (PRODUCT section 12).
+const STOPPING: Duration = Duration::from_secs(3);
 /// How often the progress bar is drawn.
 const REDRAW: Duration = Duration::from_millis(100);
 
@@ -31,7 +34,7 @@ pub(crate) struct Run {
     #[arg(value_name = "INSTANCE.json")]
     file: PathBuf,
     /// How long to wait for receivers after the source has ended, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = whole_seconds)]
     drain: u64,
     /// Where to offer video by HLS, if it is exported: this machine's loopback address; port 0 takes a free one.
     #[arg(long, value_name = "IP:PORT", default_value = LISTEN, env = "WATCHPOST_LISTEN", hide_env_values = true)]
@@ -69,6 +72,10 @@ impl Run {
     }
 }
 
+fn whole_seconds(text: &str) -> Result<u64, &'static str> {
+    text.parse().map_err(|_| "expected a whole number of seconds, for example 60")
+}
+
 /// Waits for the end, or for Ctrl-C (or TERM): the first stops in order, the second at once.
 async fn follow(
     mut instance: Instance,
@@ -96,11 +103,16 @@ async fn follow(
     if let Ended::Failed(reason) | Ended::BrokeOff(reason) = &ended {
         BARS.suspend(|| eprintln!("watchpost: {reason}"));
     }
-    bar.set_message("delivering what is left");
-    if !stopping {
+    if stopping {
+        tokio::select! {
+            () = instance.drain(drain.min(STOPPING)) => {}
+            () = interrupts.next() => leave_at_once(),
+        }
+    } else {
+        bar.set_message("delivering what is left");
         tokio::select! {
             () = instance.drain(drain) => {}
-            () = interrupts.next() => {}
+            () = interrupts.next() => bar.set_message("stopping; press Ctrl-C again to stop at once"),
         }
     }
     tokio::select! {
@@ -112,16 +124,18 @@ async fn follow(
 fn progress_bar(instance: &Instance) -> ProgressBar {
     let bar = match instance.frames_expected() {
         Some(frames) => ProgressBar::new(frames)
-            .with_style(style("{prefix} {bar:30} {pos}/{len} frames  {per_sec}  {eta} left  {msg}")),
-        None => {
-            ProgressBar::no_length().with_style(style("{prefix} {spinner} {pos} frames  {per_sec}  {msg}"))
-        }
+            .with_style(style("{prefix} {bar:30} {pos}/{len} frames  {rate}  {eta} left  {msg}")),
+        None => ProgressBar::no_length().with_style(style("{prefix} {spinner} {pos} frames  {rate}  {msg}")),
     };
     BARS.add(bar).with_prefix(instance.name().to_owned())
 }
 
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    style.with_key("rate", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        // Nothing that could fail: it is written into a line.
+        let _written = write!(out, "{:.0}/s", state.per_sec());
+    })
 }
 
 fn draw(bar: &ProgressBar, instance: &Instance) {

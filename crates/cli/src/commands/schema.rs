@@ -1,11 +1,10 @@
 use std::path::PathBuf;
 
-use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::json;
-use watchpost_schema::{SCHEMAS, SchemaId, Version};
+use watchpost_schema::{SCHEMAS, Schema as Published, SchemaId, UnknownId, Version};
 
-use crate::{Global, exit::Exit, load, output::Table};
+use crate::{Global, exit::Exit, output::Table, records};
 
 /// The published schemas of records
 #[derive(Subcommand)]
@@ -78,27 +77,42 @@ fn list(global: &Global) -> anyhow::Result<Exit> {
 
 impl Show {
     fn run(self) -> anyhow::Result<Exit> {
-        let (id, version) = match self.which.split_once(':') {
-            Some((id, version)) => (id, Some(version)),
-            None => (self.which.as_str(), None),
-        };
-        let id: SchemaId = id.parse()?;
-        let version = match version {
-            None => Version::V2,
-            Some(text) => text
-                .parse()
-                .ok()
-                .and_then(|number: u64| Version::try_from(number).ok())
-                .with_context(|| format!("`{id}` has no version `{text}`: expected 1 or 2"))?,
-        };
-        println!("{}", watchpost_schema::json_schema(id, version));
-        Ok(Exit::Done)
+        match named(&self.which) {
+            Ok((id, version)) => {
+                println!("{:#}", watchpost_schema::json_schema(id, version));
+                Ok(Exit::Done)
+            }
+            Err(wrong) => {
+                eprintln!("watchpost: {wrong}");
+                Ok(Exit::Usage)
+            }
+        }
     }
+}
+
+/// The schema that is meant; of one without a version the newest.
+fn named(which: &str) -> Result<(SchemaId, Version), String> {
+    let (id, version) = match which.split_once(':') {
+        Some((id, version)) => (id, Some(version)),
+        None => (which, None),
+    };
+    let id: SchemaId = id.parse().map_err(|unknown: UnknownId| unknown.to_string())?;
+    let known = Published::of(id).versions.iter().map(|known| known.version);
+    let found = match version {
+        None => known.last(),
+        Some(text) => known.into_iter().find(|known| known.to_string() == text),
+    };
+    let version = found.ok_or_else(|| {
+        let known: Vec<_> =
+            Published::of(id).versions.iter().map(|known| known.version.to_string()).collect();
+        format!("`{id}` has no version `{}`: expected {}", version.unwrap_or_default(), known.join(" or "))
+    })?;
+    Ok((id, version))
 }
 
 impl Check {
     fn run(self, global: &Global) -> anyhow::Result<Exit> {
-        let finding = load::check_records(&self.file);
+        let finding = records::check_records(&self.file);
         if global.json {
             println!("{}", serde_json::to_string_pretty(&finding)?);
         } else {
