@@ -143,8 +143,9 @@ fn after_a_crash_each_start_has_exactly_one_end_and_no_crossing_comes_twice() {
         "event-crowd-detection",
         "event-line-crossing",
     ];
-    let mut document =
-        scene("ndjson://-", 2, json!({"handlers": {"events": json_lines("events.jsonl", &ids, 2)}}));
+    let tracks = json!({"uri": "json:///tracks.jsonl", "sink": "output-tracks", "config": {"append_only": true, "minify": true}});
+    let handlers = json!({"events": json_lines("events.jsonl", &ids, 2), "tracks": tracks});
+    let mut document = scene("ndjson://-", 2, json!({"handlers": handlers}));
     document["Input"]["pace"] = "fast".into();
     for zone in document["Zone"]["Zones"].as_object_mut().unwrap().values_mut() {
         zone["trigger_loitering"] = true.into();
@@ -189,6 +190,9 @@ fn after_a_crash_each_start_has_exactly_one_end_and_no_crossing_comes_twice() {
         let mut told = told();
         told.sort_unstable();
         told == before
+    });
+    wait_until("all frames are looked at", || {
+        sandbox.json_lines_so_far("tracks.jsonl").last().is_some_and(|object| object["frame_id"] == 119)
     });
     first.kill();
     let mut second = sandbox.spawn(&["run", "instance.json"]);

@@ -97,10 +97,10 @@ fn named(which: &str) -> Result<(SchemaId, Version), String> {
         None => (which, None),
     };
     let id: SchemaId = id.parse().map_err(|unknown: UnknownId| unknown.to_string())?;
-    let known = Published::of(id).versions.iter().map(|known| known.version);
+    let mut known = Published::of(id).versions.iter().map(|known| known.version);
     let found = match version {
-        None => known.last(),
-        Some(text) => known.into_iter().find(|known| known.to_string() == text),
+        None => known.next_back(),
+        Some(text) => known.find(|known| known.to_string() == text),
     };
     let version = found.ok_or_else(|| {
         let known: Vec<_> =
