@@ -137,11 +137,11 @@ pub(crate) fn pictures(handler: &Handler, info: &InstanceInfo, paths: &Paths) ->
 pub(crate) fn available(wishes: &config::Instance) -> &'static [Version] {
     match &wishes.output.preprocess {
         Some(preprocess) if preprocess.version == 1 => &[Version::V1],
-        _ => &[Version::V1, Version::V2],
+        _ => &Version::ALL,
     }
 }
 
-/// The version that records are stored in: the newest, but the one the preprocess command writes.
+/// The version that records are stored in: the newest that every id has, but the one the preprocess command writes.
 pub(crate) fn version(wishes: &config::Instance) -> Version {
     if available(wishes) == [Version::V1] { Version::V1 } else { Version::V2 }
 }

@@ -173,6 +173,14 @@ impl Version {
     pub const fn number(self) -> u8 {
         self as u8
     }
+
+    /// Whether its records have a place for what they are given when they enter the log ([`crate::Stamp`]).
+    pub const fn has_stamp(self) -> bool {
+        match self {
+            Self::V1 => false,
+            Self::V2 => true,
+        }
+    }
 }
 
 impl fmt::Display for Version {
@@ -183,7 +191,7 @@ impl fmt::Display for Version {
 
 /// A number that is no version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown schema version {0}: expected 1 or 2")]
+#[error("unknown schema version {0}: expected {valid}", valid = Version::ALL.map(|version| version.to_string()).join(" or "))]
 pub struct UnknownVersion(pub u64);
 
 impl TryFrom<u64> for Version {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use crate::{Schema, SchemaId, Version};
+use crate::{SchemaId, Version};
 
 /// What an exporter is sent, and what it asked for in vain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,12 +80,7 @@ pub fn negotiate<'a>(
             refuse(RefusalReason::UnknownId);
             continue;
         };
-        let available: Vec<Version> = Schema::of(id)
-            .versions
-            .iter()
-            .map(|known| known.version)
-            .filter(|version| available.contains(version))
-            .collect();
+        let available: Vec<Version> = id.versions().filter(|version| available.contains(version)).collect();
         let common = available.iter().filter(|version| versions.contains(&version.number().into())).max();
         match common {
             Some(version) => {

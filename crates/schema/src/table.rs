@@ -50,6 +50,13 @@ impl Schema {
     }
 }
 
+impl SchemaId {
+    /// The versions there are of it, oldest first.
+    pub fn versions(self) -> impl DoubleEndedIterator<Item = Version> {
+        Schema::of(self).versions.iter().map(|known| known.version)
+    }
+}
+
 /// How versions 1 and 2 of `id` correspond.
 pub(crate) fn rules(id: SchemaId) -> &'static [&'static [Rule]] {
     Schema::of(id).rules
@@ -125,9 +132,8 @@ mod tests {
         for id in SchemaId::ALL {
             assert_eq!(id.as_str().parse(), Ok(id));
             assert_eq!(id.is_event(), id.as_str().starts_with("event-"), "{id}");
-            for version in Version::ALL {
-                assert!(Schema::of(id).version(version).is_some(), "{id}:{version}");
-            }
+            let versions: Vec<_> = id.versions().collect();
+            assert!(versions.starts_with(&[Version::V1, Version::V2]) && versions.is_sorted(), "{id}");
         }
     }
 }

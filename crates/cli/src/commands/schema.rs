@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use watchpost_schema::{SCHEMAS, Schema as Published, SchemaId, UnknownId, Version};
+use watchpost_schema::{SCHEMAS, SchemaId, UnknownId, Version};
 
 use crate::{Global, exit::Exit, output::Table, records};
 
@@ -97,14 +97,12 @@ fn named(which: &str) -> Result<(SchemaId, Version), String> {
         None => (which, None),
     };
     let id: SchemaId = id.parse().map_err(|unknown: UnknownId| unknown.to_string())?;
-    let mut known = Published::of(id).versions.iter().map(|known| known.version);
     let found = match version {
-        None => known.next_back(),
-        Some(text) => known.find(|known| known.to_string() == text),
+        None => id.versions().next_back(),
+        Some(text) => id.versions().find(|known| known.to_string() == text),
     };
     let version = found.ok_or_else(|| {
-        let known: Vec<_> =
-            Published::of(id).versions.iter().map(|known| known.version.to_string()).collect();
+        let known: Vec<_> = id.versions().map(|known| known.to_string()).collect();
         format!("`{id}` has no version `{}`: expected {}", version.unwrap_or_default(), known.join(" or "))
     })?;
     Ok((id, version))

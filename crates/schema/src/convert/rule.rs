@@ -34,7 +34,12 @@ pub(crate) enum Rule {
 impl Rule {
     /// Moves what the rule speaks of from `parts` to `output`, which becomes version `to`.
     pub(crate) fn apply<'a>(&self, to: Version, parts: &mut Parts<'a>, output: &mut Output<'a>) {
-        let down = to == Version::V1;
+        // A third version makes of `v1` and `v2` the lower and the upper of two neighbours, and of a conversion
+        // steps from one to the next.
+        let down = match to {
+            Version::V1 => true,
+            Version::V2 => false,
+        };
         match *self {
             Self::Same(key) => output.put(key, parts.take(key)),
             Self::Renamed { v1, v2 } if down => output.put(v1, parts.take(v2)),

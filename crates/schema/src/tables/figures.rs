@@ -116,7 +116,7 @@ pub(super) fn statistics_rows(bytes: &[u8], row: impl FnMut(&[Cell<'_>])) -> Res
                 convert(bytes, Version::V1, Version::V2).map_err(|error| NotTabular(error.to_string()))?;
             one_row(&converted, &STATISTICS_COLUMNS, row)
         }
-        Ok((SchemaId::Statistics, Version::V2)) | Err(_) => one_row(bytes, &STATISTICS_COLUMNS, row),
+        Ok((SchemaId::Statistics, _)) | Err(_) => one_row(bytes, &STATISTICS_COLUMNS, row),
         Ok(_) => Ok(0),
     }
 }

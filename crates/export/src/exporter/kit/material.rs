@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn records_of_their_own_stay_valid() {
         for id in SchemaId::ALL {
-            for version in Version::ALL {
+            for version in id.versions() {
                 let record = record(id, version, 77);
                 assert_eq!(watchpost_schema::validate(&record).len(), 0, "{record}");
             }
