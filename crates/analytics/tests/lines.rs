@@ -1,8 +1,8 @@
 //! Lines: a crossing is told once, with its direction; what is none is not told.
 
-use watchpost_model::{EventKind, Id, LineDirection};
+use watchpost_model::{EventKind, Id, LineDirection, SizeLimits};
 
-use crate::stage::{Stage, Way, line};
+use crate::stage::{HEIGHT, Stage, Way, line};
 
 fn walked(direction: LineDirection, ways: &[Way]) -> Vec<String> {
     let mut stage = Stage::new(vec![], vec![line(direction)]);
@@ -64,6 +64,30 @@ fn the_same_track_must_wait_three_seconds_and_go_away() {
         stage.walk(1500.0, &[("a", ((0.5, 0.54), (0.5, 0.45)))]);
     }
     assert_eq!(stage.story(), ["down"]);
+}
+
+#[test]
+fn a_size_that_leaves_its_limits_for_a_moment_does_not_trigger_twice() {
+    let mut limited = line(LineDirection::Both);
+    limited.sizes = SizeLimits { max_height: HEIGHT * 1.2, ..SizeLimits::default() };
+    let mut stage = Stage::new(vec![], vec![limited]);
+    stage.stand(1500.0, &[("a", 0.5, 0.4)]);
+    stage.walk(800.0, &[("a", ((0.5, 0.4), (0.5, 0.6)))]);
+    assert_eq!(stage.story(), ["down"]);
+    // Twice as tall in some frames, and then back over the line within three seconds.
+    for _ in 0..5 {
+        let mut tall = stage.detection(("a", 0.5, 0.6));
+        tall.rect.y -= HEIGHT;
+        tall.rect.height += HEIGHT;
+        stage.feed(&[tall]);
+    }
+    stage.stand(600.0, &[("a", 0.5, 0.6)]);
+    stage.walk(800.0, &[("a", ((0.5, 0.6), (0.5, 0.4)))]);
+    assert_eq!(stage.story(), ["down"]);
+    // Later, and from further away, it counts again.
+    stage.stand(3000.0, &[("a", 0.5, 0.35)]);
+    stage.walk(800.0, &[("a", ((0.5, 0.35), (0.5, 0.65)))]);
+    assert_eq!(stage.story(), ["down", "down"]);
 }
 
 #[test]

@@ -38,6 +38,17 @@ pub(crate) enum Crossing {
 }
 
 impl Crossing {
+    /// The track does not count in this frame, by its class or size, or the line is disarmed: where it goes meanwhile is
+    /// not seen. That it has triggered a moment ago stays known, or a box that breathes would trigger twice.
+    pub fn interrupt(&mut self, time: StreamTime) {
+        *self = match *self {
+            Self::Cooling { side, last, since, .. } if time.since(since) < AGAIN_AFTER => {
+                Self::Cooling { side, last, since, away: false }
+            }
+            _ => Self::Unknown,
+        };
+    }
+
     /// Takes in where the track's anchor is; the direction if it has crossed, and `line` counts it.
     pub fn step(&mut self, line: &Line, point: Point, time: StreamTime) -> Option<CrossingDirection> {
         let distance = side_distance(line.vertices, point)?;

@@ -39,7 +39,7 @@ impl Tripwire {
         let reports = line.triggers.crossing || line.triggers.tailgating.is_some();
         let wanted = armed && line.classes.contains(track.class) && fits(&line.sizes, track);
         if !wanted || !reports {
-            *crossing = Crossing::Unknown;
+            crossing.interrupt(time);
             return;
         }
         if track.phase == TrackPhase::Coasting {
