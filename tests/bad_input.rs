@@ -355,7 +355,7 @@ fn unknown_scheme_of_the_source() {
 
 #[test]
 fn source_clip_missing() {
-    World::new().refused(&source("gone.avi"), &["5: /Input/uri: DIR/gone.avi: no such file"]);
+    World::new().refused(&source("gone.avi"), &["5: /Input/uri: DIR/gone.avi: no such file; check the path"]);
 }
 
 #[test]
@@ -396,8 +396,10 @@ fn a_text_file_named_avi() {
     let world = World::new();
     world.sandbox.write("text.avi", "this is no video\n".repeat(200));
     let ran = world.run(&source("text.avi"));
-    let expected =
-        format!("watchpost: not a video: {}/text.avi (This appears to be a text file)\n", world.place());
+    let expected = format!(
+        "error: instance.json:5: /Input/uri: not a video: {}/text.avi (This appears to be a text file); expected a video that GStreamer can play\n",
+        world.place()
+    );
     assert_eq!((ran.stderr, ran.code), (expected, Some(1)));
 }
 

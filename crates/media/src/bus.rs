@@ -54,7 +54,7 @@ fn from_resource(
             Kind::NotFound,
             format!("{place}: not found on the server ({error}); check host name and path of the address"),
         ),
-        R::NotFound => (Kind::NotFound, format!("{place}: no such file")),
+        R::NotFound => (Kind::NotFound, format!("{place}: no such file; check the path")),
         R::NoSpaceLeft => (Kind::DiskFull, format!("{place}: no space left on the disk; free some")),
         _ if remote => (
             Kind::Network,
@@ -77,6 +77,8 @@ fn unreached(said: &str) -> &str {
     if said.starts_with("Could not open resource") { "no connection" } else { said.trim_end_matches('.') }
 }
 
+const PLAYABLE: &str = "a video that GStreamer can play";
+
 fn from_stream(
     stream: gst::StreamError,
     place: &str,
@@ -85,8 +87,10 @@ fn from_stream(
 ) -> (Kind, String) {
     use gst::StreamError as S;
     match stream {
-        S::TypeNotFound => (Kind::NotVideo, format!("not a video: {place} (its type is not known)")),
-        S::WrongType => (Kind::NotVideo, format!("not a video: {place} ({error})")),
+        S::TypeNotFound => {
+            (Kind::NotVideo, format!("not a video: {place} (its type is not known); expected {PLAYABLE}"))
+        }
+        S::WrongType => (Kind::NotVideo, format!("not a video: {place} ({error}); expected {PLAYABLE}")),
         S::CodecNotFound => {
             let hint = "install the Debian packages gstreamer1.0-plugins-bad and gstreamer1.0-libav";
             (Kind::MissingElement, format!("{place}: no decoder for it is installed ({error}); {hint}"))

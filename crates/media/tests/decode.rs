@@ -125,7 +125,7 @@ fn what_cannot_be_read_is_said() {
     let at = |name: &str| folder.path().join(name);
     let error = refused(Location::File(at("none.mp4")));
     assert_eq!(error.kind, MediaErrorKind::NotFound);
-    assert!(error.message.ends_with("none.mp4: no such file"), "{error}");
+    assert!(error.message.ends_with("none.mp4: no such file; check the path"), "{error}");
 
     std::fs::write(at("text.avi"), "This is a text file, with some words in it.\n".repeat(20)).unwrap();
     let error = refused(Location::File(at("text.avi")));

@@ -3,8 +3,8 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
-use watchpost_config::Switch;
-use watchpost_runtime::{Ended, Final, Instance, Runtime};
+use watchpost_config::{Problem, Switch};
+use watchpost_runtime::{Ended, Final, Instance, Runtime, StartError};
 
 use crate::{
     Global,
@@ -16,9 +16,9 @@ use crate::{
     traces::Traces,
 };
 
-/// What is under way goes out when it is told to stop: what answers has it in milliseconds. With the grace of children
-/// that do not end (3 s) all is over within the 10 s that TERM has (PRODUCT section 12).
-const STOPPING: Duration = Duration::from_secs(3);
+/// What is in the log goes out when it is told to stop: whoever answers has it in milliseconds. With what closing takes
+/// at most (9 s) all is over within the 10 s that TERM has (PRODUCT section 12).
+const STOPPING: Duration = Duration::from_secs(1);
 /// How often the progress bar is drawn.
 const REDRAW: Duration = Duration::from_millis(100);
 
@@ -61,7 +61,13 @@ impl Run {
                 tokio::spawn(listener.serve(watchpost_api::video_router()));
             }
             let runtime = Runtime::open(&global.data, load::shipped_exporters(global), guardian)?;
-            let instance = runtime.start(&loaded, &self.file).await?;
+            let instance = match runtime.start(&loaded, &self.file).await {
+                Err(StartError::Source(error)) => {
+                    eprintln!("error: {}", loaded.locate(Problem::at(error.path, error.message, "")));
+                    return Ok(Exit::Failed);
+                }
+                started => started?,
+            };
             let bar = progress_bar(&instance);
             let end = follow(instance, &bar, Duration::from_secs(self.drain), interrupts).await;
             bar.finish_and_clear();

@@ -92,8 +92,10 @@ fn check_file(path: &Path) -> Result<(), MediaError> {
         Ok(0) => (Kind::NotVideo, format!("not a video: {shown} is empty")),
         Ok(_) => return Ok(()),
         Err(error) => match error.kind() {
-            ErrorKind::NotFound => (Kind::NotFound, format!("{shown}: no such file")),
-            ErrorKind::IsADirectory => (Kind::NotVideo, format!("not a video: {shown} is a folder")),
+            ErrorKind::NotFound => (Kind::NotFound, format!("{shown}: no such file; check the path")),
+            ErrorKind::IsADirectory => {
+                (Kind::NotVideo, format!("not a video: {shown} is a folder; name a file"))
+            }
             ErrorKind::PermissionDenied => (
                 Kind::Permission,
                 format!(
