@@ -18,11 +18,5 @@ fn parse(line: &[u8]) -> Result<Parsed, String> {
 
 #[test]
 fn the_corpus_replays() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/ndjson");
-    let mut replayed = 0;
-    for file in std::fs::read_dir(folder).unwrap() {
-        check::check(&std::fs::read(file.unwrap().path()).unwrap(), parse);
-        replayed += 1;
-    }
-    assert!(replayed >= 10, "the corpus of {folder} is gone");
+    watchpost_testkit::replay("ndjson", |line| check::check(line, parse));
 }

@@ -5,6 +5,7 @@
 mod camera;
 mod children;
 mod control;
+mod corpus;
 pub mod identities;
 pub mod mosquitto;
 pub mod proof;
@@ -18,6 +19,7 @@ pub mod truth;
 pub use camera::Camera;
 pub use children::acknowledging_exporter;
 pub use control::Control;
+pub use corpus::replay;
 pub use random::Random;
 pub use sandbox::{PATIENCE, Ran, Sandbox, Watchpost, interrupt, set_mode, terminate, wait_until};
 pub use script::{Script, Walker, walk};
