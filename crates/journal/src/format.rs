@@ -38,6 +38,8 @@ use std::fmt;
 
 use uuid::Uuid;
 
+use crate::ops::is_name;
+
 /// Goes up with every change that older programs cannot read.
 pub(crate) const VERSION: u32 = 1;
 /// Blocks of a write-ahead file begin at multiples of this: the page size, so that no write
@@ -47,6 +49,12 @@ pub(crate) const RUN_HEADER: usize = 28;
 pub(crate) const ENTRY_HEADER: usize = 8;
 pub(crate) const BLOCK_HEADER: usize = 32;
 pub(crate) const FRAME_HEADER: usize = 32;
+
+/// Positions, groups and file numbers beyond this were never given: at a million a second it takes 146 000 years. What
+/// says more is none of ours, and whatever follows a number can be reckoned.
+pub(crate) const MOST: u64 = 1 << 62;
+/// The same for logs and generations of segments.
+pub(crate) const MOST_NUMBER: u32 = 1 << 30;
 
 const RUN_MAGIC: u32 = u32::from_le_bytes(*b"WPRN");
 const BLOCK_MAGIC: u32 = u32::from_le_bytes(*b"WPBK");
@@ -103,7 +111,8 @@ impl RunHeader {
             count: u32_at(bytes, 16)?,
             len: u32_at(bytes, 20)?,
         };
-        let sane = header.count > 0 && header.first.checked_add(u64::from(header.count)).is_some();
+        let least = u64::from(header.count) * ENTRY_HEADER as u64;
+        let sane = header.count > 0 && header.first <= MOST && least <= u64::from(header.len);
         (u32_at(bytes, 0)? == RUN_MAGIC && sealed(bytes) && sane).then_some(header)
     }
 
@@ -181,7 +190,8 @@ impl BlockHeader {
             group: u64_at(bytes, 16)?,
             len: u32_at(bytes, 24)?,
         };
-        (u32_at(bytes, 0)? == BLOCK_MAGIC && sealed(bytes)).then_some(header)
+        let sane = header.group <= MOST;
+        (u32_at(bytes, 0)? == BLOCK_MAGIC && sealed(bytes) && sane).then_some(header)
     }
 
     /// Bytes on disk up to the next block.
@@ -224,7 +234,7 @@ impl FrameHeader {
             first: u64_at(bytes, 16)?,
             count: u32_at(bytes, 24)?,
         };
-        sealed(bytes).then_some(header)
+        (sealed(bytes) && header.log < MOST_NUMBER && header.first <= MOST).then_some(header)
     }
 }
 
@@ -243,13 +253,15 @@ pub(crate) fn segment_header(log: u32, first: u64, id: Uuid, name: &str) -> Vec<
     out
 }
 
-/// Id and name out of the header of a segment file, if it is intact; and the header's length.
-pub(crate) fn decode_segment_header(bytes: &[u8]) -> Option<(Uuid, String, u64)> {
+/// Id and name out of the header of a segment file of `log`, if it is intact; and the header's length.
+pub(crate) fn decode_segment_header(bytes: &[u8], log: u32) -> Option<(Uuid, String, u64)> {
     let len = u32_at(bytes, 36)? as usize;
     let bytes = bytes.get(..44usize.checked_add(len)?)?;
     let name = std::str::from_utf8(&bytes[40..40 + len]).ok()?;
     let id = Uuid::from_slice(&bytes[20..36]).ok()?;
-    (u32_at(bytes, 0)? == SEGMENT_MAGIC && sealed(bytes)).then(|| (id, name.to_owned(), bytes.len() as u64))
+    let ours =
+        u32_at(bytes, 0)? == SEGMENT_MAGIC && u32_at(bytes, 8)? == log && is_name(name) && sealed(bytes);
+    ours.then(|| (id, name.to_owned(), bytes.len() as u64))
 }
 
 /// Name of a segment file.
@@ -275,6 +287,7 @@ impl SegmentName {
             first: u64::from_str_radix(first, 16).ok()?,
             generation: u32::from_str_radix(generation, 16).ok()?,
         };
-        (parts.next().is_none() && found.to_string() == name).then_some(found)
+        let sane = found.log < MOST_NUMBER && found.first <= MOST && found.generation <= MOST_NUMBER;
+        (parts.next().is_none() && found.to_string() == name && sane).then_some(found)
     }
 }

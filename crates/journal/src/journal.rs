@@ -11,13 +11,23 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::{
-    error::Error, files::Files, health::Health, lock::FolderLock, log::Log, log_core::LogCore, ops::Op,
-    options::Options, os_files::OsFiles, recover::recover, repair::Repair, salvage::Failure, shared::Shared,
-    view::View, wal::Wal, writer::Writer,
+    error::Error,
+    files::Files,
+    health::Health,
+    lock::FolderLock,
+    log::Log,
+    log_core::LogCore,
+    ops::{MOST_NAME_BYTES, Op, is_name},
+    options::Options,
+    os_files::OsFiles,
+    recover::recover,
+    repair::Repair,
+    salvage::Failure,
+    shared::Shared,
+    view::View,
+    wal::Wal,
+    writer::Writer,
 };
-
-/// Longest name of a log.
-const MOST_NAME_BYTES: usize = 200;
 
 /// One store, open. Cheap to clone. Closed when the last handle, logs included, is dropped, or by
 /// [`Journal::close`].
@@ -103,7 +113,7 @@ impl Journal {
 
     /// Opens the log of this name, making it if there is none. Any text of 1 to 200 bytes will do.
     pub fn log(&self, name: &str) -> Result<Log, Error> {
-        if name.is_empty() || name.len() > MOST_NAME_BYTES {
+        if !is_name(name) {
             return Err(Error::Name { bytes: name.len(), limit: MOST_NAME_BYTES });
         }
         if self.shared.is_closed() {

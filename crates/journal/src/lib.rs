@@ -52,5 +52,7 @@ pub use log::{Log, Watch};
 pub use options::Options;
 pub use repair::Repair;
 
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, feature = "fuzz"))]
+#[cfg_attr(feature = "fuzz", doc(hidden), allow(missing_docs, dead_code))]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a check that fails panics")]
+pub mod testing;

@@ -6,6 +6,14 @@ use uuid::Uuid;
 
 use crate::format::{u32_at, u64_at};
 
+/// Longest name of a log.
+pub(crate) const MOST_NAME_BYTES: usize = 200;
+
+/// Whether a log may be called `name`.
+pub(crate) fn is_name(name: &str) -> bool {
+    (1..=MOST_NAME_BYTES).contains(&name.len())
+}
+
 const MADE: u8 = 1;
 const DELETED: u8 = 2;
 const TRIMMED: u8 = 3;
@@ -85,6 +93,11 @@ impl<'a> Cursor<'a> {
         self.take(len)
     }
 
+    /// Of a log: one that nobody could have given is none.
+    pub fn name(&mut self) -> Option<String> {
+        self.text().filter(|name| is_name(name))
+    }
+
     pub fn text(&mut self) -> Option<String> {
         String::from_utf8(self.bytes()?.to_vec()).ok()
     }
@@ -96,7 +109,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<Vec<Op>> {
     let mut ops = Vec::new();
     while !cursor.0.is_empty() {
         ops.push(match cursor.u8()? {
-            MADE => Op::Made { id: cursor.id()?, name: cursor.text()? },
+            MADE => Op::Made { id: cursor.id()?, name: cursor.name()? },
             DELETED => Op::Deleted,
             TRIMMED => Op::Trimmed { start: cursor.u64()? },
             SET => Op::Set { key: cursor.text()?, value: Bytes::copy_from_slice(cursor.bytes()?) },

@@ -11,7 +11,7 @@ use crate::{
     files::OpenFiles,
     format::{ENTRY_HEADER, RUN_HEADER, RunHeader, entry_intact, u32_at},
     log_core::LogCore,
-    runs::{Window, next_run, scan},
+    runs::{Window, behind, next_run, scan},
     view::{Run, Segment},
 };
 
@@ -126,7 +126,9 @@ fn from_segment(
 ) -> io::Result<Batch> {
     let file = open.get(segment.name)?;
     let bytes = limit.bytes.clamp(READ_BYTES.0, READ_BYTES.1);
-    let mut window = Window::new(file, segment.bytes, bytes);
+    // What a file has lost at its end need not be asked for.
+    let end = segment.bytes.min(file.len()?);
+    let mut window = Window::new(file, end, bytes);
     let mut offset = start_offset(&mut window, log, &segment, from)?;
     let mut gathered = Gathered::new(from, limit);
     loop {
@@ -137,7 +139,7 @@ fn from_segment(
             let lost = gathered.next..segment.end;
             return Ok(gathered.batch(Some(lost)));
         };
-        offset = at + (RUN_HEADER + header.len as usize) as u64;
+        offset = behind(&mut window, at, &header)?;
         if header.end() <= gathered.next {
             continue;
         }

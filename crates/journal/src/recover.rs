@@ -70,7 +70,9 @@ pub(crate) fn recover(shared: &Shared) -> Result<Recovered, Failure> {
     blocks
         .replay(covered, &mut repairs, |frame, repairs| replaying.frame(frame, repairs))
         .map_err(doing("replaying the write-ahead files"))?;
-    let group = covered.max(blocks.newest().unwrap_or(0));
+    // Whatever a snapshot's name says, the next one must be the newest by its name.
+    let named = listed.iter().filter_map(|(name, _)| snapshot::parse(name)).max();
+    let group = covered.max(blocks.newest().unwrap_or(0)).max(named.unwrap_or(0));
     let next_wal = listed.iter().filter_map(|(name, _)| wal::parse(name)).max().map_or(0, |n| n + 1);
 
     replaying.settle(group).map_err(doing("writing what was recovered"))?;
@@ -166,6 +168,7 @@ impl Replaying<'_> {
                 // Readers step over damaged entries: keep the intact ones around them.
                 (None, Some(run)) => RunHeader::decode(&run)
                     .filter(|h| h.first == header.first && h.count == header.count && h.log == header.log)
+                    .filter(|h| run.len() == RUN_HEADER + h.len as usize)
                     .map(|_| {
                         let lost = damaged_positions(&run, header.first, header.count);
                         let lost = lost.into_iter();

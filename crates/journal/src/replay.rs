@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::{
     files::{File, Files},
-    format::{BLOCK_ALIGN, BLOCK_HEADER, BlockHeader, FRAME_HEADER, FrameHeader, run_intact},
+    format::{BLOCK_ALIGN, BLOCK_HEADER, BlockHeader, FRAME_HEADER, FrameHeader, RunHeader, run_intact},
     ops::{self, Op},
     repair::Repair,
     wal,
@@ -38,6 +38,8 @@ struct Block {
     name: String,
     offset: u64,
     header: BlockHeader,
+    /// Bytes of its body that the file has.
+    len: usize,
 }
 
 /// Finds the blocks of all write-ahead files.
@@ -47,7 +49,8 @@ pub(crate) fn find(files: &dyn Files, listed: &[(String, u64)]) -> io::Result<Bl
         let Some(number) = wal::parse(name) else { continue };
         let file = files.open(name)?;
         for (offset, header) in blocks_of(&*file, number, *len)? {
-            let block = Block { file: file.clone(), name: name.clone(), offset, header };
+            let len = (len - offset - BLOCK_HEADER as u64).min(header.len.into()) as usize;
+            let block = Block { file: file.clone(), name: name.clone(), offset, header, len };
             by_group.entry(header.group).or_default().push(block);
         }
     }
@@ -134,9 +137,15 @@ struct Frames {
     intact: bool,
 }
 
+/// Whether a run is the one that its frame speaks of.
+fn is_of(run: &[u8], frame: &FrameHeader) -> bool {
+    let of = |run: RunHeader| (run.log, run.first, run.count) == (frame.log, frame.first, frame.count);
+    RunHeader::decode(run).is_some_and(of)
+}
+
 impl Block {
     fn read(&self, newest: bool) -> io::Result<Frames> {
-        let mut body = vec![0; self.header.len as usize];
+        let mut body = vec![0; self.len];
         let offset = self.offset + BLOCK_HEADER as u64;
         let got = self.file.read_at(&mut body, offset)?;
         body.truncate(got);
@@ -158,7 +167,7 @@ impl Block {
             let ops = ops.and_then(|ops| ops::decode(&ops));
             let run = part(header.run_len).filter(|run| !run.is_empty());
             let (run, damaged_run) = match run {
-                Some(run) if run_intact(&run) => (Some(run), None),
+                Some(run) if run_intact(&run) && is_of(&run, &header) => (Some(run), None),
                 damaged => (None, damaged),
             };
             intact &= ops.is_some() && (run.is_some() || header.count == 0);

@@ -17,14 +17,22 @@ pub(crate) type Index = Vec<(u64, u64)>;
 pub(crate) fn scan(window: &mut Window, log: u32) -> io::Result<(Index, Option<(u64, u64)>)> {
     let (mut index, mut offset, mut last) = (Vec::new(), 0, None);
     while let Some((at, header)) = next_run(window, log, offset)? {
-        offset = at + (RUN_HEADER + header.len as usize) as u64;
-        if offset > window.end {
-            break;
+        let end = at + (RUN_HEADER + header.len as usize) as u64;
+        if end <= window.end {
+            Segment::note(&mut index, header.first, at);
+            last = Some((header.end(), end));
         }
-        Segment::note(&mut index, header.first, at);
-        last = Some((header.end(), offset));
+        offset = behind(window, at, &header)?;
     }
     Ok((index, last))
+}
+
+/// Where to look for the run behind the one at `at`. A header may stand, sealed and all, in a sector that went astray,
+/// and what follows is then another's: its length counts only where another run begins behind it, or the file ends.
+pub(crate) fn behind(window: &mut Window, at: u64, header: &RunHeader) -> io::Result<u64> {
+    let end = at + (RUN_HEADER + header.len as usize) as u64;
+    let follows = window.get(end, RUN_HEADER)?.is_some_and(|head| RunHeader::decode(&head).is_some());
+    Ok(if follows || end == window.end { end } else { at + RUN_HEADER as u64 })
 }
 
 /// The run at `offset`, or the first one behind it: past the file's header, or past damage.
@@ -35,7 +43,7 @@ pub(crate) fn next_run(
 ) -> io::Result<Option<(u64, RunHeader)>> {
     if offset == 0 {
         let head = window.get(0, 256.min(window.end as usize))?.unwrap_or_default();
-        offset = decode_segment_header(&head).map_or(0, |(_, _, len)| len);
+        offset = decode_segment_header(&head, log).map_or(0, |(_, _, len)| len);
     }
     loop {
         let Some(head) = window.get(offset, RUN_HEADER)? else { return Ok(None) };

@@ -90,7 +90,8 @@ fn salvage(shared: &Shared, listed: &[(String, u64)], known: Vec<LoadedLog>) -> 
         file.read_at(&mut head, 0).map_err(doing("reading a segment"))?;
         let mut window = Window::new(file, len, 256 << 10);
         let (_, last) = scan(&mut window, name.log).map_err(doing("reading a segment"))?;
-        let Some((end, bytes)) = last else { continue };
+        // A file whose runs stand before its own first position is none of ours.
+        let Some((end, bytes)) = last.filter(|(end, _)| *end > name.first) else { continue };
         let log = logs.entry(name.log).or_insert_with(|| LoadedLog {
             number: name.log,
             id: Uuid::new_v4(),
@@ -101,7 +102,7 @@ fn salvage(shared: &Shared, listed: &[(String, u64)], known: Vec<LoadedLog>) -> 
             segments: VecDeque::new(),
             state: BTreeMap::new(),
         });
-        if let Some((id, text, _)) = decode_segment_header(&head) {
+        if let Some((id, text, _)) = decode_segment_header(&head, name.log) {
             (log.id, log.name) = (id, text);
         }
         // Of two files that overlap, the one with the later generation was written to replace.

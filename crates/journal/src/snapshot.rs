@@ -12,7 +12,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::{
-    format::{SegmentName, VERSION, u32_at, u64_at},
+    format::{MOST, MOST_NUMBER, SegmentName, VERSION, u32_at, u64_at},
     log_core::LogCore,
     ops::{Cursor, put_bytes},
     view::{Segment, View},
@@ -26,8 +26,9 @@ pub(crate) fn name(group: u64) -> String {
     format!("state-{group:016x}")
 }
 
-pub(crate) fn parse(name: &str) -> Option<u64> {
-    u64::from_str_radix(name.strip_prefix("state-")?, 16).ok()
+pub(crate) fn parse(text: &str) -> Option<u64> {
+    let group = u64::from_str_radix(text.strip_prefix("state-")?, 16).ok()?;
+    (group <= MOST && name(group) == text).then_some(group)
 }
 
 /// A snapshot being made.
@@ -169,7 +170,8 @@ fn records(copy: &[u8]) -> (Vec<&[u8]>, bool) {
 const HEAD: usize = 16;
 
 fn decode_head(payload: &[u8]) -> Option<(u64, u32, u32)> {
-    (payload.len() == HEAD).then_some((u64_at(payload, 0)?, u32_at(payload, 8)?, u32_at(payload, 12)?))
+    let head = (u64_at(payload, 0)?, u32_at(payload, 8)?, u32_at(payload, 12)?);
+    (payload.len() == HEAD && head.0 <= MOST && head.1 <= MOST_NUMBER).then_some(head)
 }
 
 fn decode_log(payload: &[u8]) -> Option<LoadedLog> {
@@ -177,13 +179,23 @@ fn decode_log(payload: &[u8]) -> Option<LoadedLog> {
         return None;
     }
     let mut cursor = Cursor(payload);
-    let (number, id, name) = (cursor.u32()?, cursor.id()?, cursor.text()?);
+    let (number, id, name) = (cursor.u32()?, cursor.id()?, cursor.name()?);
     let (start, end, generation) = (cursor.u64()?, cursor.u64()?, cursor.u32()?);
     let mut segments = VecDeque::new();
     for _ in 0..cursor.u32()? {
         let (first, end, bytes) = (cursor.u64()?, cursor.u64()?, cursor.u64()?);
         let name = SegmentName { log: number, first, generation: cursor.u32()? };
         segments.push_back(Segment { name, end, bytes, index: None, closed: cursor.u8()? != 0 });
+    }
+    let mut before = 0;
+    let ascending = segments.iter().all(|segment| {
+        let follows = before <= segment.first() && segment.first() < segment.end;
+        before = segment.end;
+        follows && segment.name.generation <= MOST_NUMBER
+    });
+    let sane = number < MOST_NUMBER && generation <= MOST_NUMBER && start <= end && end <= MOST;
+    if !sane || !ascending || before > end {
+        return None;
     }
     let mut state = BTreeMap::new();
     for _ in 0..cursor.u32()? {

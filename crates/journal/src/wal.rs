@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 
 use crate::{
     files::{File, Files},
-    format::{BLOCK_HEADER, BlockHeader, FRAME_HEADER},
+    format::{BLOCK_HEADER, BlockHeader, FRAME_HEADER, MOST},
     log_core::Frame,
     options::Options,
 };
@@ -18,8 +18,9 @@ pub(crate) fn name(number: u64) -> String {
     format!("wal-{number:016x}")
 }
 
-pub(crate) fn parse(name: &str) -> Option<u64> {
-    u64::from_str_radix(name.strip_prefix("wal-")?, 16).ok()
+pub(crate) fn parse(text: &str) -> Option<u64> {
+    let number = u64::from_str_radix(text.strip_prefix("wal-")?, 16).ok()?;
+    (number <= MOST && name(number) == text).then_some(number)
 }
 
 /// The next file, made ahead by the checkpoint thread so that the writer need not wait for it.

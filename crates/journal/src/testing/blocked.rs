@@ -4,10 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::{
-    fake_files::FakeDisk,
-    model::{open, tiny},
-};
+use super::{fake_files::FakeDisk, model::open, tiny};
 use crate::{Commit, Error, Health, Journal, ReadLimit, TryAppendError};
 
 const WAIT: Duration = Duration::from_secs(20);

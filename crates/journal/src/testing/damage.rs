@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{fake_files::FakeDisk, model::tiny};
+use super::{fake_files::FakeDisk, tiny};
 use crate::{Commit, Journal, Log, Options, ReadLimit, Repair, format::BLOCK_HEADER};
 
 const WAIT: std::time::Duration = std::time::Duration::from_secs(20);

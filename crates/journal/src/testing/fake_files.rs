@@ -126,6 +126,21 @@ impl FakeDisk {
         inode.durable[at] ^= 0x40;
     }
 
+    /// A file with this content, as it would be found after a long time.
+    pub fn put(&self, name: &str, content: Vec<u8>) {
+        let mut disk = self.0.lock();
+        let inode = disk.next_inode;
+        disk.next_inode += 1;
+        disk.inodes.insert(inode, Inode { live: content.clone(), durable: content, unsynced: Vec::new() });
+        disk.names.insert(name.to_owned(), inode);
+        disk.durable_names.insert(name.to_owned(), inode);
+    }
+
+    pub fn len(&self, name: &str) -> usize {
+        let disk = self.0.lock();
+        disk.names.get(name).map_or(0, |inode| disk.inodes[inode].live.len())
+    }
+
     pub fn erase(&self, name: &str) {
         let mut disk = self.0.lock();
         disk.names.remove(name);

@@ -8,29 +8,11 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::fake_files::FakeDisk;
-use crate::{Commit, Journal, Log, Options, ReadLimit, Repair};
+use super::{fake_files::FakeDisk, tiny};
+use crate::{Commit, Journal, Log, ReadLimit, Repair};
 
 const WAIT: Duration = Duration::from_secs(20);
 const LOGS: usize = 3;
-
-pub(super) fn tiny() -> Options {
-    Options {
-        group_interval_ms: 0,
-        group_bytes: 2_000,
-        pending_bytes: 8_000,
-        tail_bytes: 3_000,
-        store_bytes: 500,
-        segment_bytes: 2_500,
-        first_wal_bytes: 16 << 10,
-        wal_bytes: 32 << 10,
-        wal_files: 3,
-        open_files: 2,
-        idle_ms: 2,
-        retry_ms: (1, 2),
-        keep_free_bytes: Some(0),
-    }
-}
 
 pub(super) fn open(disk: &FakeDisk) -> (Journal, Vec<Repair>) {
     Journal::open_on(disk.files(), PathBuf::from("fake"), tiny(), None).unwrap()
