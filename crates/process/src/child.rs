@@ -9,10 +9,11 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::answers::Answer;
 use crate::feed::{Feed, Progress, SendError};
 use crate::guardian::wire::Order;
 use crate::log::{ChildLog, LogLine, Origin};
-use crate::output::{Answer, Line, Output};
+use crate::output::{Line, Output};
 
 /// How long reading goes on after the last process of a child is gone: only someone who was handed the pipe
 /// from outside (a container's daemon) can still hold it.

@@ -21,6 +21,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod account;
+mod answers;
 mod child;
 mod command;
 mod feed;
@@ -34,13 +35,14 @@ mod spec;
 mod sys;
 mod talk;
 
+pub use answers::Answer;
 pub use child::{Child, Ended, Exit, Life};
 pub use command::{COMMAND_MAX_BYTES, ResolveError, SplitError, resolve, split};
 pub use feed::{Progress, SendError, Stdin};
 pub use guardian::{Guardian, GuardianError};
 pub use log::{LOG_LINE_MAX_BYTES, LOG_LINES_PER_S, LogLine, Origin, RECENT_LINES};
 pub use masked::Secrets;
-pub use output::{Answer, Line};
+pub use output::Line;
 pub use spawn::SpawnError;
 pub use spec::{Framing, INHERITED, LINE_MAX_BYTES, QUEUE_BYTES, Spec, Stdout};
 pub use talk::{TALK_LINE_MAX_BYTES, TALK_LINES, Talk};

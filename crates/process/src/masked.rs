@@ -1,12 +1,14 @@
 //! Secrets that a child was given, in what it says: a program that prints its settings, or a library that prints the
 //! address it could not reach, is no reason for a password to stand in a log.
 
+use std::ops::Range;
+
 /// In place of a secret.
-const HIDDEN: &str = "***";
+pub(crate) const HIDDEN: &str = "***";
 
 /// The end of a cut line that may be the beginning of a secret is hidden from this length on: nearly every line ends
 /// in the first letter of something.
-const BEGUN_MIN_BYTES: usize = 4;
+pub(crate) const BEGUN_MIN_BYTES: usize = 4;
 
 /// What is never shown of a child's words.
 #[derive(Clone, Default)]
@@ -37,27 +39,48 @@ impl Secrets {
     }
 
     /// `text` without them. `cut`: more text followed, so that its end may be the beginning of one.
-    pub(crate) fn mask(&self, mut text: String, cut: bool) -> String {
-        for form in &self.forms {
-            if text.contains(form.as_str()) {
-                text = text.replace(form.as_str(), HIDDEN);
-            }
-        }
+    pub(crate) fn mask(&self, text: String, cut: bool) -> String {
+        let mut hidden: Vec<Range<usize>> = self.forms.iter().flat_map(|form| places(&text, form)).collect();
         if cut {
-            let begun = self.forms.iter().filter_map(|form| begun(&text, form)).max();
-            if let Some(bytes) = begun {
-                text.truncate(text.len() - bytes);
-                text.push_str(HIDDEN);
-            }
+            hidden.extend(self.forms.iter().filter_map(|form| begun(&text, form)).map(|at| at..text.len()));
         }
-        text
+        if hidden.is_empty() {
+            return text;
+        }
+        // Two may overlap: what is left of the second would show a part of it.
+        hidden.sort_unstable_by_key(|range| range.start);
+        let (mut shown, mut at) = (String::with_capacity(text.len()), 0);
+        for range in hidden {
+            if range.start > at || shown.is_empty() {
+                shown.push_str(&text[at..range.start]);
+                shown.push_str(HIDDEN);
+            }
+            at = at.max(range.end);
+        }
+        shown.push_str(&text[at..]);
+        shown
     }
 }
 
-/// How many bytes at the end of `text` may be the beginning of `form`.
+/// Where `form` stands in `text`, also where it overlaps itself.
+fn places(text: &str, form: &str) -> impl Iterator<Item = Range<usize>> {
+    let step = form.chars().next().map_or(1, char::len_utf8);
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        let start = from + text.get(from..)?.find(form)?;
+        from = start + step;
+        Some(start..start + form.len())
+    })
+}
+
+/// Where at the end of `text` the beginning of `form` may stand.
 fn begun(text: &str, form: &str) -> Option<usize> {
+    // Of a character that was cut through, this is left.
+    let text = text.trim_end_matches(char::REPLACEMENT_CHARACTER);
     let lengths = form.char_indices().map(|(at, _)| at).rev();
-    lengths.filter(|length| *length >= BEGUN_MIN_BYTES).find(|length| text.ends_with(&form[..*length]))
+    let begun =
+        lengths.filter(|length| *length >= BEGUN_MIN_BYTES).find(|length| text.ends_with(&form[..*length]));
+    begun.map(|length| text.len() - length)
 }
 
 /// Backslashes and quotes as JSON and most languages escape them.
@@ -77,8 +100,17 @@ fn percent_encoded(text: &str) -> String {
 }
 
 #[cfg(test)]
+#[path = "../tests/corpus/masked.rs"]
+mod check;
+
+#[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_corpus_replays() {
+        watchpost_testkit::replay("child_secrets", check::check);
+    }
 
     #[test]
     fn a_secret_is_hidden_however_it_is_written() {
@@ -99,5 +131,14 @@ mod tests {
         assert_eq!(secrets.mask("token=hunter2hun".into(), false), "token=hunter2hun");
         assert_eq!(secrets.mask("a hunt".into(), true), "a ***");
         assert_eq!(secrets.mask("a hun".into(), true), "a hun");
+        let cut_through = String::from_utf8_lossy(b"passw\xC3").into_owned();
+        assert_eq!(Secrets::new(["passw\u{f6}rt"]).mask(cut_through, true), "***");
+    }
+
+    #[test]
+    fn where_two_overlap_nothing_of_either_is_left() {
+        assert_eq!(Secrets::new(["abcd", "cdef"]).mask("xabcdefx".into(), false), "x***x");
+        assert_eq!(Secrets::new(["aba"]).mask("xababax".into(), false), "x***x");
+        assert_eq!(Secrets::new(["aba"]).mask("aba aba".into(), false), "*** ***");
     }
 }

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use tokio::net::unix::pipe;
 use tokio::sync::Notify;
 
+use crate::answers::{Answer, answer};
 use crate::feed::Feed;
 use crate::lines::{Piece, Splitter};
 use crate::log::{ChildLog, LOG_LINE_MAX_BYTES, Origin};
@@ -24,15 +25,6 @@ const TALK_BYTES_PER_S: usize = 8 << 20;
 
 /// Bytes of lines that wait for the caller before reading pauses; one line may be over it.
 const LINES_WAITING_BYTES: usize = 4 << 20;
-
-/// A child's answer to a message (PRODUCT 9).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// `OK`: it is delivered.
-    Ok,
-    /// `ERROR text`: it is to be sent again.
-    Error(String),
-}
 
 /// A line of [`Stdout::Lines`](crate::Stdout::Lines).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,21 +151,6 @@ pub(crate) async fn read_answers(
     }
     splitter.finish(|piece| say(&log, Origin::Stdout, &piece));
     output.end();
-}
-
-fn answer(piece: &Piece<'_>) -> Option<Answer> {
-    let line = match piece {
-        Piece::Line(line) => line.trim_ascii_end(),
-        Piece::TooLong { start, .. } if start.starts_with(b"ERROR ") => start,
-        Piece::TooLong { .. } | Piece::Unfinished(_) => return None,
-    };
-    match line {
-        b"OK" => Some(Answer::Ok),
-        b"ERROR" => Some(Answer::Error(String::new())),
-        _ => line
-            .strip_prefix(b"ERROR ")
-            .map(|text| Answer::Error(String::from_utf8_lossy(text.trim_ascii()).into_owned())),
-    }
 }
 
 /// Reads lines for the caller, who slows the child down by not taking them.
