@@ -27,6 +27,20 @@ pub enum NotARecord {
     UnknownVersion(#[from] crate::UnknownVersion),
 }
 
+/// Of what is wrong: a record may be of any size, and so may its `$version`.
+const SHOWN_CHARS: usize = 200;
+
+impl NotARecord {
+    /// [`Self::Malformed`], in a text that fits a line.
+    pub(crate) fn malformed(what: impl std::fmt::Display) -> Self {
+        let mut what = what.to_string();
+        if let Some((end, _)) = what.char_indices().nth(SHOWN_CHARS) {
+            what.replace_range(end.., "...");
+        }
+        Self::Malformed(what)
+    }
+}
+
 #[derive(Deserialize)]
 struct Head<'a> {
     #[serde(rename = "$id", borrow)]
@@ -49,8 +63,7 @@ pub fn identify(bytes: &[u8]) -> Result<(SchemaId, Version), NotARecord> {
     if let Some(other) = not_an_object(bytes) {
         return Err(NotARecord::NotAnObject(other));
     }
-    let head: Head<'_> =
-        serde_json::from_slice(bytes).map_err(|error| NotARecord::Malformed(error.to_string()))?;
+    let head: Head<'_> = serde_json::from_slice(bytes).map_err(NotARecord::malformed)?;
     let id = head.id.ok_or(NotARecord::Missing("$id"))?.parse()?;
     let version = head.version.ok_or(NotARecord::Missing("$version"))?;
     Ok((id, version.try_into()?))
@@ -95,7 +108,7 @@ pub fn identify_value(value: &Value) -> Result<(SchemaId, Version), NotARecord> 
         Value::Number(_) => return Err(NotARecord::NotAnObject("a number")),
         Value::Null => return Err(NotARecord::NotAnObject("null")),
     };
-    let wrong = |key: &str, value: &Value| NotARecord::Malformed(format!("`{key}` is {value}"));
+    let wrong = |key: &str, value: &Value| NotARecord::malformed(format!("`{key}` is {value}"));
     let id = record.get("$id").ok_or(NotARecord::Missing("$id"))?;
     let id = id.as_str().ok_or_else(|| wrong("$id", id))?.parse()?;
     let version = record.get("$version").ok_or(NotARecord::Missing("$version"))?;

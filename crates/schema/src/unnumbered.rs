@@ -1,11 +1,15 @@
 //! A record that somebody else has written: a preprocess command's answer, before it is numbered.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap};
 
-use serde_json::Value;
 use watchpost_model::Id;
 
-use crate::{NotARecord, SchemaId, Stamp, Version, convert::Parts, encode::write, identify::not_an_object};
+use crate::{
+    NotARecord, SchemaId, Stamp, Version,
+    convert::{Parts, levels, one_line},
+    encode::write,
+    identify::not_an_object,
+};
 
 /// The keys of a stamp: what the record has under them is overwritten.
 const STAMP: [&str; 3] = ["record_id", "log_id", "sequence"];
@@ -37,17 +41,10 @@ impl Unnumbered {
         if let Some(other) = not_an_object(json.as_bytes()) {
             return Err(NotARecord::NotAnObject(other));
         }
-        let mut parts =
-            Parts::parse(json.as_bytes()).map_err(|error| NotARecord::Malformed(error.to_string()))?;
-        let mut members: Vec<(Cow<'_, str>, &str)> = Vec::with_capacity(parts.len());
-        for (key, raw) in parts.rest() {
-            match members.iter_mut().find(|(known, _)| *known == key) {
-                Some((_, known)) => *known = raw,
-                None => members.push((key, raw)),
-            }
-        }
+        let parts = Parts::parse(json.as_bytes()).map_err(NotARecord::malformed)?;
+        let mut members = once(parts);
         let find = |key: &str| members.iter().find(|(known, _)| known == key).map(|(_, raw)| *raw);
-        let wrong = |key: &str, raw: &str| NotARecord::Malformed(format!("`{key}` is {raw}"));
+        let wrong = |key: &str, raw: &str| NotARecord::malformed(format!("`{key}` is {raw}"));
         let id = find(FIRST[0]).ok_or(NotARecord::Missing(FIRST[0]))?;
         let id: String = serde_json::from_str(id).map_err(|_| wrong(FIRST[0], id))?;
         let version = find(FIRST[1]).ok_or(NotARecord::Missing(FIRST[1]))?;
@@ -59,16 +56,14 @@ impl Unnumbered {
         let mut text = Text(Vec::with_capacity(json.len()));
         let mut stamp_at = 0;
         if version.has_stamp() {
-            members
-                .iter()
-                .filter(|(key, _)| FIRST.contains(&&**key))
-                .for_each(|(key, raw)| text.put(key, raw));
+            let mut first = members.iter().filter(|(key, _)| FIRST.contains(&&**key));
+            first.try_for_each(|(key, raw)| text.put(key, raw))?;
             stamp_at = text.0.len();
             members.retain(|(key, _)| !FIRST.contains(&&**key) && !STAMP.contains(&&**key));
         }
-        members.iter().for_each(|(key, raw)| text.put(key, raw));
+        members.iter().try_for_each(|(key, raw)| text.put(key, raw))?;
         // Put together of text and of what serde_json has written.
-        let members = String::from_utf8(text.0).map_err(|error| NotARecord::Malformed(error.to_string()))?;
+        let members = String::from_utf8(text.0).map_err(NotARecord::malformed)?;
         Ok(Self { schema, version, time_ms, event_id, members, stamp_at })
     }
 
@@ -119,28 +114,60 @@ impl Unnumbered {
 struct Text(Vec<u8>);
 
 impl Text {
-    fn put(&mut self, key: &str, raw: &str) {
+    fn put(&mut self, key: &str, raw: &str) -> Result<(), NotARecord> {
         if !self.0.is_empty() {
             self.0.push(b',');
         }
         write(key, &mut self.0);
         self.0.push(b':');
-        self.0.extend_from_slice(compact(raw).as_bytes());
+        self.0.extend_from_slice(one_line(raw).as_bytes());
+        let levels = levels(raw);
+        if levels > MAX_LEVELS {
+            let what = format!(
+                "`{key}` is nested {levels} levels deep, and at most {MAX_LEVELS} can be read by all"
+            );
+            return Err(NotARecord::malformed(what));
+        }
+        Ok(())
     }
 }
 
-/// A value without the white space between its parts; Python, for one, writes some.
-fn compact(raw: &str) -> Cow<'_, str> {
-    let nested = raw.starts_with(['{', '[']);
-    if !nested || !raw.contains([' ', '\t', '\r', '\n']) {
-        return raw.into();
+/// Levels of nesting in one value of a record. serde_json reads 128 in all, and a record may stand in a list in an object.
+const MAX_LEVELS: usize = 100;
+
+/// Members of which that many are looked through one by one for another of the same name; beyond, that would take hours.
+const FEW: usize = 64;
+
+/// Each key once: with its last value, in the place of its first.
+fn once<'a>(mut parts: Parts<'a>) -> Vec<(Cow<'a, str>, &'a str)> {
+    let mut members: Vec<(Cow<'a, str>, &'a str)> = Vec::with_capacity(parts.len());
+    let mut places = HashMap::new();
+    for (key, raw) in parts.rest() {
+        let known = match members.len() {
+            ..FEW => members.iter().position(|(known, _)| *known == key),
+            FEW => {
+                places.extend(members.iter().enumerate().map(|(place, (key, _))| (key.clone(), place)));
+                places.get(&key).copied()
+            }
+            _ => places.get(&key).copied(),
+        };
+        match known {
+            Some(place) => members[place].1 = raw,
+            None => {
+                if members.len() >= FEW {
+                    places.insert(key.clone(), members.len());
+                }
+                members.push((key, raw));
+            }
+        }
     }
-    // What serde_json will not read (a number beyond all bounds) passes as it is.
-    serde_json::from_str::<Value>(raw).map_or(raw.into(), |value| value.to_string().into())
+    members
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
     use crate::{sample, samples::STAMP as GIVEN};
 
@@ -170,12 +197,31 @@ mod tests {
         let stamp = r#","record_id":"0192f3a4-b5c6-47d8-89ea-0b1c2d3e4f50","log_id":"7d6c5b4a-3928-4716-a5b4-c3d2e1f09f8e","sequence":1042"#;
         assert_eq!(
             stamped,
-            format!(r#"{{"$id":"track","$version":2{stamp},"x":{{"a":[1,2.5],"b c":" d "}},"y":1e400}}"#)
+            format!(r#"{{"$id":"track","$version":2{stamp},"x":{{"a":[1,2.50],"b c":" d "}},"y":1e400}}"#)
         );
         assert_eq!(
             written(r#"{"sequence":3,"$version":1,"$id":"track"}"#),
             r#"{"sequence":3,"$version":1,"$id":"track"}"#
         );
+    }
+
+    #[test]
+    fn a_record_of_very_many_keys_is_read_at_once_and_each_key_stands_once() {
+        let keys = (0..200_000).map(|n| format!(r#","k{}":{n}"#, n % 100_000));
+        let written = written(&format!(r#"{{"$id":"track","$version":1{}}}"#, keys.collect::<String>()));
+        let read: serde_json::Map<String, Value> = serde_json::from_str(&written).unwrap();
+        assert_eq!((read.len(), &read["k7"]), (100_002, &Value::from(100_007)));
+        assert_eq!(written.matches(r#""k7":"#).count(), 1);
+    }
+
+    #[test]
+    fn what_not_everybody_can_read_is_no_record() {
+        let nested = |levels: usize| {
+            format!(r#"{{"$id":"track","$version":2,"x":{}{}}}"#, "[".repeat(levels), "]".repeat(levels))
+        };
+        assert!(Unnumbered::parse(&nested(MAX_LEVELS)).is_ok());
+        let error = Unnumbered::parse(&nested(MAX_LEVELS + 1)).unwrap_err().to_string();
+        assert!(error.contains("`x` is nested 101 levels deep"), "{error}");
     }
 
     #[test]

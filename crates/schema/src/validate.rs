@@ -36,7 +36,7 @@ pub fn validate(record: &Value) -> Vec<Violation> {
     };
     let errors = validator.iter_errors(record).take(VIOLATIONS_MAX);
     errors
-        .map(|error| Violation { path: error.instance_path().to_string(), message: words(&error) })
+        .map(|error| Violation { path: error.instance_path().to_string(), message: shown(words(&error)) })
         .collect()
 }
 
@@ -44,7 +44,18 @@ pub fn validate(record: &Value) -> Vec<Violation> {
 fn words(error: &ValidationError<'_>) -> String {
     let ValidationErrorKind::Enum { options } = error.kind() else { return error.to_string() };
     let choices: Vec<_> = options.as_array().into_iter().flatten().map(Value::to_string).collect();
-    format!("{} is not one of {}", error.instance(), choices.join(", "))
+    let value: String = error.instance().to_string().chars().take(100).collect();
+    format!("{value} is not one of {}", choices.join(", "))
+}
+
+/// What is wrong shows the value itself, which may be a picture.
+fn shown(mut message: String) -> String {
+    /// Every list of valid values fits.
+    const SHOWN_CHARS: usize = 700;
+    if let Some((end, _)) = message.char_indices().nth(SHOWN_CHARS) {
+        message.replace_range(end.., "...");
+    }
+    message
 }
 
 /// Compiled at first use, then kept.

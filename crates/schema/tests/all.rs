@@ -4,6 +4,7 @@
 
 mod common;
 mod conversions;
+mod corpus;
 mod files;
 mod lossy;
 mod streams;

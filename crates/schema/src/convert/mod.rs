@@ -6,6 +6,7 @@
 
 mod parts;
 mod rule;
+mod text;
 pub(crate) mod value;
 
 use std::borrow::Cow;
@@ -14,6 +15,7 @@ use crate::{NotARecord, SchemaId, UnknownVersion, Version, identify, records, ta
 
 pub(crate) use parts::Parts;
 pub(crate) use rule::Rule;
+pub(crate) use text::{levels, one_line};
 
 use rule::Output;
 
@@ -62,15 +64,16 @@ pub fn convert(bytes: &[u8], from: Version, to: Version) -> Result<Vec<u8>, Conv
     if found != from {
         return Err(ConvertError::OtherVersion { id, found, expected: from });
     }
-    let malformed = |error: serde_json::Error| NotARecord::Malformed(error.to_string());
+    let mut parts = Parts::parse(bytes).map_err(NotARecord::malformed)?;
     // Untouched values keep their line ends, and one record must be one line.
-    let one_line = if bytes.contains(&b'\n') || bytes.contains(&b'\r') {
-        let record: serde_json::Value = serde_json::from_slice(bytes).map_err(malformed)?;
-        Cow::Owned(record.to_string().into_bytes())
+    let text = if bytes.contains(&b'\n') || bytes.contains(&b'\r') {
+        std::str::from_utf8(bytes).map_or(Cow::Borrowed(""), one_line)
     } else {
-        Cow::Borrowed(bytes)
+        Cow::Borrowed("")
     };
-    let mut parts = Parts::parse(&one_line).map_err(malformed)?;
+    if !text.is_empty() {
+        parts = Parts::parse(text.as_bytes()).map_err(NotARecord::malformed)?;
+    }
     let mut output = Output::with_capacity(parts.len() + 4);
     if from == to {
         output.rest(&mut parts);

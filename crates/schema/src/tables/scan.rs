@@ -209,14 +209,39 @@ const fn marks(word: u64) -> u64 {
 macro_rules! fields {
     ($(#[$doc:meta])* $visible:vis struct $name:ident { $($(#[$comment:meta])* $key:literal => $field:ident: $type:ty,)+ }) => {
         $(#[$doc])*
-        #[derive(Default, serde::Deserialize)]
+        #[derive(Default)]
         #[cfg_attr(test, derive(Debug, PartialEq))]
-        #[serde(default, bound(deserialize = "'de: 'a"))]
         #[allow(dead_code, reason = "what is skipped is read by nobody")]
         $visible struct $name<'a> {
-            $($(#[$comment])* #[serde(rename = $key)] $field: $type,)+
-            #[serde(skip)]
+            $($(#[$comment])* $field: $type,)+
             _borrows: std::marker::PhantomData<&'a str>,
+        }
+
+        // Not derived: of a key that comes twice the last value stands, as for whoever else reads the record.
+        impl<'de: 'a, 'a> serde::Deserialize<'de> for $name<'a> {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Read<'a>(std::marker::PhantomData<&'a str>);
+
+                impl<'de: 'a, 'a> serde::de::Visitor<'de> for Read<'a> {
+                    type Value = $name<'a>;
+
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str("a JSON object")
+                    }
+
+                    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<$name<'a>, A::Error> {
+                        let mut read = $name::default();
+                        while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
+                            match &*key {
+                                $($key => read.$field = map.next_value()?,)+
+                                _ => { map.next_value::<serde::de::IgnoredAny>()?; }
+                            }
+                        }
+                        Ok(read)
+                    }
+                }
+                deserializer.deserialize_map(Read(std::marker::PhantomData))
+            }
         }
 
         impl<'a> $crate::tables::scan::Scan<'a> for $name<'a> {
