@@ -165,6 +165,7 @@ impl Entry {
         let time_ms =
             rest.take(8).and_then(|b| b.try_into().ok()).map(i64::from_le_bytes).ok_or(bad("is cut off"))?;
         let body = match kind {
+            GROUP if rest.at == data.len() => return Err(bad("has no record")),
             GROUP => {
                 let mut records = Vec::with_capacity(2);
                 while rest.at < data.len() {
@@ -215,6 +216,10 @@ impl<'a> Cursor<'a> {
         Some(Stored::new(schema, version, self.data.slice(start..start + length)))
     }
 }
+
+#[cfg(test)]
+#[path = "../tests/corpus/entry.rs"]
+mod check;
 
 #[cfg(test)]
 mod tests {
@@ -279,6 +284,11 @@ mod tests {
             bytes.truncate(cut);
             let _ = Entry::decode(0, &Bytes::from(bytes));
         }
+    }
+
+    #[test]
+    fn the_corpus_replays() {
+        watchpost_testkit::replay("entry", check::check);
     }
 
     #[test]

@@ -6,6 +6,8 @@ use watchpost_schema::{self as schema, NotARecord, Unnumbered, Version};
 
 /// How much of a refused line is shown.
 const SAMPLE_CHARS: usize = 200;
+/// How much is said of what is wrong with it: the list of all schemas fits.
+const WHAT_CHARS: usize = 1000;
 
 /// Reads one line: a list of records or one record, in JSON. Nothing, or `[]`, is no group at all.
 ///
@@ -57,7 +59,11 @@ fn no_json(error: &impl std::fmt::Display) -> String {
 }
 
 fn refuse(what: String, line: &[u8]) -> String {
-    format!("{what}; the line begins: {}", sample(line))
+    format!(
+        "{}; the line begins: {}",
+        shown(&what, WHAT_CHARS),
+        shown(&String::from_utf8_lossy(line), SAMPLE_CHARS)
+    )
 }
 
 fn check(text: &str, version: Version, validate: bool) -> Result<Unnumbered, String> {
@@ -79,12 +85,23 @@ fn check(text: &str, version: Version, validate: bool) -> Result<Unnumbered, Str
     Ok(record)
 }
 
-fn sample(line: &[u8]) -> String {
-    let text = String::from_utf8_lossy(line);
-    let mut sample: String =
-        text.chars().take(SAMPLE_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if sample.len() < text.len() {
-        sample.push('…');
+/// What fits a line of a log, and does not steer a terminal: it is shown to people, and the command's own words.
+fn shown(text: &str, chars: usize) -> String {
+    let mut shown: String = text.chars().take(chars).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
     }
-    sample
+    shown
+}
+
+#[cfg(test)]
+#[path = "../../tests/corpus/answer.rs"]
+mod check;
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_corpus_replays() {
+        watchpost_testkit::replay("answer", super::check::check);
+    }
 }
