@@ -21,7 +21,7 @@ const MAX_NAME_BYTES: usize = 1024;
 ///
 /// # Errors
 /// It is no such file, or nobody says how large its frames are.
-pub(super) fn parse(text: &[u8], size: Option<Size>, labels: &LabelTable) -> Result<Recording, String> {
+pub(crate) fn parse(text: &[u8], size: Option<Size>, labels: &LabelTable) -> Result<Recording, String> {
     let mut recording = Recording::default();
     let mut number = 0;
     for value in Deserializer::from_slice(text).into_iter::<Value>() {
@@ -42,8 +42,8 @@ pub(super) fn parse(text: &[u8], size: Option<Size>, labels: &LabelTable) -> Res
         for value in &boxes {
             number += 1;
             match one(value, &dataset, size, labels) {
-                Ok((frame, detection)) => recording.add(frame, detection),
-                Err(Wrong::Box(why)) => recording.refused.push((number, why)),
+                Ok((frame, detection)) => recording.add(number, frame, detection),
+                Err(Wrong::Box(why)) => recording.refuse(number, why),
                 Err(Wrong::NoSize) => return Err(unknown_size("a dataset with `images`")),
             }
         }
@@ -136,7 +136,8 @@ fn one(
         Value::Null => 1.0,
         score => {
             let score = score.as_f64().filter(|score| (0.0..=1.0).contains(score));
-            score.ok_or_else(|| wrong(&format!("score {}", value["score"]), "a number from 0 to 1"))?
+            score
+                .ok_or_else(|| wrong(&format!("score {}", short(&value["score"])), "a number from 0 to 1"))?
         }
     };
     let size = own_size.or(size).ok_or(Wrong::NoSize)?;
@@ -151,6 +152,11 @@ fn one(
     let detection =
         Detection { class, label, confidence: score as f32, rect, track_id, attributes: Vec::new() };
     Ok((frame, detection))
+}
+
+/// Enough to recognise a value.
+fn short(value: &Value) -> String {
+    value.to_string().chars().take(40).collect()
 }
 
 #[cfg(test)]

@@ -28,9 +28,15 @@ const CLASSES: [&str; 12] = [
     "reflection",
 ];
 
+/// Frames per second that a sequence may say: as for `Input.frame_rate`, and so that every time stays a number.
+const RATES: std::ops::RangeInclusive<f64> = 0.001..=1000.0;
+
+/// Longest track id, in bytes, as for lines of JSON. A number may be written with any count of zeros.
+const MAX_ID_BYTES: usize = 1024;
+
 /// What a sequence's `seqinfo.ini` says.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Sequence {
+pub(crate) struct Sequence {
     pub size: Option<Size>,
     pub rate: Option<f64>,
     pub length: Option<u64>,
@@ -45,7 +51,7 @@ impl Sequence {
         text.map_or_else(Self::default, |text| Self::parse(&text))
     }
 
-    fn parse(text: &str) -> Self {
+    pub fn parse(text: &str) -> Self {
         let value = |key: &str| {
             let pairs = text.lines().filter_map(|line| line.split_once('='));
             let mut values = pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case(key));
@@ -54,12 +60,12 @@ impl Sequence {
         let side = |key| value(key).map(|side| side as u32).filter(|side| *side > 0);
         let size = side("imWidth").zip(side("imHeight")).map(|(width, height)| Size { width, height });
         let length = value("seqLength").map(|length| (length as u64).min(MAX_FRAMES));
-        Self { size, rate: value("frameRate").filter(|rate| *rate <= 1000.0), length }
+        Self { size, rate: value("frameRate").filter(|rate| RATES.contains(rate)), length }
     }
 }
 
 /// Reads the rows of a file; those that are not in order are refused alone.
-pub(super) fn parse(text: &[u8], size: Size, sequence: &Sequence, labels: &LabelTable) -> Recording {
+pub(crate) fn parse(text: &[u8], size: Size, sequence: &Sequence, labels: &LabelTable) -> Recording {
     let mut recording =
         Recording { length: sequence.length.unwrap_or(0), rate: sequence.rate, ..Recording::default() };
     for (number, line) in (1..).zip(text.split(|byte| *byte == b'\n')) {
@@ -69,9 +75,9 @@ pub(super) fn parse(text: &[u8], size: Size, sequence: &Sequence, labels: &Label
             continue;
         }
         match row(line, size, labels) {
-            Ok(Some((frame, detection))) => recording.add(frame, detection),
+            Ok(Some((frame, detection))) => recording.add(number, frame, detection),
             Ok(None) => {}
-            Err(why) => recording.refused.push((number, why)),
+            Err(why) => recording.refuse(number, why),
         }
     }
     recording
@@ -94,6 +100,9 @@ fn row(line: &str, size: Size, labels: &LabelTable) -> Result<Option<(u64, Detec
         return Err(format!("frame {frame}: expected a whole number from 1 to {MAX_FRAMES}"));
     }
     let id = number(1)?;
+    if cells[1].len() > MAX_ID_BYTES {
+        return Err(format!("column 2 has {} bytes: expected at most {MAX_ID_BYTES}", cells[1].len()));
+    }
     let track_id = (id > 0.0).then(|| cells[1].to_owned());
     let confidence = if cells.len() > 6 { number(6)? } else { 1.0 };
     let ground_truth = cells.len() == 9;
