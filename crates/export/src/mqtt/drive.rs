@@ -17,9 +17,10 @@ use tokio::{
 };
 
 use super::{
+    answer::{self, Answer, Protocol},
     link::{Input, Link, Output, Target},
     window::{Limits, PutOff, Window},
-    wire::{self, Answer, Protocol},
+    wire,
 };
 use crate::receiver::ReceiverError;
 
@@ -220,7 +221,7 @@ impl Drive {
         let shared = self.shared.clone();
         let mut inner = shared.state.lock();
         let answered = loop {
-            let answer = match wire::answer(self.protocol, read) {
+            let answer = match answer::answer(self.protocol, read) {
                 Ok(Some(answer)) => answer,
                 Ok(None) => break Ok(()),
                 Err(_) => {

@@ -15,8 +15,9 @@ use tokio_rustls::{
 
 use super::{
     address::Address,
+    answer::{self, Answer, Protocol, Welcome},
     tls::TlsFiles,
-    wire::{self, Answer, Hello, Protocol, QoS, Welcome},
+    wire::{self, Hello, QoS},
 };
 use crate::receiver::ReceiverError;
 
@@ -124,7 +125,7 @@ impl Target {
         asked.await.map_err(|error| Refusal::Version(self.broken(&error)))?;
         bytes.clear();
         let answer = loop {
-            match wire::answer(protocol, &mut bytes) {
+            match answer::answer(protocol, &mut bytes) {
                 Ok(Some(answer)) => break answer,
                 Ok(None) => {}
                 Err(_) => return Err(Refusal::Version(self.no_broker())),

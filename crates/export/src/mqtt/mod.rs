@@ -2,9 +2,10 @@
 //! them in flight.
 //!
 //! A [`MqttReceiver`] takes deliveries into its [`window`]; [`drive`] is the task that writes them to the broker and
-//! takes in its answers; [`link`] makes the connection; [`wire`] knows what bytes mean.
+//! takes in its answers; [`link`] makes the connection; [`wire`] and [`answer`] know what bytes mean.
 
 mod address;
+mod answer;
 mod drive;
 mod home;
 mod link;

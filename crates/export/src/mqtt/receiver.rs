@@ -12,12 +12,13 @@ use tokio::{sync::Notify, task::JoinHandle, time::timeout};
 use tracing::Instrument;
 
 use super::{
+    answer::Protocol,
     drive::{Inner, Shared, Stage, drive},
     link::Target,
     message::Maker,
     resume::Resume,
     window::{Limits, Window},
-    wire::{self, Protocol, QoS, Will},
+    wire::{self, QoS, Will},
 };
 use crate::receiver::{Delivery, Outcome, Receiver, ReceiverError};
 

@@ -11,11 +11,12 @@ use std::{
 };
 
 use super::{
+    answer::Protocol,
     message::{Maker, Message, Part, State},
     reason::{Fate, Reason},
     resume::Resume,
     suspects::Suspects,
-    wire::{self, Protocol, Publish, QoS},
+    wire::{self, Publish, QoS},
 };
 use crate::receiver::{Delivery, Outcome, POISON_DEATHS};
 use bytes::{Bytes, BytesMut};
