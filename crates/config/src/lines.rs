@@ -10,7 +10,13 @@ use std::collections::HashMap;
 pub(crate) struct Lines {
     of: HashMap<String, u32>,
     twice: Vec<String>,
+    /// Of all pointers together.
+    bytes: usize,
 }
+
+/// Pointers are kept up to so many bytes: of a file of thousands of areas they are some megabytes. A long key with many
+/// values in it would take its length for each of them; what is beyond has the line of what is around it.
+const MAX_BYTES: usize = 64 << 20;
 
 impl Lines {
     /// Scans `text`, which must be JSON: for anything else the lines mean nothing (but nothing breaks).
@@ -25,6 +31,16 @@ impl Lines {
         };
         scan.value(0);
         scan.lines
+    }
+
+    fn note(&mut self, path: &str, line: u32) {
+        if self.bytes + path.len() > MAX_BYTES {
+            return;
+        }
+        self.bytes += path.len();
+        if self.of.insert(path.to_owned(), line).is_some() {
+            self.twice.push(path.to_owned());
+        }
     }
 
     /// The line of the value at `path`, or of the nearest one around it (for a key that is missing).
@@ -64,10 +80,7 @@ struct Scan<'a> {
 impl Scan<'_> {
     fn value(&mut self, depth: usize) {
         self.space();
-        let twice = self.lines.of.insert(self.path.clone(), self.line).is_some();
-        if twice {
-            self.lines.twice.push(self.path.clone());
-        }
+        self.lines.note(&self.path, self.line);
         match self.bytes.get(self.at) {
             Some(b'{') if depth < MAX_DEPTH => self.members(depth, true),
             Some(b'[') if depth < MAX_DEPTH => self.members(depth, false),
@@ -166,6 +179,14 @@ mod tests {
     #[test]
     fn a_key_that_stands_twice_is_found() {
         assert_eq!(Lines::scan("{\"a\": {\"b\": 1,\n\"b\": 2}}").twice(), ["/a/b"]);
+    }
+
+    #[test]
+    fn a_long_key_of_many_values_takes_no_more_memory_than_the_bound() {
+        let text = format!("{{\"{}\":[{}0]}}", "k".repeat(1 << 20), "0,\n".repeat(10_000));
+        let lines = Lines::scan(&text);
+        assert!(lines.of.keys().map(String::len).sum::<usize>() <= MAX_BYTES);
+        assert_eq!(lines.of(&format!("/{}/9999", "k".repeat(1 << 20))), Some(1), "the line of the list");
     }
 
     proptest! {

@@ -71,7 +71,8 @@ fn entries<'v>(check: &mut Check<'_>, object: &mut Object<'v>) -> Vec<(String, S
         }
         Value::Array(items) => {
             let mut entries: Vec<(String, String, &Value)> = Vec::new();
-            for (index, item) in items.iter().enumerate() {
+            // One more than there may be: then that is said, and the others need no names.
+            for (index, item) in items.iter().take(MAX_HANDLERS + 1).enumerate() {
                 let name = item.get("name").or_else(|| item.get("uri")).and_then(Value::as_str);
                 let name = name
                     .filter(|name| !name.is_empty())

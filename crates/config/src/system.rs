@@ -29,8 +29,16 @@ impl System {
         if !path.try_exists().unwrap_or(true) {
             return Ok(Self::default());
         }
-        let (document, lines) = parse(&read(path)?, path)?;
-        let mut check = Check::new(path, lines);
+        Self::parse(&read(path)?, path)
+    }
+
+    /// Reads a file's `text`; `origin` is its path, for errors.
+    ///
+    /// # Errors
+    /// What is wrong with its JSON.
+    pub fn parse(text: &str, origin: &Path) -> Result<Self, Vec<Problem>> {
+        let (document, lines) = parse(text, origin)?;
+        let mut check = Check::new(origin, lines);
         let mut root = Object::new(&document, "");
         if let Some(exporters) = root.object(&mut check, "exporters") {
             for (name, value) in exporters.map {
