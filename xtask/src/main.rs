@@ -11,6 +11,8 @@ mod docs;
 mod process;
 mod schemas;
 mod soak;
+#[cfg(test)]
+mod targets;
 
 use std::process::ExitCode;
 
