@@ -8,7 +8,9 @@
 //! ```
 //!
 //! **Entries** are opaque bytes. On disk each is `len u32, crc u32 (of position, len and data),
-//! data`: the position is summed but not written, so that an entry is never taken for another one.
+//! data`: the position is summed but not written, so that an entry is never taken for another one of its log. (Of another
+//! log it can be: if a disk writes a sector of one log's segment into the same place of another's, where it has entries
+//! of the same positions and lengths.)
 //! Entries of one log that became durable in one group form a **run**: a 28-byte header (magic,
 //! log number, first position, count, bytes that follow, CRC of the header) and the entries.
 //! A run has the same bytes in the write-ahead file and in the segment file, so it is built and

@@ -147,18 +147,19 @@ fn from_segment(
             let lost = gathered.next..header.first.min(segment.end);
             return Ok(gathered.batch(Some(lost)));
         }
-        if let Some(lost) = entries_of_run(&mut window, at, &header, &mut gathered)? {
+        if let Some(lost) = entries_of_run(&mut window, at, &header, segment.end, &mut gathered)? {
             return Ok(gathered.batch(lost));
         }
     }
 }
 
-/// Gathers the entries of a run from the one wanted on. `Some` ends the batch: with what is lost,
-/// or because the limit is reached.
+/// Gathers the entries of a run from the one wanted on, up to position `last`: another file may have what follows.
+/// `Some` ends the batch: with what is lost, or because the limit is reached.
 fn entries_of_run(
     window: &mut Window,
     run: u64,
     header: &RunHeader,
+    last: u64,
     gathered: &mut Gathered,
 ) -> io::Result<Option<Option<Range<u64>>>> {
     let begin = run + RUN_HEADER as u64;
@@ -171,7 +172,8 @@ fn entries_of_run(
             None => break,
         }
     }
-    while gathered.next < header.end() {
+    let last = header.end().min(last);
+    while gathered.next < last {
         let mut len = entry_len(window, at, end)?;
         if len.is_some_and(|len| !gathered.fits(len - ENTRY_HEADER)) {
             return Ok(Some(None));
@@ -185,8 +187,8 @@ fn entries_of_run(
                 found = intact(window, at, len, position)?;
             }
             if found.is_none() {
-                let one = position + 1 == header.end() || seek(window, begin, end, position + 1)?.is_some();
-                return Ok(Some(Some(position..if one { position + 1 } else { header.end() })));
+                let one = position + 1 == last || seek(window, begin, end, position + 1)?.is_some();
+                return Ok(Some(Some(position..if one { position + 1 } else { last })));
             }
         }
         if let (Some(len), Some(data)) = (len, found) {

@@ -65,8 +65,9 @@ fn damage_one(files: &mut BTreeMap<String, Vec<u8>>, script: &mut Script<'_>) {
     let names: Vec<String> = files.keys().cloned().collect();
     let Some(name) = names.get(script.below(names.len())) else { return };
     let at = usize::from(script.byte()) << 8 | usize::from(script.byte());
-    // Of the same kind: sectors of one go astray among their own.
-    let alike: Vec<&String> = names.iter().filter(|other| other[..4] == name[..4]).collect();
+    // Of the same log: what an entry's sum does not know is its log.
+    let alike: Vec<&String> =
+        names.iter().filter(|other| other.split('-').next() == name.split('-').next()).collect();
     let other = alike[script.below(alike.len())].clone();
     let len = files[name].len();
     let place = if len == 0 { 0 } else { at % len };

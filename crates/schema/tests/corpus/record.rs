@@ -16,7 +16,7 @@ const TABLES: [Table; 6] = [
     Table::Statistics,
 ];
 /// Longest text that says what is wrong with a record, however large it is.
-const MAX_SAID_BYTES: usize = 2048;
+const MAX_SAID_BYTES: usize = 4096;
 
 /// `data`: a record's JSON.
 pub fn check(data: &[u8]) {
