@@ -1,4 +1,4 @@
-//! What every format owes (ARCHITECTURE "Adding a format"), checked for all of `FORMATS`.
+//! What every format owes (CONTRIBUTING "Add a format"), checked for all of `FORMATS`.
 
 use serde_json::{Value, json};
 use watchpost_export::{FORMATS, Format, Outcome};

@@ -1,6 +1,7 @@
 //! What stands in files: JSON, CSV, TXT to the letter of PRODUCT section 10.
 
 use serde_json::{Value, json};
+use watchpost_export::FORMATS;
 use watchpost_schema::streams::StreamName;
 
 use crate::common::{self, Cursor, Sandbox, deliver_all, delivery, object, record, records};
@@ -170,9 +171,12 @@ fn what_cannot_be_exported_is_refused_with_the_choices() {
         assert_eq!(problems.len(), 1, "{problems:?}");
         problems[0].clone()
     };
+    let schemes = FORMATS.iter().flat_map(|format| format.schemes).map(|scheme| format!("{scheme}://"));
+    let schemes = schemes.collect::<Vec<_>>().join(", ");
+    assert!(schemes.starts_with("json://, csv://, txt://, "), "{schemes}");
     assert_eq!(
         one(json!({"uri": "xml:///a", "sink": "output-tracks"})),
-        "/Output/handlers/x/uri: no format for `xml://`; expected one of json://, csv://, txt://, mqtt://, mqtts://, mot://, coco://, mp4://, jpg://, png://, hls://, rtmp://, rtmps://, gstreamer://, rtsp://, rtsps://"
+        format!("/Output/handlers/x/uri: no format for `xml://`; expected one of {schemes}")
     );
     assert_eq!(
         one(json!({"uri": "json:///a", "sink": "output-tracks", "config": {"schema_events": ["track:2"]}})),
