@@ -1,6 +1,6 @@
 //! A record that somebody else has written: a preprocess command's answer, before it is numbered.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::borrow::Cow;
 
 use watchpost_model::Id;
 
@@ -41,8 +41,8 @@ impl Unnumbered {
         if let Some(other) = not_an_object(json.as_bytes()) {
             return Err(NotARecord::NotAnObject(other));
         }
-        let parts = Parts::parse(json.as_bytes()).map_err(NotARecord::malformed)?;
-        let mut members = once(parts);
+        let mut parts = Parts::parse(json.as_bytes()).map_err(NotARecord::malformed)?;
+        let mut members: Vec<(Cow<'_, str>, &str)> = parts.rest().collect();
         let find = |key: &str| members.iter().find(|(known, _)| known == key).map(|(_, raw)| *raw);
         let wrong = |key: &str, raw: &str| NotARecord::malformed(format!("`{key}` is {raw}"));
         let id = find(FIRST[0]).ok_or(NotARecord::Missing(FIRST[0]))?;
@@ -134,35 +134,6 @@ impl Text {
 
 /// Levels of nesting in one value of a record. serde_json reads 128 in all, and a record may stand in a list in an object.
 const MAX_LEVELS: usize = 100;
-
-/// Members of which that many are looked through one by one for another of the same name; beyond, that would take hours.
-const FEW: usize = 64;
-
-/// Each key once: with its last value, in the place of its first.
-fn once<'a>(mut parts: Parts<'a>) -> Vec<(Cow<'a, str>, &'a str)> {
-    let mut members: Vec<(Cow<'a, str>, &'a str)> = Vec::with_capacity(parts.len());
-    let mut places = HashMap::new();
-    for (key, raw) in parts.rest() {
-        let known = match members.len() {
-            ..FEW => members.iter().position(|(known, _)| *known == key),
-            FEW => {
-                places.extend(members.iter().enumerate().map(|(place, (key, _))| (key.clone(), place)));
-                places.get(&key).copied()
-            }
-            _ => places.get(&key).copied(),
-        };
-        match known {
-            Some(place) => members[place].1 = raw,
-            None => {
-                if members.len() >= FEW {
-                    places.insert(key.clone(), members.len());
-                }
-                members.push((key, raw));
-            }
-        }
-    }
-    members
-}
 
 #[cfg(test)]
 mod tests {

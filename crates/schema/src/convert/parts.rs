@@ -1,6 +1,6 @@
 //! A JSON object taken apart into keys and the text of their values.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, collections::HashMap, fmt};
 
 use serde::{
     Deserializer,
@@ -8,7 +8,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-/// The entries of a JSON object, in order, each to be taken once.
+/// The entries of a JSON object, in order, each key once and to be taken once.
 #[derive(Debug, Default)]
 pub(crate) struct Parts<'a> {
     entries: Vec<Option<(Cow<'a, str>, &'a str)>>,
@@ -63,12 +63,44 @@ impl<'de> Visitor<'de> for Collect {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut entries = Vec::with_capacity(24);
+        let mut entries = Entries { list: Vec::with_capacity(24), places: HashMap::new() };
         while let Some(Key(key)) = map.next_key()? {
             let value: &'de RawValue = map.next_value()?;
-            entries.push(Some((key, value.get())));
+            entries.put(key, value.get());
         }
-        Ok(Parts { entries, next: 0 })
+        Ok(Parts { entries: entries.list, next: 0 })
+    }
+}
+
+/// Entries of which that many are looked through one by one for another of the same name; beyond, that would take hours.
+const FEW: usize = 64;
+
+/// Each key once: with its last value, as whoever else reads the record takes it, in the place of its first.
+struct Entries<'a> {
+    list: Vec<Option<(Cow<'a, str>, &'a str)>>,
+    /// Where each key stands, once they are more than a few.
+    places: HashMap<Cow<'a, str>, usize>,
+}
+
+impl<'a> Entries<'a> {
+    fn put(&mut self, key: Cow<'a, str>, raw: &'a str) {
+        let place = self.list.len();
+        let known = if place < FEW {
+            self.list.iter().flatten().position(|(known, _)| *known == key)
+        } else {
+            if place == FEW && self.places.is_empty() {
+                self.places.extend(self.list.iter().flatten().map(|(key, _)| key.clone()).zip(0..));
+            }
+            self.places.get(&key).copied()
+        };
+        if let Some((_, value)) = known.and_then(|place| self.list[place].as_mut()) {
+            *value = raw;
+            return;
+        }
+        if place >= FEW {
+            self.places.insert(key.clone(), place);
+        }
+        self.list.push(Some((key, raw)));
     }
 }
 
