@@ -34,6 +34,15 @@ impl Address {
             Some((authority, topic)) => (authority, Some(topic)),
             None => (rest, None),
         };
+        // What is said below shows what is taken for host and port.
+        if !authority.contains('@')
+            && let Some((login, _)) = topic.and_then(|topic| topic.rsplit_once('@'))
+            && authority.split_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_err())
+        {
+            let slashes = login.matches('/').count() + 1;
+            let message = format!("has {slashes} `/` before its `@`, where a password seems to be");
+            return Err((message, "write each as %2F"));
+        }
         let (user, place) = match authority.rsplit_once('@') {
             Some((user, place)) => (Some(user), place),
             None => (None, authority),
@@ -93,7 +102,9 @@ fn decoded(text: &str) -> String {
     let mut plain = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
-        let hex = text.get(at + 1..at + 3).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        // `from_str_radix` would take a sign, too.
+        let digits = text.get(at + 1..at + 3).filter(|two| two.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let hex = digits.and_then(|two| u8::from_str_radix(two, 16).ok());
         match (byte, hex) {
             (b'%', Some(decoded)) => {
                 plain.push(decoded);
@@ -109,8 +120,17 @@ fn decoded(text: &str) -> String {
 }
 
 #[cfg(test)]
+#[path = "../../tests/corpus/address.rs"]
+mod check;
+
+#[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_corpus_replays() {
+        watchpost_testkit::replay("address", check::check);
+    }
 
     fn shown(uri: &str) -> String {
         match Address::parse(uri) {
@@ -143,6 +163,11 @@ mod tests {
         );
         assert_eq!(shown("mqtt://a:s3cret@b:99999/t"), "`99999` is no port; expected 1 to 65535");
         assert_eq!(shown("mqtt://::1/t"), "`::1` is an IPv6 address without brackets; write [::1]:1883");
+        assert_eq!(
+            shown("mqtt://a:s3/cret@b/t"),
+            "has 1 `/` before its `@`, where a password seems to be; write each as %2F"
+        );
+        assert_eq!(shown("mqtt://me:100%+1@b"), "mqtt://b:1883 Some(\"me\") Some(\"100%+1\") None 18");
         assert_eq!(
             shown("mqtt://{obj.host}/t"),
             "`{` cannot be part of a host's name; dynamic strings may stand in the topic only"
