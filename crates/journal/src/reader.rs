@@ -139,7 +139,7 @@ fn from_segment(
             let lost = gathered.next..segment.end;
             return Ok(gathered.batch(Some(lost)));
         };
-        offset = behind(&mut window, at, &header)?;
+        offset = behind(&mut window, at, &header, Some(segment.end))?;
         if header.end() <= gathered.next {
             continue;
         }
@@ -240,7 +240,7 @@ fn start_offset(window: &mut Window, log: &LogCore, segment: &Segment, from: u64
     if let Some(index) = &segment.index {
         return Ok(look(index));
     }
-    let (index, _) = scan(window, log.number)?;
+    let (index, _) = scan(window, log.number, Some(segment.end))?;
     let found = look(&index);
     let mut view = log.view.lock();
     if let Some(known) = view.segments.iter_mut().find(|known| known.name == segment.name) {

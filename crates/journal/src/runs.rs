@@ -13,8 +13,12 @@ use crate::{
 /// Some of the runs of a segment: position and offset, ascending.
 pub(crate) type Index = Vec<(u64, u64)>;
 
-/// Index of a whole segment, and position and offset behind its last run.
-pub(crate) fn scan(window: &mut Window, log: u32) -> io::Result<(Index, Option<(u64, u64)>)> {
+/// Index of a whole segment that ends at position `to`, if that is known, and position and offset behind its last run.
+pub(crate) fn scan(
+    window: &mut Window,
+    log: u32,
+    to: Option<u64>,
+) -> io::Result<(Index, Option<(u64, u64)>)> {
     let (mut index, mut offset, mut last) = (Vec::new(), 0, None);
     while let Some((at, header)) = next_run(window, log, offset)? {
         let end = at + (RUN_HEADER + header.len as usize) as u64;
@@ -22,17 +26,20 @@ pub(crate) fn scan(window: &mut Window, log: u32) -> io::Result<(Index, Option<(
             Segment::note(&mut index, header.first, at);
             last = Some((header.end(), end));
         }
-        offset = behind(window, at, &header)?;
+        offset = behind(window, at, &header, to)?;
     }
     Ok((index, last))
 }
 
-/// Where to look for the run behind the one at `at`. A header may stand, sealed and all, in a sector that went astray,
-/// and what follows is then another's: its length counts only where another run begins behind it, or the file ends.
-pub(crate) fn behind(window: &mut Window, at: u64, header: &RunHeader) -> io::Result<u64> {
+/// Where to look for the run behind the one at `at`, in a segment that ends at position `to`. A header may stand, sealed
+/// and all, in a sector that went astray, and what follows is then another's: its length counts only where the run of the
+/// next position begins behind it, or the segment ends.
+pub(crate) fn behind(window: &mut Window, at: u64, header: &RunHeader, to: Option<u64>) -> io::Result<u64> {
     let end = at + (RUN_HEADER + header.len as usize) as u64;
-    let follows = window.get(end, RUN_HEADER)?.is_some_and(|head| RunHeader::decode(&head).is_some());
-    Ok(if follows || end == window.end { end } else { at + RUN_HEADER as u64 })
+    let is_last = end == window.end && to.is_none_or(|to| header.end() == to);
+    let next = window.get(end, RUN_HEADER)?.and_then(|head| RunHeader::decode(&head));
+    let goes_on = next.is_some_and(|next| (next.log, next.first) == (header.log, header.end()));
+    Ok(if is_last || goes_on { end } else { at + RUN_HEADER as u64 })
 }
 
 /// The run at `offset`, or the first one behind it: past the file's header, or past damage.

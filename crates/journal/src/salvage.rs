@@ -89,7 +89,7 @@ fn salvage(shared: &Shared, listed: &[(String, u64)], known: Vec<LoadedLog>) -> 
         let mut head = vec![0; 256.min(len as usize)];
         file.read_at(&mut head, 0).map_err(doing("reading a segment"))?;
         let mut window = Window::new(file, len, 256 << 10);
-        let (_, last) = scan(&mut window, name.log).map_err(doing("reading a segment"))?;
+        let (_, last) = scan(&mut window, name.log, None).map_err(doing("reading a segment"))?;
         // A file whose runs stand before its own first position is none of ours.
         let Some((end, bytes)) = last.filter(|(end, _)| *end > name.first) else { continue };
         let log = logs.entry(name.log).or_insert_with(|| LoadedLog {
