@@ -109,7 +109,11 @@ pub(crate) fn check(file: &Path, global: &Global, claims: &Claims) -> Finding {
     }
     if has("command") && has("events") {
         return match config::load_manifest(file) {
-            Ok((_, warnings)) => Finding::new(file, "manifest", &[], &warnings),
+            Ok((manifest, mut warnings)) => {
+                let (errors, in_vain) = watchpost_runtime::check_manifest(&manifest, file);
+                warnings.extend(in_vain);
+                Finding::new(file, "manifest", &errors, &warnings)
+            }
             Err(errors) => Finding::new(file, "manifest", &errors, &[]),
         };
     }

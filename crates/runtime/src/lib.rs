@@ -47,7 +47,7 @@ pub use exports::Removed;
 pub use instance::{Final, Instance, StartError, View};
 pub use latency::{LATENCY_BOUNDS_S, Latency};
 pub use pipeline::Ended;
-pub use plans::{Checked, check};
+pub use plans::{Checked, check, check_manifest};
 pub use runtime::{OpenError, Runtime};
 pub use server::{
     After, Asked, Client, ClientError, Conformance, ConformanceRow, Delivered, DeliveredState, Diagnosed,

@@ -1,7 +1,10 @@
 //! From what the instance file asks for to exports that can be started. What cannot be is a visible
 //! state of that export; the others go on.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use watchpost_analytics as analytics;
 use watchpost_config::{
@@ -174,7 +177,11 @@ pub fn check(loaded: &config::Loaded, paths: &Paths, exporters: &[Found], claims
     let named = wishes.output.exporters.iter().zip(&wishes.output.exporter_paths);
     for ((name, _), path) in named.filter(|((_, switch), _)| *switch != Switch::Off) {
         match find_exporter(exporters, name, path) {
-            Ok(usable) => errors.extend(no_program(&usable)),
+            Ok(usable) => {
+                let (wrong, doubtful) = of_manifest(&usable, available(wishes));
+                errors.extend(wrong);
+                warnings.extend(doubtful);
+            }
             Err(problems) => errors.extend(problems),
         }
     }
@@ -203,6 +210,27 @@ pub(crate) fn too_fast(handler: &Handler, wishes: &config::Instance, paths: &Pat
     }
     let info = info(wishes, true);
     export::plan(&Request { handler, paths, instance: &info }).err().unwrap_or_default()
+}
+
+/// What keeps the exporter of a manifest, read from `file`, from being started, and the ids that it asks for in vain.
+pub fn check_manifest(manifest: &Manifest, file: &Path) -> (Vec<Problem>, Vec<Problem>) {
+    let dir = file.parent().unwrap_or(Path::new(""));
+    let (mut errors, mut warnings) = of_manifest(&Usable { dir, manifest }, &Version::ALL);
+    // As the user has named it.
+    for problem in errors.iter_mut().chain(&mut warnings) {
+        file.clone_into(&mut problem.file);
+    }
+    (errors, warnings)
+}
+
+fn of_manifest(usable: &Usable<'_>, available: &[Version]) -> (Vec<Problem>, Vec<Problem>) {
+    let mut errors = Vec::from_iter(no_program(usable));
+    let agreed = export::exporter::agree(usable.manifest, usable.dir, available);
+    let warnings = agreed.map(|(_, in_vain)| in_vain).unwrap_or_else(|nothing| {
+        errors.push(nothing);
+        Vec::new()
+    });
+    (errors, warnings)
 }
 
 /// Why an exporter's program cannot be executed. One that a setting names is seen when it starts.

@@ -15,7 +15,7 @@ use std::{
 use schemars::Schema;
 use watchpost_config::{MANIFEST_FILE, Manifest, Problem, SettingValue, substitute};
 use watchpost_process::{Framing, Guardian, Secrets, Spec, SplitError, Stdout, split};
-use watchpost_schema::{Agreement, Refusal, SchemaId, Version, negotiate};
+use watchpost_schema::{Agreement, SchemaId, Version, negotiate};
 
 use crate::{
     common::Common,
@@ -76,10 +76,7 @@ pub struct Setup<'a> {
 /// # Errors
 /// Nothing is agreed, or its command cannot be split.
 pub fn plan(setup: &Setup<'_>) -> Result<Plan, Problem> {
-    let Prepared { settings, agreed, refused } = prepare(setup)?;
-    let file = setup.dir.join(MANIFEST_FILE);
-    let warnings: Vec<Problem> =
-        refused.iter().map(|refusal| problem(&file, "/events", refusal.to_string(), "")).collect();
+    let Prepared { settings, agreed, warnings } = prepare(setup)?;
     let guardian = setup.guardian.clone();
     let make = move || -> Box<dyn crate::receiver::Receiver> {
         Box::new(ExporterReceiver::new(settings.clone(), guardian.clone()))
@@ -100,19 +97,26 @@ struct Prepared {
     settings: receiver::Settings,
     agreed: BTreeMap<SchemaId, Version>,
     /// What the manifest asks for in vain.
-    refused: Vec<Refusal>,
+    warnings: Vec<Problem>,
 }
 
-fn prepare(setup: &Setup<'_>) -> Result<Prepared, Problem> {
-    let manifest = setup.manifest;
-    let file = setup.dir.join(MANIFEST_FILE);
+/// What the exporter in `dir` is sent, and a problem for each id that it asks for in vain.
+///
+/// # Errors
+/// It is sent nothing, and so not started.
+pub fn agree(
+    manifest: &Manifest,
+    dir: &Path,
+    available: &[Version],
+) -> Result<(BTreeMap<SchemaId, Version>, Vec<Problem>), Problem> {
+    let file = dir.join(MANIFEST_FILE);
     let wanted: Vec<(&str, Vec<u64>)> = manifest
         .events
         .iter()
         .map(|(id, versions)| (id.as_str(), versions.iter().map(|v| u64::from(*v)).collect()))
         .collect();
     let wanted = wanted.iter().map(|(id, versions)| (*id, versions.as_slice()));
-    let Agreement { agreed, refused } = negotiate(wanted, setup.available);
+    let Agreement { agreed, refused } = negotiate(wanted, available);
     if agreed.is_empty() {
         let reasons: Vec<_> = refused.iter().map(ToString::to_string).collect();
         let message =
@@ -120,6 +124,14 @@ fn prepare(setup: &Setup<'_>) -> Result<Prepared, Problem> {
         let fix = "expected ids and versions of `watchpost schema list`; it is not started";
         return Err(problem(&file, "/events", message, fix));
     }
+    let in_vain = refused.iter().map(|refusal| problem(&file, "/events", refusal.to_string(), "")).collect();
+    Ok((agreed, in_vain))
+}
+
+fn prepare(setup: &Setup<'_>) -> Result<Prepared, Problem> {
+    let manifest = setup.manifest;
+    let file = setup.dir.join(MANIFEST_FILE);
+    let (agreed, warnings) = agree(manifest, setup.dir, setup.available)?;
     let spec = spec(setup, &agreed).map_err(|error| problem(&file, "/command", error.to_string(), ""))?;
     let settings = receiver::Settings {
         spec,
@@ -130,7 +142,7 @@ fn prepare(setup: &Setup<'_>) -> Result<Prepared, Problem> {
         timeout: std::time::Duration::from_millis(manifest.timeout_ms),
         start_timeout: std::time::Duration::from_millis(manifest.start_timeout_ms),
     };
-    Ok(Prepared { settings, agreed, refused })
+    Ok(Prepared { settings, agreed, warnings })
 }
 
 /// The child: its command is split first and only then filled in, so no setting becomes two arguments.

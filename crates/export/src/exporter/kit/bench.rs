@@ -27,7 +27,7 @@ impl<F: FnMut(Progress<'_>)> Bench<F> {
 
     /// What the manifest asks for in vain.
     pub fn refused(&self) -> Vec<String> {
-        self.prepared.refused.iter().map(ToString::to_string).collect()
+        self.prepared.warnings.iter().map(|refused| refused.message.clone()).collect()
     }
 
     /// From now on with these versions: the child is told them when it starts, so a new one is needed.
