@@ -35,9 +35,11 @@ impl Address {
             None => (rest, None),
         };
         // What is said below shows what is taken for host and port.
-        if !authority.contains('@')
+        let place = authority.rsplit('@').next().unwrap_or_default();
+        let port = place.split_once(':').map_or("1", |(_, port)| port);
+        if !place.starts_with('[')
+            && port.parse::<u16>().is_err()
             && let Some((login, _)) = topic.and_then(|topic| topic.rsplit_once('@'))
-            && authority.split_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_err())
         {
             let slashes = login.matches('/').count() + 1;
             let message = format!("has {slashes} `/` before its `@`, where a password seems to be");

@@ -65,8 +65,8 @@ pub fn convert(bytes: &[u8], from: Version, to: Version) -> Result<Vec<u8>, Conv
         return Err(ConvertError::OtherVersion { id, found, expected: from });
     }
     let mut parts = Parts::parse(bytes).map_err(NotARecord::malformed)?;
-    // Untouched values keep their line ends, and one record must be one line.
-    let text = if bytes.contains(&b'\n') || bytes.contains(&b'\r') {
+    // Untouched values keep the white space in them, and one record must be one line.
+    let text = if bytes.iter().any(|byte| *byte < b' ') {
         std::str::from_utf8(bytes).map_or(Cow::Borrowed(""), one_line)
     } else {
         Cow::Borrowed("")
