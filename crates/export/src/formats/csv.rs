@@ -104,7 +104,9 @@ impl FileSettings for Settings {
 
     fn content(&self, data: Data, _instance: &InstanceInfo) -> Box<dyn Content> {
         let separator = self.separator().unwrap_or(b',');
-        Box::new(CsvContent { separator, minify: self.minify, header: self.header, data })
+        // Digits, signs and points need quotes only where one of them separates cells.
+        let bare_numbers = !b"+-.eE0123456789".contains(&separator);
+        Box::new(CsvContent { separator, bare_numbers, minify: self.minify, header: self.header, data })
     }
 }
 
@@ -113,6 +115,7 @@ const MORE: &str = "more";
 
 struct CsvContent {
     separator: u8,
+    bare_numbers: bool,
     minify: bool,
     header: bool,
     data: Data,
@@ -169,10 +172,7 @@ impl CsvContent {
             }
             match value {
                 Cell::Empty => {}
-                // Digits, signs and points need quotes only where one of them separates cells.
-                Cell::Number(number) if !b"+-.eE0123456789".contains(&self.separator) => {
-                    out.extend_from_slice(number.as_bytes());
-                }
+                Cell::Number(number) if self.bare_numbers => out.extend_from_slice(number.as_bytes()),
                 Cell::Json(json) if !self.minify => {
                     let mut text = Vec::new();
                     indented(json.as_bytes(), &mut text);

@@ -172,7 +172,7 @@ impl<'a> Scanner<'a> {
     #[inline]
     fn digits(&mut self) -> Option<()> {
         let rest = &self.text.as_bytes()[self.at..];
-        let digits = rest.iter().position(|byte| !byte.is_ascii_digit())?;
+        let digits = until(rest, no_digits, |byte| !byte.is_ascii_digit());
         self.at += digits;
         (digits > 0).then_some(())
     }
@@ -181,23 +181,35 @@ impl<'a> Scanner<'a> {
 /// How many bytes of `rest` are plain text: up to the first quote, backslash or control character.
 #[inline]
 fn plain(rest: &[u8]) -> usize {
-    let (words, _) = rest.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
-        let marks = marks(u64::from_le_bytes(*word));
-        if marks != 0 {
-            return index * 8 + (marks.trailing_zeros() / 8) as usize;
-        }
-    }
-    let tail = words.len() * 8;
-    let found = rest[tail..].iter().position(|byte| matches!(byte, b'"' | b'\\' | ..b' '));
-    found.map_or(rest.len(), |at| tail + at)
+    until(rest, marks, |byte| matches!(byte, b'"' | b'\\' | ..b' '))
 }
 
-/// The top bit of the first byte (from the low end) that is no plain text, and maybe of some behind it:
-/// eight at once, by the borrow of a subtraction ("Bit Twiddling Hacks", zero byte in a word).
+/// How many bytes of `rest` come before the first that `ends`, eight at once: `ends_of` sets the top bit of the first
+/// byte (from the low end) of a word that does, and may set more behind it.
+#[inline]
+fn until(rest: &[u8], ends_of: impl Fn(u64) -> u64, ends: impl Fn(u8) -> bool) -> usize {
+    let (words, tail) = rest.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let found = ends_of(u64::from_le_bytes(*word));
+        if found != 0 {
+            return index * 8 + (found.trailing_zeros() / 8) as usize;
+        }
+    }
+    let in_words = rest.len() - tail.len();
+    tail.iter().position(|byte| ends(*byte)).map_or(rest.len(), |at| in_words + at)
+}
+
+const ONES: u64 = u64::from_le_bytes([1; 8]);
+const TOPS: u64 = u64::from_le_bytes([0x80; 8]);
+
+/// What is no digit. A digit less `'0'` is below ten: more than nine, or a top bit of its own, reaches the top bit.
+const fn no_digits(word: u64) -> u64 {
+    let values = word ^ u64::from_le_bytes([b'0'; 8]);
+    (((values & !TOPS) + (0x80 - 10) * ONES) | values) & TOPS
+}
+
+/// What is no plain text, by the borrow of a subtraction ("Bit Twiddling Hacks", zero byte in a word).
 const fn marks(word: u64) -> u64 {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const TOPS: u64 = u64::from_le_bytes([0x80; 8]);
     let quotes = word ^ u64::from_le_bytes([b'"'; 8]);
     let slashes = word ^ u64::from_le_bytes([b'\\'; 8]);
     let controls = word.wrapping_sub(u64::from_le_bytes([b' '; 8])) & !word;
@@ -332,6 +344,17 @@ mod tests {
                     let marked = format!("{text}{mark}{filler}{mark}aaaaaaaaa");
                     assert_eq!(plain(marked.as_bytes()), text.len(), "{marked:?}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn digits_end_where_they_end() {
+        for digits in (0..20).map(|length| "0918273645546372819".get(..length).unwrap_or("00000000000000000000")) {
+            for end in ["", ",", "}", ".", "e", "/", ":", "\0", "p", "\u{80}", "ÿ"] {
+                let text = format!("{digits}{end}12345678");
+                let expected = if end.is_empty() { digits.len() + 8 } else { digits.len() };
+                assert_eq!(until(text.as_bytes(), no_digits, |byte| !byte.is_ascii_digit()), expected, "{text:?}");
             }
         }
     }
