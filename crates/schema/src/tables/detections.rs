@@ -4,6 +4,7 @@ use super::{
     Cell, NotTabular,
     fields::{Head, List, Raw, Scratch, Skipped},
     read,
+    row::Row,
     scan::fields,
     with_frame_keys,
 };
@@ -47,22 +48,16 @@ pub(super) fn rows(bytes: &[u8], mut row: impl FnMut(&[Cell<'_>])) -> Result<usi
         ..Head::default()
     };
     let mut scratch = Scratch::default();
-    let frame = head.cells(&mut scratch);
+    let mut cells = Row::<{ COLUMNS.len() }>::of(head.cells(&mut scratch));
     for detection in &object.detections.0 {
-        let [a, b, c, d, e] = frame.clone();
-        row(&[
-            a,
-            b,
-            c,
-            d,
-            e,
+        row(cells.with([
             Cell::new(detection.label),
             Cell::new(detection.x),
             Cell::new(detection.y),
             Cell::new(detection.width),
             Cell::new(detection.height),
             Cell::new(detection.confidence),
-        ]);
+        ]));
     }
     Ok(object.detections.0.len())
 }

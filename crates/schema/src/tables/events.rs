@@ -5,10 +5,14 @@ use super::{
     Cell, NotTabular,
     fields::{Box4, Count, Head, Lenient, List, Raw, Scratch, Text},
     read,
+    row::Row,
     scan::fields,
     with_frame_keys,
 };
-use crate::{SchemaId, streams::schema_of_type};
+use crate::{
+    SchemaId,
+    streams::{FRAME_KEYS, schema_of_type},
+};
 
 /// Columns of PRODUCT section 6. `event_type` is the id of the schema, from either source.
 /// `direction` of an `event-object-left-removed` is `left` or `removed`; an event of several
@@ -109,31 +113,28 @@ pub(super) fn rows(bytes: &[u8], mut row: impl FnMut(&[Cell<'_>])) -> Result<usi
         instance_id: record.instance_id,
     };
     let mut scratch = Scratch::default();
+    let mut cells = Row::<{ COLUMNS.len() }>::of(head.cells(&mut scratch));
     match &record.id.0 {
         Some(id) if id.starts_with("event-") => {
-            row(&record_cells(id, &record, head.cells(&mut scratch)));
+            row(cells.with(record_cells(id, &record)));
             Ok(1)
         }
         Some(_) => Ok(0),
         None => {
-            let frame = head.cells(&mut scratch);
             for event in &record.events.0 {
-                row(&old_cells(event, frame.clone()));
+                row(cells.with(old_cells(event)));
             }
             Ok(record.events.0.len())
         }
     }
 }
 
-fn record_cells<'a>(id: &'a str, record: &Record<'a>, frame: [Cell<'a>; 5]) -> [Cell<'a>; COLUMNS.len()] {
-    let [frame_id, frame_time, system_timestamp, system_date, instance_id] = frame;
+/// Columns behind those of the frame.
+const OWN: usize = COLUMNS.len() - FRAME_KEYS.len();
+
+fn record_cells<'a>(id: &'a str, record: &Record<'a>) -> [Cell<'a>; OWN] {
     let [x, y, width, height] = record.location.0.cells();
     [
-        frame_id,
-        frame_time,
-        system_timestamp,
-        system_date,
-        instance_id,
         Cell::new(record.event_id),
         Cell::Text(id.into()),
         Cell::new(record.object_class),
@@ -153,8 +154,7 @@ fn record_cells<'a>(id: &'a str, record: &Record<'a>, frame: [Cell<'a>; 5]) -> [
     ]
 }
 
-fn old_cells<'a>(event: &'a Old<'a>, frame: [Cell<'a>; 5]) -> [Cell<'a>; COLUMNS.len()] {
-    let [frame_id, frame_time, system_timestamp, system_date, instance_id] = frame;
+fn old_cells<'a>(event: &'a Old<'a>) -> [Cell<'a>; OWN] {
     let extra = &event.extra.0;
     let [x, y, width, height] = extra.bbox.0.cells();
     let kind = event.kind.0.as_deref().unwrap_or_default();
@@ -164,11 +164,6 @@ fn old_cells<'a>(event: &'a Old<'a>, frame: [Cell<'a>; 5]) -> [Cell<'a>; COLUMNS
     // The envelope counts in seconds.
     let seconds = extra.duration.0.and_then(|raw| raw.parse::<f64>().ok());
     [
-        frame_id,
-        frame_time,
-        system_timestamp,
-        system_date,
-        instance_id,
         Cell::new(event.id),
         Cell::Text(schema.map_or(kind, |id| id.as_str()).into()),
         Cell::new(extra.class),

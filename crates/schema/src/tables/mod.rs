@@ -8,6 +8,7 @@ mod detections;
 mod events;
 pub(crate) mod fields;
 pub(crate) mod figures;
+mod row;
 pub(crate) mod scan;
 mod tracks;
 

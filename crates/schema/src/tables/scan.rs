@@ -350,11 +350,17 @@ mod tests {
 
     #[test]
     fn digits_end_where_they_end() {
-        for digits in (0..20).map(|length| "0918273645546372819".get(..length).unwrap_or("00000000000000000000")) {
+        for digits in
+            (0..20).map(|length| "0918273645546372819".get(..length).unwrap_or("00000000000000000000"))
+        {
             for end in ["", ",", "}", ".", "e", "/", ":", "\0", "p", "\u{80}", "ÿ"] {
                 let text = format!("{digits}{end}12345678");
                 let expected = if end.is_empty() { digits.len() + 8 } else { digits.len() };
-                assert_eq!(until(text.as_bytes(), no_digits, |byte| !byte.is_ascii_digit()), expected, "{text:?}");
+                assert_eq!(
+                    until(text.as_bytes(), no_digits, |byte| !byte.is_ascii_digit()),
+                    expected,
+                    "{text:?}"
+                );
             }
         }
     }

@@ -5,6 +5,7 @@ use super::{
     Cell, NotTabular,
     fields::{Box4, Head, Lenient, List, Raw, Scratch, Skipped, Text},
     read,
+    row::Row,
     scan::fields,
     with_frame_keys,
 };
@@ -83,51 +84,39 @@ pub(super) fn rows(bytes: &[u8], mut row: impl FnMut(&[Cell<'_>])) -> Result<usi
         instance_id: record.instance_id,
     };
     let mut scratch = Scratch::default();
-    let frame = head.cells(&mut scratch);
+    let mut cells = Row::<{ COLUMNS.len() }>::of(head.cells(&mut scratch));
     match record.id.0.as_deref() {
         Some("track") => {
             let [x, y, width, height] = record.location.0.cells();
-            row(&joined(
-                frame,
-                [
-                    Cell::new(record.tracking_id),
-                    Cell::new(record.object_class),
-                    x,
-                    y,
-                    width,
-                    height,
-                    Cell::new(record.confidence).or(record.detection_confidence),
-                    Cell::new(record.age_ms),
-                    Cell::new(record.is_moving),
-                ],
-            ));
+            row(cells.with([
+                Cell::new(record.tracking_id),
+                Cell::new(record.object_class),
+                x,
+                y,
+                width,
+                height,
+                Cell::new(record.confidence).or(record.detection_confidence),
+                Cell::new(record.age_ms),
+                Cell::new(record.is_moving),
+            ]));
             Ok(1)
         }
         Some(_) => Ok(0),
         None => {
             for track in &record.tracks.0 {
-                row(&joined(
-                    frame.clone(),
-                    [
-                        Cell::new(track.track_id),
-                        Cell::new(track.class_label),
-                        Cell::new(track.x),
-                        Cell::new(track.y),
-                        Cell::new(track.width),
-                        Cell::new(track.height),
-                        Cell::new(track.confidence),
-                        Cell::new(track.track_age),
-                        Cell::new(track.is_moving),
-                    ],
-                ));
+                row(cells.with([
+                    Cell::new(track.track_id),
+                    Cell::new(track.class_label),
+                    Cell::new(track.x),
+                    Cell::new(track.y),
+                    Cell::new(track.width),
+                    Cell::new(track.height),
+                    Cell::new(track.confidence),
+                    Cell::new(track.track_age),
+                    Cell::new(track.is_moving),
+                ]));
             }
             Ok(record.tracks.0.len())
         }
     }
-}
-
-fn joined<'a>(frame: [Cell<'a>; 5], own: [Cell<'a>; 9]) -> [Cell<'a>; COLUMNS.len()] {
-    let [a, b, c, d, e] = frame;
-    let [f, g, h, i, j, k, l, m, n] = own;
-    [a, b, c, d, e, f, g, h, i, j, k, l, m, n]
 }
