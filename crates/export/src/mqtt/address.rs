@@ -37,7 +37,7 @@ impl Address {
         // What is said below shows what is taken for host and port.
         let place = authority.rsplit('@').next().unwrap_or_default();
         let port = place.split_once(':').map_or("1", |(_, port)| port);
-        if !place.starts_with('[')
+        if !(place.starts_with('[') && place.contains(']'))
             && port.parse::<u16>().is_err()
             && let Some((login, _)) = topic.and_then(|topic| topic.rsplit_once('@'))
         {
