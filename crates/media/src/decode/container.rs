@@ -34,7 +34,8 @@ pub(super) fn missing_bytes(path: &Path) -> Option<u64> {
 fn end_of_boxes(file: &mut File, length: u64) -> Option<u64> {
     let mut at = 0;
     for _ in 0..MAX_BOXES {
-        if at + 8 > length {
+        // A box may promise to end anywhere, the last number there is included.
+        if at > length.saturating_sub(8) {
             break;
         }
         file.seek(SeekFrom::Start(at)).ok()?;
@@ -73,6 +74,27 @@ mod tests {
             let bytes = std::fs::read(&path).unwrap();
             std::fs::write(&path, &bytes[..bytes.len() - 500]).unwrap();
             assert_eq!(missing_bytes(&path), Some(500), "{name}");
+        }
+    }
+
+    #[test]
+    fn boxes_of_any_size_are_survived() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.mp4");
+        let ftyp = [&16_u32.to_be_bytes()[..], b"ftypisom", &[0; 4]].concat();
+        let mdat = |size: u64| [&1_u32.to_be_bytes()[..], b"mdat", &size.to_be_bytes()].concat();
+        for (size, missing) in [
+            (0, None),
+            (7, None),
+            (8, Some(0)),
+            (16, Some(0)),
+            (100, Some(84)),
+            (u64::MAX - 16, Some(u64::MAX - 32)),
+            (u64::MAX - 15, None),
+            (u64::MAX, None),
+        ] {
+            std::fs::write(&path, [ftyp.clone(), mdat(size)].concat()).unwrap();
+            assert_eq!(missing_bytes(&path), missing.filter(|missing| *missing > 0), "{size}");
         }
     }
 }
