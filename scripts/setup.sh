@@ -125,7 +125,7 @@ check_rust() {
 check_nextest() {
   cargo nextest --version >/dev/null 2>&1 && return 0
   say "installing cargo-nextest (some minutes)"
-  # Not optimised, and without what updates it: it only starts the tests, and is built in a third of the time.
+  # Not optimised, and without what updates it: it only starts the tests, and so is built in two or three minutes.
   CARGO_PROFILE_DEV_DEBUG=none cargo install --locked --quiet --debug \
     --no-default-features --features default-no-update cargo-nextest ||
     undone+=("cargo-nextest could not be built: cargo install --locked cargo-nextest")
