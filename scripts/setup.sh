@@ -32,7 +32,7 @@ packages=(
   nodejs npm
 )
 if [ "$profile" = test ]; then
-  packages+=(dpkg-dev binutils ffmpeg jq libfaketime openssl python3-venv gstreamer1.0-tools python3-gi gir1.2-gst-rtsp-server-1.0)
+  packages+=(dpkg-dev binutils curl ffmpeg jq libfaketime openssl python3-venv gstreamer1.0-tools python3-gi gir1.2-gst-rtsp-server-1.0)
   # A broker and an RTMP server; the tests start their own, on free ports.
   packages+=(mosquitto mosquitto-clients nginx libnginx-mod-rtmp libnginx-mod-stream)
   # The page is tried in a real browser.
@@ -54,7 +54,7 @@ present() {
   case $1 in
     gcc) command -v cc >/dev/null || installed gcc ;;
     g++) command -v c++ >/dev/null || installed g++ ;;
-    make | jq | openssl | ffmpeg | python3) command -v "$1" >/dev/null || installed "$1" ;;
+    make | curl | jq | openssl | ffmpeg | python3) command -v "$1" >/dev/null || installed "$1" ;;
     pkg-config) command -v pkg-config >/dev/null || installed pkgconf || installed pkg-config ;;
     nodejs) command -v node >/dev/null || installed nodejs ;;
     npm) command -v npm >/dev/null || installed npm ;;

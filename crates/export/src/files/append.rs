@@ -134,7 +134,7 @@ impl Appender {
         let mut files = Vec::new();
         for end in ends {
             let path = numbered(&path(&end.path), end.number);
-            match reopen(path.clone(), end) {
+            match reopen(path.clone(), end, plan.key) {
                 Ok(open) => files.extend(open),
                 Err(error) => return Err(fault("open", &path, &error)),
             }
@@ -231,21 +231,30 @@ impl Appender {
         let mut open = self.files.remove(index);
         open.sync(self.plan.kept.load(Ordering::Relaxed))?;
         let failed = |error: io::Error| fault("rotate", &open.path, &error);
-        if mark::of(&open.path, self.plan.key).is_some() {
-            mark::put(&open.file, self.plan.key, Kind::RotatedOut);
-        }
         let known = self.numbers.get(&open.path).map(|last| last + 1);
         let number = match known.filter(|number| !rotated(&open.path, *number).exists()) {
             Some(number) => number,
             None => last_number(&open.path).map_err(failed)? + 1,
         };
         let target = rotated(&open.path, number);
-        std::fs::rename(&open.path, &target).map_err(failed)?;
-        folder::sync(open.path.parent().unwrap_or_else(|| Path::new("")))?;
-        self.written.renamed(&open.path, &target);
-        if let Some(house) = &self.plan.house {
-            house.rotated(target, open.last);
+        let rename = || {
+            let is_marked = mark::of(&open.path, self.plan.key).is_some();
+            if is_marked {
+                mark::put(&open.file, self.plan.key, Kind::RotatedOut);
+            }
+            if let Err(error) = std::fs::rename(&open.path, &target) {
+                if is_marked {
+                    mark::put(&open.file, self.plan.key, Kind::Written);
+                }
+                return Err(failed(error));
+            }
+            folder::sync(open.path.parent().unwrap_or_else(|| Path::new("")))
+        };
+        match &self.plan.house {
+            Some(house) => house.rotate(target.clone(), open.last, rename)?,
+            None => rename()?,
         }
+        self.written.renamed(&open.path, &target);
         if self.numbers.len() >= MAX_NUMBERS {
             self.numbers.clear();
         }
@@ -374,7 +383,7 @@ impl Open {
 }
 
 /// Opens a file whose end is kept; `None` if it is gone or another file took its name.
-fn reopen(path: PathBuf, mut end: FileEnd) -> io::Result<Option<Open>> {
+fn reopen(path: PathBuf, mut end: FileEnd, key: u64) -> io::Result<Option<Open>> {
     let file = match OpenOptions::new().read(true).write(true).open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return cut_elsewhere(&path, &end),
@@ -394,8 +403,17 @@ fn reopen(path: PathBuf, mut end: FileEnd) -> io::Result<Option<Open>> {
         end.length = found.len();
     }
     PendingNote::remove(&file);
+    is_written(&path, &file, key);
     let touched = Instant::now();
     Ok(Some(Open { file, path, end, dirty: false, new: false, note: None, last: 0, touched, listed: false }))
+}
+
+/// A file that is written to is not rotated out, though the last run was killed when it had said so and before the file
+/// had its new name: it would be compressed under its old one while lines go into it.
+fn is_written(path: &Path, file: &File, key: u64) {
+    if mark::of(path, key) == Some(Kind::RotatedOut) {
+        mark::put(file, key, Kind::Written);
+    }
 }
 
 /// The file was rotated out, or moved within its folder, after its end was kept: what lies beyond comes again, and
@@ -437,6 +455,7 @@ fn fitting(path: &Path, head: &Head, plan: &AppendPlan, position: u64) -> io::Re
         file.set_len(note.length)?;
         length = note.length;
     }
+    is_written(path, &file, plan.key);
     if length == 0 || head.line.is_empty() {
         return Ok(Some((file, length)));
     }
@@ -459,4 +478,31 @@ fn numbered(path: &Path, number: u32) -> PathBuf {
         name.push(extension);
     }
     path.with_file_name(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_goes_on_is_not_rotated_out_whatever_the_last_run_had_come_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.jsonl");
+        std::fs::write(&path, "{}\n").unwrap();
+        let file = File::open(&path).unwrap();
+        let end = FileEnd { length: 3, inode: file.metadata().unwrap().ino(), ..FileEnd::default() };
+        for (marked, then) in
+            [(7, Some(Kind::Written)), (8, None)].map(|(key, then)| ((key, Kind::RotatedOut), then))
+        {
+            mark::put(&file, marked.0, marked.1);
+            assert!(reopen(path.clone(), end.clone(), 7).unwrap().is_some());
+            assert_eq!(mark::of(&path, 7), then, "of somebody else nothing is changed");
+        }
+        mark::put(&file, 7, Kind::RotatedOut);
+        let kept = Arc::default();
+        let plan =
+            AppendPlan { key: 7, root: folder.path().into(), rotate: None, house: None, through: None, kept };
+        assert!(fitting(&path, &Head::default(), &plan, 0).unwrap().is_some());
+        assert_eq!(mark::of(&path, 7), Some(Kind::Written));
+    }
 }

@@ -43,7 +43,7 @@ impl Drop for Owner {
     /// process may end at any time now.
     fn drop(&mut self) {
         if let Some(compress) = self.0.compress {
-            self.0.find_leftovers(compress);
+            self.0.find_leftovers();
             let rotated = std::mem::take(&mut self.0.state.lock().rotated);
             let mut is_over = self.0.is_over.lock();
             for (path, _) in rotated {
@@ -93,8 +93,11 @@ struct State {
     rotated: VecDeque<(PathBuf, u64)>,
     /// First position that a crash may send again.
     kept: u64,
-    /// The folder is to be walked for what an earlier run left uncompressed.
+    /// The folder is to be walked for what an earlier run left uncompressed, and for what there was no room for in
+    /// `rotated`.
     leftovers: Option<Instant>,
+    /// The last delivery in the latter: nothing is looked for before that is kept.
+    unlisted: u64,
 }
 
 static HOUSES: LazyLock<Houses> = LazyLock::new(Houses::default);
@@ -142,6 +145,7 @@ impl House {
             rotated: VecDeque::new(),
             kept: 0,
             leftovers: None,
+            unlisted: 0,
         };
         let shared = Arc::new(Shared {
             root,
@@ -190,17 +194,27 @@ impl House {
         self.0.retention.is_some()
     }
 
-    /// A file was rotated out; `last` is the last delivery in it.
-    pub(crate) fn rotated(&self, path: PathBuf, last: u64) {
+    /// Rotates a file out, by `rename`, to `path`; `last` is the last delivery in it. Nobody looks for leftovers
+    /// meanwhile: whoever finds it before it stands here takes it for one with nothing in doubt.
+    pub(crate) fn rotate<E>(
+        &self,
+        path: PathBuf,
+        last: u64,
+        rename: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
+        let _no_walk = self.0.is_over.lock();
+        rename()?;
         let mut state = self.0.state.lock();
         if self.0.compress.is_none() {
-            return;
+            return Ok(());
         }
         if state.rotated.len() < MAX_WAITING {
             state.rotated.push_back((path, last));
         } else {
             state.leftovers.get_or_insert_with(Instant::now);
+            state.unlisted = last;
         }
+        Ok(())
     }
 
     /// Everything before `kept` is done with for good.
@@ -253,14 +267,19 @@ impl Shared {
     fn work(&self) {
         let _its_own = self.span.enter();
         if let Some(compress) = self.compress {
-            self.find_leftovers(compress);
+            self.find_leftovers();
             while let Some(path) = self.next_to_compress() {
-                if let Err(error) = compress.replace(&path, self.key, &self.is_over)
+                let replaced = compress.replace(&path, self.key, &self.is_over);
+                let is_over = *self.is_over.lock();
+                let mut state = self.state.lock();
+                // Not before: whoever ends the export sees to what is in work, too.
+                state.rotated.retain(|(done, _)| *done != path);
+                if let Err(error) = replaced
                     && path.exists()
-                    && !*self.is_over.lock()
+                    && !is_over
                 {
                     tracing::warn!(path = %path.display(), %error, "cannot compress a file");
-                    self.state.lock().leftovers = Some(Instant::now() + RETRY);
+                    state.leftovers = Some(Instant::now() + RETRY);
                 }
             }
         }
@@ -273,18 +292,17 @@ impl Shared {
         if *self.is_over.lock() {
             return None;
         }
-        let mut state = self.state.lock();
-        let kept = state.kept;
-        let (path, _) = state.rotated.pop_front_if(|(_, last)| *last < kept)?;
-        Some(path)
+        let state = self.state.lock();
+        state.rotated.front().filter(|(_, last)| *last < state.kept).map(|(path, _)| path.clone())
     }
 
     /// What was rotated out and neither compressed nor is in doubt.
-    fn find_leftovers(&self, compress: Compress) {
+    fn find_leftovers(&self) {
         let not_over = self.is_over.lock();
         let (due, kept) = {
             let mut state = self.state.lock();
-            let due = state.leftovers.take_if(|at| *at <= Instant::now()).is_some();
+            let is_kept = state.unlisted == 0 || state.unlisted < state.kept;
+            let due = state.leftovers.take_if(|at| is_kept && *at <= Instant::now()).is_some();
             (due, state.kept)
         };
         if !due {
@@ -292,7 +310,7 @@ impl Shared {
         }
         let mut found = Vec::new();
         let walked = walk(&self.root, self.depth, &mut |path, _| {
-            if found.len() < MAX_WAITING && self.is_leftover(&path, compress, kept) {
+            if found.len() < MAX_WAITING && self.is_leftover(&path, kept) {
                 found.push(path);
             }
         });
@@ -314,11 +332,10 @@ impl Shared {
         drop(not_over);
     }
 
-    fn is_leftover(&self, path: &Path, compress: Compress, kept: u64) -> bool {
+    fn is_leftover(&self, path: &Path, kept: u64) -> bool {
         let is_compressed = Compress::ALL
             .iter()
             .any(|how| path.as_os_str().as_encoded_bytes().ends_with(how.suffix().as_bytes()));
-        let _how = compress;
         if is_compressed || mark::of(path, self.key) != Some(Kind::RotatedOut) {
             return false;
         }
@@ -358,5 +375,24 @@ impl Shared {
                 state.next_walk = Instant::now() + RETRY;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn while_a_file_gets_its_new_name_nobody_looks_for_leftovers() {
+        let folder = tempfile::tempdir().unwrap();
+        let house = House::new(folder.path().into(), 7, None, Some(Compress::Gzip)).unwrap();
+        let renamed = house.rotate(folder.path().join("a.000001.json"), 5, || {
+            assert!(house.0.is_over.try_lock().is_none());
+            Ok::<(), ()>(())
+        });
+        assert_eq!((renamed, house.awaits_kept()), (Ok(()), true));
+        assert_eq!(house.rotate(folder.path().join("b"), 9, || Err(())), Err(()));
+        house.kept(6);
+        assert!(!house.awaits_kept(), "what has kept its name does not wait");
     }
 }
