@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use uuid::Uuid;
 
-use super::{fake_files::FakeDisk, reading::use_it, script::Script};
+use super::{fake_files::FakeDisk, id, reading::use_it, script::Script};
 use crate::{
     format::{BLOCK_ALIGN, BlockHeader, FrameHeader, RunHeader, SegmentName, put_entry, segment_header},
     log_core::LogCore,
@@ -154,8 +153,4 @@ fn run(log: u32, first: u64, count: u64) -> Vec<u8> {
 
 fn entry(log: u32, position: u64) -> Vec<u8> {
     format!("entry {position} of log {log}").into_bytes()
-}
-
-fn id(log: u32) -> Uuid {
-    Uuid::from_u128(u128::from(log) + 1)
 }

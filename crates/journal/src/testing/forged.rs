@@ -6,9 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
-use uuid::Uuid;
 
-use super::{fake_files::FakeDisk, reading::use_it, script::Script};
+use super::{fake_files::FakeDisk, id, reading::use_it, script::Script};
 use crate::{
     format::{BLOCK_ALIGN, BlockHeader, FrameHeader, RunHeader, SegmentName, put_entry, segment_header},
     log_core::LogCore,
@@ -196,8 +195,4 @@ impl Forge<'_> {
     fn name(&mut self) -> String {
         ["first", "second", "", "recovered-1"][self.script.below(4)].to_owned()
     }
-}
-
-fn id(number: u32) -> Uuid {
-    Uuid::from_u128(u128::from(number) + 1)
 }

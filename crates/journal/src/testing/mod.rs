@@ -15,6 +15,8 @@ mod script;
 pub use damaged::check as check_damaged;
 pub use forged::check as check_forged;
 
+use uuid::Uuid;
+
 use crate::Options;
 
 /// Everything small, so that a few entries fill groups, segments and files.
@@ -34,6 +36,11 @@ fn tiny() -> Options {
         retry_ms: (1, 2),
         keep_free_bytes: Some(0),
     }
+}
+
+/// Of the log with that number.
+fn id(log: u32) -> Uuid {
+    Uuid::from_u128(u128::from(log) + 1)
 }
 
 #[cfg(test)]

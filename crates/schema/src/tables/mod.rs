@@ -56,6 +56,10 @@ impl From<serde_json::Error> for NotTabular {
 pub struct MixedTable;
 
 impl Table {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Events, Self::Tracks, Self::Detections, Self::ZoneStats, Self::ObjectStats, Self::Statistics];
+
     /// The table of a stream; pictures have none.
     pub const fn of_stream(stream: StreamName) -> Option<Self> {
         match stream {

@@ -7,14 +7,6 @@ use watchpost_schema::{
     tables::Table, validate,
 };
 
-const TABLES: [Table; 6] = [
-    Table::Events,
-    Table::Tracks,
-    Table::Detections,
-    Table::ZoneStats,
-    Table::ObjectStats,
-    Table::Statistics,
-];
 /// Longest text that says what is wrong with a record, however large it is.
 const MAX_SAID_BYTES: usize = 4096;
 
@@ -88,7 +80,7 @@ fn converted(data: &[u8], id: SchemaId, from: Version, before: Option<&Map<Strin
 
 /// Rows and filters read it too, whatever is in it.
 fn read_by_others(data: &[u8]) {
-    for table in TABLES {
+    for table in Table::ALL {
         let rows = table.for_each_row(data, |cells| {
             assert_eq!(cells.len(), table.columns().len());
             let mut row = Vec::new();
